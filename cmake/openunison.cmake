@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# How every folder of src/ becomes a library and every folder of tests/unit a test program.
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+
+add_library(openunison_flags INTERFACE)
+target_compile_options(openunison_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wimplicit-fallthrough -Wno-missing-field-initializers -Wno-missing-designated-field-initializers -Wno-gnu-statement-expression-from-macro-expansion
+  -Werror -fstack-protector-strong -fno-strict-aliasing)
+target_compile_definitions(openunison_flags INTERFACE
+  $<$<CONFIG:Release>:_FORTIFY_SOURCE=3> _GLIBCXX_ASSERTIONS
+  FMT_HEADER_ONLY=1 SPDLOG_FMT_EXTERNAL_HO BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT BOOST_ASIO_DISABLE_BOOST_COROUTINE)
+target_include_directories(openunison_flags INTERFACE "${CMAKE_SOURCE_DIR}/src")
+
+# ou_library(NAME [PUBLIC deps...] [PRIVATE deps...]): every *.cc of the calling folder.
+function(ou_library name)
+  cmake_parse_arguments(ARG "" "" "PUBLIC;PRIVATE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc" "${CMAKE_CURRENT_SOURCE_DIR}/*/*.cc")
+  if(NOT sources)
+    message(STATUS "${name}: no sources yet")
+    return()
+  endif()
+  add_library(ou_${name} STATIC ${sources})
+  target_link_libraries(ou_${name} PUBLIC openunison_flags ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+endfunction()
+
+# ou_test(NAME deps...): every *_test.cc of the calling folder as one program, ou_NAME_test.
+function(ou_test name)
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  add_executable(ou_${name}_test ${sources})
+  target_link_libraries(ou_${name}_test PRIVATE ${ARGN} GTest::gmock GTest::gtest GTest::gtest_main)
+  target_compile_options(ou_${name}_test PRIVATE -Wno-sign-conversion -Wno-conversion)
+  target_include_directories(ou_${name}_test PRIVATE "${CMAKE_SOURCE_DIR}/tests/unit")
+  target_compile_definitions(ou_${name}_test PRIVATE OPENUNISON_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
+  add_test(NAME ${name} COMMAND ou_${name}_test)
+endfunction()

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/log.h"
+
+#include <fmt/format.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+
+#include "base/clock.h"
+
+namespace openunison::log {
+namespace {
+
+std::atomic<Level> lowest_level{Level::info};
+
+spdlog::logger& logger() {
+  if (auto existing = spdlog::get("openunison")) return *existing;
+  static std::shared_ptr<spdlog::logger> fallback = [] {
+    auto made = std::make_shared<spdlog::logger>("fallback", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    made->set_pattern("%v");
+    return made;
+  }();
+  return *fallback;
+}
+
+// The length of the UTF-8 sequence at the front of `text`, or 0 if there is no valid one.
+std::size_t utf8_sequence(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const auto continues = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first <= 0xdf) return continues(1) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef) {
+    const bool overlong = first == 0xe0 && byte(1) < 0xa0;
+    const bool surrogate = first == 0xed && byte(1) > 0x9f;
+    return !overlong && !surrogate && continues(1) && continues(2) ? 3 : 0;
+  }
+  if (first >= 0xf0 && first <= 0xf4) {
+    const bool overlong = first == 0xf0 && byte(1) < 0x90;
+    const bool too_high = first == 0xf4 && byte(1) > 0x8f;
+    return !overlong && !too_high && continues(1) && continues(2) && continues(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+// Everything that could end a line or move a cursor becomes \uXXXX: C0, DEL, C1, line and paragraph separators.
+void append_escaped(std::string& out, std::string_view text) {
+  out += '"';
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    const auto c = static_cast<unsigned char>(text[0]);
+    if (length == 0) {
+      out += "\\ufffd";
+      text.remove_prefix(1);
+      continue;
+    }
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += static_cast<char>(c);
+    } else if (c < 0x20 || c == 0x7f) {
+      out += fmt::format("\\u{:04x}", c);
+    } else if (length == 2 && c == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[1]));
+    } else if (text.starts_with("\xe2\x80\xa8")) {
+      out += "\\u2028";
+    } else if (text.starts_with("\xe2\x80\xa9")) {
+      out += "\\u2029";
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(length);
+  }
+  out += '"';
+}
+
+std::string_view level_name(Level level) {
+  switch (level) {
+    case Level::debug: return "debug";
+    case Level::info: return "info";
+    case Level::warn: return "warn";
+    case Level::error: return "error";
+  }
+  return "info";
+}
+
+std::string timestamp() {
+  const WallTime now = SystemClock().now();
+  const auto millis = now.time_since_epoch().count() % 1000;
+  std::string text = rfc3339(now);
+  text.pop_back();
+  return fmt::format("{}.{:03}Z", text, millis);
+}
+
+}  // namespace
+
+void configure(Level lowest, const std::string& file) {
+  lowest_level = lowest;
+  spdlog::drop("openunison");
+  std::shared_ptr<spdlog::sinks::sink> sink;
+  if (file.empty()) {
+    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  } else {
+    sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
+  }
+  auto made = std::make_shared<spdlog::logger>("openunison", std::move(sink));
+  made->set_pattern("%v");
+  made->flush_on(spdlog::level::info);
+  spdlog::register_logger(std::move(made));
+}
+
+void flush() { logger().flush(); }
+
+std::string format_line(std::string_view level, std::string_view message_or_event, bool is_event, Fields fields,
+                        std::string_view time) {
+  std::string line = fmt::format(R"({{"time":"{}","level":"{}","{}":)", time, level, is_event ? "event" : "message");
+  append_escaped(line, message_or_event);
+  for (const Field& field : fields) {
+    line += ',';
+    append_escaped(line, field.key);
+    line += ':';
+    if (const auto* text = std::get_if<std::string_view>(&field.value)) {
+      append_escaped(line, *text);
+    } else if (const auto* integer = std::get_if<std::int64_t>(&field.value)) {
+      line += std::to_string(*integer);
+    } else if (const auto* number = std::get_if<double>(&field.value)) {
+      line += std::isfinite(*number) ? fmt::format("{}", *number) : "null";
+    } else {
+      line += std::get<bool>(field.value) ? "true" : "false";
+    }
+  }
+  line += '}';
+  return line;
+}
+
+void write(Level level, std::string_view message, Fields fields) {
+  if (level < lowest_level.load(std::memory_order_relaxed)) return;
+  logger().info(format_line(level_name(level), message, false, fields, timestamp()));
+}
+
+void audit(std::string_view event, Fields fields) {
+  logger().info(format_line("audit", event, true, fields, timestamp()));
+}
+
+}  // namespace openunison::log

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace openunison::metrics {
+namespace {
+
+class PrometheusCounter final : public Counter {
+ public:
+  explicit PrometheusCounter(prometheus::Counter& counter) : counter_(counter) {}
+  void add(double by) override { counter_.Increment(by); }
+
+ private:
+  prometheus::Counter& counter_;
+};
+
+class PrometheusGauge final : public Gauge {
+ public:
+  explicit PrometheusGauge(prometheus::Gauge& gauge) : gauge_(gauge) {}
+  void set(double value) override { gauge_.Set(value); }
+  void add(double by) override { gauge_.Increment(by); }
+
+ private:
+  prometheus::Gauge& gauge_;
+};
+
+class PrometheusHistogram final : public Histogram {
+ public:
+  explicit PrometheusHistogram(prometheus::Histogram& histogram) : histogram_(histogram) {}
+  void observe(double value) override { histogram_.Observe(value); }
+
+ private:
+  prometheus::Histogram& histogram_;
+};
+
+const prometheus::Histogram::BucketBoundaries kBuckets{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                                       0.1,    0.25,  0.5,    1,     2.5,  5,     10};
+
+using Key = std::pair<std::string, std::map<std::string, std::string>>;
+
+// One for the process, never destroyed: metrics are counted until the very end.
+struct Registry {
+  std::mutex mutex;
+  prometheus::Registry registry;
+  std::map<Key, std::unique_ptr<Counter>> counters;
+  std::map<Key, std::unique_ptr<Gauge>> gauges;
+  std::map<Key, std::unique_ptr<Histogram>> histograms;
+};
+Registry& registry() {
+  static Registry& instance = *new Registry;
+  return instance;
+}
+
+Key key_of(const std::string& name, const Labels& labels) { return {name, {labels.begin(), labels.end()}}; }
+
+}  // namespace
+
+Counter& counter(const std::string& name, const std::string& help, const Labels& labels) {
+  Registry& all = registry();
+  const std::lock_guard lock(all.mutex);
+  const Key key = key_of(name, labels);
+  auto& slot = all.counters[key];
+  if (!slot) {
+    auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(all.registry);
+    slot = std::make_unique<PrometheusCounter>(family.Add(key.second));
+  }
+  return *slot;
+}
+
+Gauge& gauge(const std::string& name, const std::string& help, const Labels& labels) {
+  Registry& all = registry();
+  const std::lock_guard lock(all.mutex);
+  const Key key = key_of(name, labels);
+  auto& slot = all.gauges[key];
+  if (!slot) {
+    auto& family = prometheus::BuildGauge().Name(name).Help(help).Register(all.registry);
+    slot = std::make_unique<PrometheusGauge>(family.Add(key.second));
+  }
+  return *slot;
+}
+
+Histogram& latency(const std::string& name, const std::string& help, const Labels& labels) {
+  Registry& all = registry();
+  const std::lock_guard lock(all.mutex);
+  const Key key = key_of(name, labels);
+  auto& slot = all.histograms[key];
+  if (!slot) {
+    auto& family = prometheus::BuildHistogram().Name(name).Help(help).Register(all.registry);
+    slot = std::make_unique<PrometheusHistogram>(family.Add(key.second, kBuckets));
+  }
+  return *slot;
+}
+
+std::string expose() { return prometheus::TextSerializer().Serialize(registry().registry.Collect()); }
+
+}  // namespace openunison::metrics

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "identity/attempts.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "crypto/hash.h"
+
+namespace openunison::identity {
+namespace {
+
+// A key of fixed size whatever somebody typed as a user name.
+std::string pair_key(std::string_view user, std::string_view address) {
+  std::string text(address);
+  text += '\n';
+  text += user;
+  return std::string(crypto::view(crypto::sha256(text)));
+}
+
+}  // namespace
+
+std::string address_group(std::string_view ip) {
+  std::array<std::uint8_t, 16> bytes{};
+  const std::string text(ip.substr(0, ip.find('%')));
+  if (::inet_pton(AF_INET6, text.c_str(), bytes.data()) != 1) return text;
+  static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  const std::size_t kept = std::equal(kMapped.begin(), kMapped.end(), bytes.begin()) ? 16 : 8;
+  return std::string(reinterpret_cast<const char*>(bytes.data()), kept);
+}
+
+Attempts::Entry* Attempts::find(Table& table, const std::string& key, MonoTime now) {
+  const auto found = table.by_key.find(key);
+  if (found == table.by_key.end()) return nullptr;
+  if (now - found->second->last < limits_.forgotten_after) return &*found->second;
+  forget(table, key);
+  return nullptr;
+}
+
+void Attempts::forget(Table& table, const std::string& key) {
+  const auto found = table.by_key.find(key);
+  if (found == table.by_key.end()) return;
+  const auto entry = found->second;
+  table.by_key.erase(found);  // its key is a view into the entry
+  table.entries.erase(entry);
+}
+
+void Attempts::uncount(Table& table, const std::string& key) {
+  const auto found = table.by_key.find(key);
+  if (found == table.by_key.end()) return;
+  Entry& entry = *found->second;
+  entry.not_before = {};
+  if (entry.count > 0) --entry.count;
+  if (entry.count == 0) forget(table, key);
+}
+
+void Attempts::count(Table& table, const std::string& key, unsigned free, Millis longest, MonoTime now) {
+  auto found = table.by_key.find(key);
+  if (found == table.by_key.end()) {
+    while (table.entries.size() >= limits_.entries) forget(table, std::string(table.entries.back().key));
+    table.entries.push_front({key, 0, now, {}});
+    found = table.by_key.emplace(table.entries.front().key, table.entries.begin()).first;
+  } else {
+    table.entries.splice(table.entries.begin(), table.entries, found->second);
+  }
+  Entry& entry = *found->second;
+  entry.last = now;
+  ++entry.count;
+  if (entry.count >= free) {
+    const unsigned doublings = std::min(entry.count - free, 20u);
+    entry.not_before = now + std::min(limits_.first_wait * (1u << doublings), longest);
+  }
+}
+
+std::optional<Millis> Attempts::start(std::string_view user, std::string_view address, MonoTime now) {
+  const std::string group = address_group(address);
+  const std::string pair = pair_key(user, group);
+  const std::lock_guard lock(mutex_);
+  MonoTime not_before{};
+  for (const Entry* entry : {find(pairs_, pair, now), find(addresses_, group, now)}) {
+    if (entry != nullptr) not_before = std::max(not_before, entry->not_before);
+  }
+  if (now < not_before) return std::chrono::ceil<Millis>(not_before - now);
+  count(pairs_, pair, limits_.free_per_pair, limits_.longest_wait_of_pair, now);
+  count(addresses_, group, limits_.free_per_address, limits_.longest_wait_of_address, now);
+  return std::nullopt;
+}
+
+void Attempts::succeeded(std::string_view user, std::string_view address) {
+  const std::string group = address_group(address);
+  const std::lock_guard lock(mutex_);
+  forget(pairs_, pair_key(user, group));
+  uncount(addresses_, group);
+}
+
+void Attempts::taken_back(std::string_view user, std::string_view address) {
+  const std::string group = address_group(address);
+  const std::lock_guard lock(mutex_);
+  uncount(pairs_, pair_key(user, group));
+  uncount(addresses_, group);
+}
+
+std::size_t Attempts::size() const {
+  const std::lock_guard lock(mutex_);
+  return pairs_.entries.size() + addresses_.entries.size();
+}
+
+}  // namespace openunison::identity

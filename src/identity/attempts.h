@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Attempts: holds password guessing back. Two tables: one of (user, address), one of addresses. Each
+// entry allows some attempts and then makes each next one wait twice as long. The pair is what keeps
+// the true user, who comes from elsewhere, from being locked out by somebody else's guesses.
+// An attempt is counted before the password is looked at, so that many at once count as many, and
+// given back when it was right. Bounded: the longest unused entry goes first. Thread-safe.
+#pragma once
+
+#include <list>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/clock.h"
+
+namespace openunison::identity {
+
+struct AttemptLimits {
+  unsigned free_per_pair = 5;        // attempts before the first wait
+  unsigned free_per_address = 30;    // many people may share an address
+  Millis first_wait{1'000};
+  Millis longest_wait_of_pair{300'000};
+  Millis longest_wait_of_address{30'000};
+  Millis forgotten_after{1'800'000}; // without an attempt
+  std::size_t entries = 10'000;      // of each table
+};
+
+class Attempts {
+ public:
+  explicit Attempts(AttemptLimits limits = {}) : limits_(limits) {}
+
+  // nullopt: go on, the attempt is counted. Else how long to wait; nothing is counted.
+  std::optional<Millis> start(std::string_view user, std::string_view address, MonoTime now);
+  // The password was right: forgets the pair's attempts and takes back this one of the address.
+  void succeeded(std::string_view user, std::string_view address);
+  // The password was never looked at (a full queue): takes this attempt back.
+  void taken_back(std::string_view user, std::string_view address);
+
+  std::size_t size() const;
+
+ private:
+  struct Entry {
+    std::string key;
+    unsigned count = 0;
+    MonoTime last{}, not_before{};
+  };
+  // Newest first.
+  struct Table {
+    std::list<Entry> entries;
+    std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key;  // views into Entry::key
+  };
+  Entry* find(Table& table, const std::string& key, MonoTime now);
+  void count(Table& table, const std::string& key, unsigned free, Millis longest, MonoTime now);
+  static void forget(Table& table, const std::string& key);
+  static void uncount(Table& table, const std::string& key);
+
+  AttemptLimits limits_;
+  mutable std::mutex mutex_;
+  Table pairs_, addresses_;
+};
+
+// What counts as one address: an IPv4 address, or the /64 of an IPv6 one, since that is what one
+// subscriber has.
+std::string address_group(std::string_view ip);
+
+}  // namespace openunison::identity

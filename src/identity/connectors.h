@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The connectors that there are.
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "crypto/random.h"
+#include "http/client.h"
+#include "identity/connector.h"
+#include "net/runtime.h"
+
+namespace openunison::identity {
+
+struct OidcConnectorOptions {
+  config::IdentityProvider settings;
+  Secret client_secret;            // empty: public client
+  http::Client* client;            // outlives the connector; goes through the provider's proxy
+  crypto::Random* random;
+  const Clock* clock;
+};
+// Discovery and keys are fetched at first use and kept fresh; nothing is fetched here.
+std::unique_ptr<Connector> oidc_connector(OidcConnectorOptions options);
+
+struct LocalConnectorOptions {
+  config::IdentityProvider settings;
+  std::string users_file;          // users.yaml; re-read when it changes
+  net::WorkPool* passwords;        // argon2id runs here
+  crypto::Random* random;
+  const Clock* clock;
+};
+std::unique_ptr<Connector> local_connector(LocalConnectorOptions options);
+
+}  // namespace openunison::identity

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Outgoing connections. Names resolve through c-ares (hosts file included), never blocking;
+// addresses are tried in turn, IPv6 and IPv4 interleaved, 250 ms apart (RFC 8305, simplified).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/stream.h"
+
+namespace openunison::net {
+
+// Addresses of `host` (itself if it is one). Errors: unresolved, timed_out.
+Task<Result<std::vector<std::string>>> resolve(std::string host, Deadline deadline);
+Task<Result<std::unique_ptr<Stream>>> connect_tcp(std::string host, std::uint16_t port, Deadline deadline);
+Task<Result<std::unique_ptr<Stream>>> connect_unix(std::string path, Deadline deadline);
+
+}  // namespace openunison::net

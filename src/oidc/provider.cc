@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "oidc/provider.h"
+
+#include "base/log.h"
+#include "oidc/provider_impl.h"
+#include "text/utf8.h"
+
+namespace openunison::oidc {
+
+Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
+    : options(std::move(o)),
+      sessions(*d.sessions),
+      keys(*d.keys),
+      pages(*d.pages),
+      clients(options.clients),
+      codes(*d.master, options.issuer),
+      resume_sealer(*d.master, "authorize-resume"),
+      jwks_cache_control("public, max-age=" + std::to_string(sessions.values().jwks_max_age.count())) {
+  discovery_json = discovery().body;
+}
+
+Provider::Provider(ProviderOptions options, ProviderDependencies dependencies)
+    : impl_(std::make_unique<Impl>(std::move(options), dependencies)) {}
+Provider::~Provider() = default;
+
+const std::string& Provider::issuer() const { return impl_->options.issuer; }
+
+void Provider::mount(http::Router& router) {
+  Impl* impl = impl_.get();
+  const std::string& path = impl->options.path;
+  const auto add = [&](std::vector<std::string> methods, std::string_view name,
+                       Task<http::Response> (Impl::*endpoint)(http::Request&)) {
+    router.route(std::move(methods), path + std::string(name),
+                 [impl, endpoint](http::Request& request) { return (impl->*endpoint)(request); });
+  };
+  add({"GET"}, "/auth", &Impl::authorize);
+  add({"POST"}, "/auth", &Impl::posted_authorize);
+  add({"POST"}, "/token", &Impl::token);
+  add({"GET", "POST"}, "/userinfo", &Impl::userinfo);
+  add({"POST"}, "/revoke", &Impl::revoke);
+  add({"GET", "POST"}, "/end_session", &Impl::end_session);
+  const auto ready = [](http::Response response) -> Task<http::Response> { co_return response; };
+  router.route({"GET"}, path + "/.well-known/openid-configuration",
+               [impl, ready](http::Request&) { return ready(impl->discovery()); });
+  router.route({"GET"}, path + "/certs", [impl, ready](http::Request&) { return ready(impl->jwks()); });
+}
+
+http::Response redirect(std::string location) {
+  http::Response response;
+  response.status = 303;  // never 307: a POST's body must not travel on (RFC 9700 §4.12)
+  response.headers = {{"location", std::move(location)}, {"cache-control", "no-store"}, {"referrer-policy", "no-referrer"}};
+  return response;
+}
+
+Task<std::expected<text::Form, OAuthError>> read_form(http::Request& request) {
+  const auto bad = [](std::string why, int status = 400) {
+    return std::unexpected(OAuthError{"invalid_request", std::move(why), status});
+  };
+  const std::string_view type = request.headers.get("content-type").value_or("");
+  if (!text::iequals_ascii(type.substr(0, type.find(';')), "application/x-www-form-urlencoded")) {
+    co_return bad("the body must be application/x-www-form-urlencoded", 415);
+  }
+  auto body = co_await http::read_all(*request.body, kMaxFormBytes);
+  if (!body) co_return bad("the body could not be read", http::status_of(body.error().code()));
+  auto form = text::Form::parse(*body);
+  if (!form) co_return bad("the body is not a valid form");
+  if (const auto repeated = form->repeated()) co_return bad("parameter given more than once: " + *repeated);
+  co_return std::move(*form);
+}
+
+Result<void> Provider::Impl::check_access(const Client& client, const identity::Principal& principal) const {
+  if (principal.in_any(client.az_groups)) return {};
+  std::string wanted;
+  for (const std::string& group : client.az_groups) wanted += (wanted.empty() ? "" : ", ") + group;
+  return fail(session::Errc::not_allowed, client.label + " is for members of: " + wanted);
+}
+
+http::Response Provider::Impl::refused(const Client* client, OAuthError error, const session::Caller& caller) const {
+  log::audit("token_refused", {{"client", client != nullptr ? std::string_view(client->id) : ""},
+                               {"reason", error.code},
+                               {"detail", error.description},
+                               {"address", caller.address},
+                               {"request", caller.request_id}});
+  return to_response(error);
+}
+
+Result<jose::VerifiedJwt> Provider::Impl::verify_hint(std::string_view token) const {
+  const auto parsed = TRY(jose::UnverifiedJwt::parse(token));
+  jose::Expectations expected;
+  expected.issuer = options.issuer;
+  expected.allow_expired = true;
+  expected.types = {"JWT"};
+  auto verified = TRY(jose::Verifier::verify(parsed, keys.snapshot()->published, expected, now()));
+  const std::string* use = verified.string_claim("token_use");
+  if (use == nullptr || *use != "id") return fail(jose::Errc::wrong_type, "not an ID token");
+  return verified;
+}
+
+}  // namespace openunison::oidc

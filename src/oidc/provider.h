@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Provider: an OpenID provider under one issuer URL (OpenID Connect Core 1.0, RFC 6749, 7009, 7636, 9207,
+// 9700; RP-Initiated Logout 1.0). Several run in one process, one per issuer. Each endpoint is a file:
+// authorize.cc, token.cc (and one file per grant), userinfo.cc, revoke.cc, end_session.cc, discovery.cc.
+// The paths below the issuer are fixed for good: a running API server never reads them a second time.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "http/router.h"
+#include "jose/key_ring.h"
+#include "oidc/client.h"
+#include "oidc/code.h"
+#include "session/pages.h"
+#include "session/sessions.h"
+
+namespace openunison::oidc {
+
+struct ProviderOptions {
+  std::string issuer;         // "https://HOST[:port]/auth/idp/k8sIdp"
+  std::string path;           // "/auth/idp/k8sIdp"
+  std::vector<Client> clients;
+};
+
+struct ProviderDependencies {
+  session::Sessions* sessions;
+  jose::KeyRing* keys;
+  const crypto::MasterKey* master;
+  const session::ErrorPages* pages;
+};
+
+class Provider final : public session::ReturnTargets {
+ public:
+  Provider(ProviderOptions options, ProviderDependencies dependencies);
+  ~Provider() override;
+
+  // Adds all endpoints. The provider must outlive the router.
+  void mount(http::Router& router);
+
+  std::optional<session::ReturnTarget> describe(std::string_view return_to) const override;
+  const std::string& issuer() const;
+
+  struct Impl;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace openunison::oidc

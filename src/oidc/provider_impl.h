@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the endpoints of one provider share. Private to oidc/.
+#pragma once
+
+#include "base/metrics.h"
+#include "oidc/error.h"
+#include "oidc/provider.h"
+#include "session/id_token.h"
+
+namespace openunison::oidc {
+
+inline constexpr std::size_t kMaxFormBytes = 64 * 1024;
+inline constexpr std::size_t kMaxParameterBytes = 4096;
+
+struct Provider::Impl {
+  Impl(ProviderOptions options, ProviderDependencies dependencies);
+
+  // The endpoints.
+  Task<http::Response> authorize(http::Request& request);
+  Task<http::Response> posted_authorize(http::Request& request);
+  Task<http::Response> token(http::Request& request);
+  Task<http::Response> userinfo(http::Request& request);
+  Task<http::Response> revoke(http::Request& request);
+  Task<http::Response> end_session(http::Request& request);
+  http::Response discovery() const;
+  http::Response jwks() const;
+
+  // The grants of the token endpoint.
+  Task<http::Response> authorization_code_grant(const Client& client, const text::Form& form, session::Caller caller);
+  Task<http::Response> refresh_token_grant(const Client& client, const text::Form& form, session::Caller caller);
+
+  // The answer of the token endpoint to a family that was opened or rotated; audits it. `scope` is what this
+  // answer covers. `nonce`: of the authorization request, empty on refresh.
+  Task<http::Response> token_response(const Client& client, session::Sessions::Family family, std::string scope,
+                                      std::string nonce, std::string grant_type, session::Caller caller);
+  http::Response refused(const Client* client, OAuthError error, const session::Caller& caller) const;
+  // Whether az_groups of the client let this person in. Error: not_allowed.
+  Result<void> check_access(const Client& client, const identity::Principal& principal) const;
+  // A token of ours, given back as a hint: verified, expired or not, for some client of ours.
+  Result<jose::VerifiedJwt> verify_hint(std::string_view token) const;
+
+  std::string endpoint(std::string_view name) const { return options.issuer + std::string(name); }
+  WallTime now() const { return sessions.clock().now(); }
+
+  ProviderOptions options;
+  session::Sessions& sessions;
+  jose::KeyRing& keys;
+  const session::ErrorPages& pages;
+  Clients clients;
+  Codes codes;
+  crypto::Sealer resume_sealer;
+  std::string discovery_json;
+  std::string jwks_cache_control;
+};
+
+// A form body of at most kMaxFormBytes without repeated parameters (RFC 6749 §3.2).
+Task<std::expected<text::Form, OAuthError>> read_form(http::Request& request);
+http::Response redirect(std::string location);
+
+}  // namespace openunison::oidc

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Revocation (RFC 7009). A refresh token ends its session, and with it the access tokens; so does an access
+// token, which is only a reference to the session. Unknown tokens are answered 200 (§2.2).
+#include "base/log.h"
+#include "oidc/provider_impl.h"
+
+namespace openunison::oidc {
+
+Task<http::Response> Provider::Impl::revoke(http::Request& request) {
+  const session::Caller caller = session::caller_of(request);
+  auto form = co_await read_form(request);
+  if (!form) co_return to_response(form.error());
+  auto client = clients.authenticate(request, *form);
+  if (!client) {
+    http::Response response = to_response(client.error());
+    if (response.status == 401) response.headers.add("www-authenticate", "Basic realm=\"revoke\"");
+    co_return response;
+  }
+  const std::string token(form->value("token"));
+  if (token.empty()) co_return to_response({"invalid_request", "token is missing", 400});
+
+  Result<void> revoked = co_await sessions.revoke_family(token, (*client)->id, caller);
+  if (!revoked && revoked.error().is(session::Errc::bad_token)) {
+    revoked = {};
+    auto opened = co_await sessions.open_access_token(token);
+    if (opened && opened->first.client_id == (*client)->id && opened->first.issuer == options.issuer) {
+      store::Selector selector;
+      selector.session = opened->first.session;
+      auto ended = co_await sessions.end(std::move(selector), "revoked_by_client", caller);
+      if (!ended) revoked = std::unexpected(ended.error());
+    }
+  }
+  if (!revoked) co_return to_response(oauth_error(revoked.error()));
+  log::audit("revocation", {{"client", (*client)->id}, {"address", caller.address}, {"request", caller.request_id}});
+  http::Response response;
+  response.headers = {{"cache-control", "no-store"}};
+  co_return response;
+}
+
+}  // namespace openunison::oidc

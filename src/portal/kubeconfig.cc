@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "portal/kubeconfig.h"
+
+#include <fmt/format.h>
+
+#include "text/base64.h"
+#include "text/json.h"
+
+namespace openunison::portal {
+namespace {
+
+// What may stand inside double quotes within single quotes, in every shell: nothing that any of them expands. URLs and
+// client ids are validated in values to less than this; a byte that isn't is percent-encoded, which URLs bear.
+std::string shell_safe(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       std::string_view("-._~:/?#[]@+,;=%").find(c) != std::string_view::npos;
+    if (plain) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+// PEM as such: lines of base64 and the BEGIN and END lines, whatever stood around them.
+std::string clean_pem(std::string_view pem) {
+  std::string out;
+  for (const char c : pem) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/' ||
+                       c == '=' || c == '-' || c == ' ' || c == '\n';
+    if (plain) out += c;
+  }
+  while (out.ends_with('\n')) out.pop_back();
+  return out;
+}
+
+std::string user_entry(const KubectlAccess& access) { return entry_name(access.user) + "@" + entry_name(access.cluster); }
+
+}  // namespace
+
+std::string entry_name(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       std::string_view("@._+-").find(c) != std::string_view::npos;
+    out += plain ? c : '-';
+  }
+  if (out.starts_with('-')) out[0] = '_';  // never an option
+  return out.empty() ? "user" : out;
+}
+
+std::string posix_command(const KubectlAccess& access) {
+  const std::string cluster = entry_name(access.cluster), user = user_entry(access);
+  std::string script = "set -e\numask 077\n";
+  if (!access.server_ca_pem.empty()) {
+    script += "dir=$(mktemp -d)\ntrap \"rm -rf $dir\" EXIT\n";
+    script += "printf \"%s\\n\" \"" + clean_pem(access.server_ca_pem) + "\" > \"$dir/ca.pem\"\n";
+  }
+  script += "kubectl config set-cluster \"" + cluster + "\" --server=\"" + shell_safe(access.server) + "\"";
+  if (!access.server_ca_pem.empty()) script += " --certificate-authority=\"$dir/ca.pem\" --embed-certs=true";
+  script += "\nkubectl config set-credentials \"" + user + "\" --auth-provider=oidc" +
+            " --auth-provider-arg=idp-issuer-url=\"" + shell_safe(access.issuer) + "\"" +
+            " --auth-provider-arg=client-id=\"" + shell_safe(access.client_id) + "\"";
+  if (!access.issuer_ca_pem.empty()) {
+    script += " --auth-provider-arg=idp-certificate-authority-data=" + text::base64_encode(clean_pem(access.issuer_ca_pem) + "\n");
+  }
+  script += " --auth-provider-arg=id-token= --auth-provider-arg=refresh-token=" + std::string(access.refresh_token.reveal());
+  script += "\nkubectl config set-context \"" + cluster + "\" --cluster=\"" + cluster + "\" --user=\"" + user + "\"";
+  script += "\nkubectl config use-context \"" + cluster + "\"\n";
+  return "sh -c '" + script + "'";
+}
+
+std::string powershell_command(const KubectlAccess& access) {
+  const std::string cluster = entry_name(access.cluster), user = user_entry(access);
+  // Single quotes: PowerShell expands nothing in them. None of the values can hold one.
+  std::string script = "& {\n$ErrorActionPreference = 'Stop'\n";
+  const bool has_ca = !access.server_ca_pem.empty();
+  if (has_ca) {
+    script += "$ca = New-TemporaryFile\ntry {\nSet-Content -Path $ca -Encoding Ascii -Value '" + clean_pem(access.server_ca_pem) + "'\n";
+  }
+  script += "kubectl config set-cluster '" + cluster + "' '--server=" + shell_safe(access.server) + "'";
+  if (has_ca) script += " \"--certificate-authority=$ca\" --embed-certs=true";
+  script += "\nkubectl config set-credentials '" + user + "' --auth-provider=oidc '--auth-provider-arg=idp-issuer-url=" +
+            shell_safe(access.issuer) + "' '--auth-provider-arg=client-id=" + shell_safe(access.client_id) + "'";
+  if (!access.issuer_ca_pem.empty()) {
+    script += " '--auth-provider-arg=idp-certificate-authority-data=" +
+              text::base64_encode(clean_pem(access.issuer_ca_pem) + "\n") + "'";
+  }
+  script += " '--auth-provider-arg=id-token=' '--auth-provider-arg=refresh-token=" + std::string(access.refresh_token.reveal()) + "'";
+  script += "\nkubectl config set-context '" + cluster + "' '--cluster=" + cluster + "' '--user=" + user + "'";
+  script += "\nkubectl config use-context '" + cluster + "'\n";
+  if (has_ca) script += "} finally { Remove-Item $ca }\n";
+  return script + "}";
+}
+
+// YAML in JSON's quoting, which is YAML as well and has one way to escape.
+std::string kubeconfig_file(const KubectlAccess& access) {
+  const auto quoted = [](std::string_view value) {
+    std::string out;
+    text::append_json_string(out, value);
+    return out;
+  };
+  const std::string cluster = quoted(entry_name(access.cluster)), user = quoted(user_entry(access));
+  std::string file = "apiVersion: v1\nkind: Config\nclusters:\n- name: " + cluster + "\n  cluster:\n    server: " +
+                     quoted(access.server) + "\n";
+  if (!access.server_ca_pem.empty()) {
+    file += "    certificate-authority-data: " + text::base64_encode(clean_pem(access.server_ca_pem) + "\n") + "\n";
+  }
+  file += "users:\n- name: " + user + "\n  user:\n    auth-provider:\n      name: oidc\n      config:\n";
+  file += "        idp-issuer-url: " + quoted(access.issuer) + "\n        client-id: " + quoted(access.client_id) + "\n";
+  if (!access.issuer_ca_pem.empty()) {
+    file += "        idp-certificate-authority-data: " + text::base64_encode(clean_pem(access.issuer_ca_pem) + "\n") + "\n";
+  }
+  file += "        refresh-token: " + quoted(access.refresh_token.reveal()) + "\n";
+  file += "contexts:\n- name: " + cluster + "\n  context:\n    cluster: " + cluster + "\n    user: " + user + "\ncurrent-context: " +
+          cluster + "\n";
+  return file;
+}
+
+std::string name_in_cluster(std::string_view user, const config::Cluster& cluster, std::string_view issuer) {
+  if (cluster.username_prefix == "-") return std::string(user);
+  if (cluster.username_prefix.empty()) return std::string(issuer) + "#" + std::string(user);
+  return cluster.username_prefix + std::string(user);
+}
+
+}  // namespace openunison::portal

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "portal/time_text.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace openunison::portal {
+
+std::string in_words(Millis duration) {
+  struct Unit {
+    std::int64_t seconds;
+    const char* name;
+  };
+  static constexpr std::array<Unit, 3> kUnits{{{86'400, "day"}, {3'600, "hour"}, {60, "minute"}}};
+  const std::int64_t seconds = std::chrono::duration_cast<Seconds>(duration).count();
+  for (const Unit& unit : kUnits) {
+    // Up to two of a unit the smaller one says more: "90 minutes", not "1 hour".
+    const std::int64_t count = seconds / unit.seconds;
+    const bool coarse = count < 2 && unit.seconds > 60;
+    if (count >= 1 && !coarse) return fmt::format("{} {}{}", count, unit.name, count == 1 ? "" : "s");
+  }
+  return "less than a minute";
+}
+
+std::string exact(WallTime time) {
+  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(std::chrono::floor<Seconds>(time - day));
+  return fmt::format("{} {} {}, {:02}:{:02} UTC", static_cast<unsigned>(date.day()),
+                     kMonths[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
+                     clock.hours().count(), clock.minutes().count());
+}
+
+text::Json when(WallTime time, WallTime now) {
+  std::string text;
+  if (time > now) {
+    text = "in " + in_words(time - now);
+  } else if (now - time < Seconds(60)) {
+    text = "just now";
+  } else {
+    text = in_words(now - time) + " ago";
+  }
+  text::Json json;
+  json.set("text", text);
+  json.set("iso", rfc3339(time));
+  json.set("exact", exact(time));
+  return json;
+}
+
+}  // namespace openunison::portal

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/id_token.h"
+
+#include <fmt/format.h>
+
+#include "session/error.h"
+#include "text/json.h"
+
+namespace openunison::session {
+namespace {
+
+// Whether `scope`, a space-separated list, has `name`.
+bool has_scope(std::string_view scope, std::string_view name) {
+  while (!scope.empty()) {
+    const std::size_t end = std::min(scope.find(' '), scope.size());
+    if (scope.substr(0, end) == name) return true;
+    scope.remove_prefix(std::min(end + 1, scope.size()));
+  }
+  return false;
+}
+
+void member_if(text::JsonWriter& writer, std::string_view name, std::string_view value) {
+  if (!value.empty()) writer.member(name, value);
+}
+
+Error too_large(std::size_t bytes, std::size_t groups) {
+  return Error(Errc::token_too_large,
+               fmt::format("the ID token would have {} bytes with {} groups, more than the {} that API servers and "
+                           "proxies reliably take; pass on fewer groups with openunison.groups_filter in values",
+                           bytes, groups, kMaxIdTokenBytes));
+}
+
+// What signing adds around the claims: header, signature (RSA-2048) and two dots, and base64url's growth.
+std::size_t signed_size(std::size_t claims_bytes) { return (claims_bytes + 2) / 3 * 4 + 520; }
+
+}  // namespace
+
+std::string id_token_claims(const IdTokenRequest& request, const identity::Principal& principal,
+                            const store::Live& live, std::string_view jti, WallTime now,
+                            crypto::Algorithm algorithm) {
+  const std::int64_t issued = unix_seconds(now);
+  std::string out;
+  out.reserve(768);
+  text::JsonWriter writer(out);
+  writer.begin_object()
+      .member("iss", request.issuer)
+      .member("sub", principal.user)
+      .member("aud", request.audience)
+      .member("exp", issued + request.life.count())
+      .member("iat", issued)
+      .member("nbf", issued - kNotBeforeSlack.count())
+      .member("jti", jti)
+      .member("auth_time", unix_seconds(live.sign_in.authenticated_at))
+      .member("sid", live.session.id.text())
+      .member("token_use", "id");
+  member_if(writer, "nonce", request.nonce);
+  member_if(writer, "acr", principal.acr);
+  if (!principal.amr.empty()) {
+    writer.key("amr").begin_array();
+    for (const std::string& method : principal.amr) writer.value(std::string_view(method));
+    writer.end_array();
+  }
+  if (!request.access_token.empty()) writer.member("at_hash", jose::half_hash(request.access_token, algorithm));
+  if (has_scope(request.scope, "profile")) {
+    member_if(writer, "name", principal.display_name);
+    writer.member("preferred_username", principal.user);
+    member_if(writer, "given_name", principal.given_name);
+    member_if(writer, "family_name", principal.family_name);
+  }
+  if (has_scope(request.scope, "email") && !principal.email.empty()) {
+    writer.member("email", principal.email);
+    if (principal.email_verified) writer.member("email_verified", *principal.email_verified);
+  }
+  if (has_scope(request.scope, "groups")) {
+    writer.key("groups").begin_array();
+    for (const std::string& group : principal.groups) writer.value(std::string_view(group));
+    writer.end_array();
+  }
+  writer.end_object();
+  return out;
+}
+
+Result<IdToken> issue_id_token(const IdTokenRequest& request, const identity::Principal& principal,
+                               const store::Live& live, const jose::Signer& signer, crypto::Random& random,
+                               WallTime now) {
+  IdToken token;
+  token.jti = random.token(16);
+  token.expires_at = now + request.life;
+  const std::string claims = id_token_claims(request, principal, live, token.jti, now, signer.algorithm());
+  if (signed_size(claims.size()) > kMaxIdTokenBytes) {
+    return std::unexpected(too_large(signed_size(claims.size()), principal.groups.size()));
+  }
+  token.token = signer.sign(claims);
+  return token;
+}
+
+Result<void> check_id_token_size(const IdTokenRequest& request, const identity::Principal& principal,
+                                 const store::Live& live, WallTime now) {
+  constexpr std::string_view kAnyJti = "0123456789012345678901";
+  const std::size_t claims =
+      id_token_claims(request, principal, live, kAnyJti, now, crypto::Algorithm::rs256).size();
+  if (signed_size(claims) > kMaxIdTokenBytes) {
+    return std::unexpected(too_large(signed_size(claims), principal.groups.size()));
+  }
+  return {};
+}
+
+}  // namespace openunison::session
