@@ -34,7 +34,8 @@ class SystemClock final : public Clock {
 // For tests: stands still until moved; thread-safe.
 class ManualClock final : public Clock {
  public:
-  explicit ManualClock(WallTime start = WallTime(Seconds(1'700'000'000))) : now_(start.time_since_epoch().count()) {}
+  explicit ManualClock(WallTime start = WallTime(Seconds(1'700'000'000)))
+      : now_(start.time_since_epoch().count()) {}
   WallTime now() const override { return WallTime(Millis(now_.load())); }
   MonoTime mono() const override { return MonoTime(Millis(mono_.load())); }
   // Moves both clocks.
@@ -52,6 +53,8 @@ class ManualClock final : public Clock {
 
 // Seconds since the epoch, rounded down: the unit of JWT NumericDate (RFC 7519 §2).
 std::int64_t unix_seconds(WallTime time);
+// Outside the years 1 to 9999 the nearest end of that range, so that a number which came off the
+// network can't overflow in later arithmetic.
 WallTime from_unix_seconds(std::int64_t seconds);
 // "2026-11-24T01:02:03Z" (RFC 3339, UTC, whole seconds).
 std::string rfc3339(WallTime time);

@@ -30,7 +30,9 @@ struct Id {
     return Id{*bytes};
   }
   // The 16 bytes as characters, for stores and MACs.
-  std::string_view view() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+  std::string_view view() const {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
 
   auto operator<=>(const Id&) const = default;
 };

@@ -9,6 +9,9 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <iterator>
+#include <memory>
+#include <mutex>
 
 #include "base/clock.h"
 
@@ -17,19 +20,38 @@ namespace {
 
 std::atomic<Level> lowest_level{Level::info};
 
-spdlog::logger& logger() {
-  if (auto existing = spdlog::get("openunison")) return *existing;
-  static std::shared_ptr<spdlog::logger> fallback = [] {
-    auto made = std::make_shared<spdlog::logger>("fallback", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    made->set_pattern("%v");
-    return made;
-  }();
-  return *fallback;
+using Logger = std::shared_ptr<spdlog::logger>;
+
+Logger logger_to(std::shared_ptr<spdlog::sinks::sink> sink) {
+  auto made = std::make_shared<spdlog::logger>("openunison", std::move(sink));
+  made->set_pattern("%v");
+  made->set_level(spdlog::level::trace);  // write() filters; an audit line is never filtered
+  made->flush_on(spdlog::level::trace);
+  return made;
+}
+
+// Swapped by configure() while other threads may write.
+struct Current {
+  std::mutex mutex;
+  Logger logger = logger_to(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+};
+
+// Never destroyed: what ends last may log too.
+Current& current() {
+  static Current& instance = *new Current;
+  return instance;
+}
+
+Logger logger() {
+  const std::lock_guard lock(current().mutex);
+  return current().logger;
 }
 
 // The length of the UTF-8 sequence at the front of `text`, or 0 if there is no valid one.
 std::size_t utf8_sequence(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
+  };
   const auto continues = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
   const unsigned first = byte(0);
   if (first < 0x80) return 1;
@@ -47,28 +69,38 @@ std::size_t utf8_sequence(std::string_view text) {
   return 0;
 }
 
-// Everything that could end a line or move a cursor becomes \uXXXX: C0, DEL, C1, line and paragraph separators.
-void append_escaped(std::string& out, std::string_view text) {
+// The code point of the valid UTF-8 sequence `text`.
+char32_t code_point(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text[0]);
+  if (text.size() == 1) return first;
+  char32_t value = first & (0x7fu >> text.size());
+  for (const char c : text.substr(1))
+    value = (value << 6) | (static_cast<unsigned char>(c) & 0x3fu);
+  return value;
+}
+
+// What could end a line, move a terminal's cursor or show text in another order than it stands:
+// C0, DEL, C1, line and paragraph separators, directional marks, embeddings and isolates.
+bool must_be_escaped(char32_t c) {
+  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || (c >= 0x200e && c <= 0x200f) ||
+         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+}
+
+void append_quoted(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
     const std::size_t length = utf8_sequence(text);
-    const auto c = static_cast<unsigned char>(text[0]);
     if (length == 0) {
       out += "\\ufffd";
       text.remove_prefix(1);
       continue;
     }
+    const char32_t c = code_point(text.substr(0, length));
     if (c == '"' || c == '\\') {
       out += '\\';
-      out += static_cast<char>(c);
-    } else if (c < 0x20 || c == 0x7f) {
-      out += fmt::format("\\u{:04x}", c);
-    } else if (length == 2 && c == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[1]));
-    } else if (text.starts_with("\xe2\x80\xa8")) {
-      out += "\\u2028";
-    } else if (text.starts_with("\xe2\x80\xa9")) {
-      out += "\\u2029";
+      out += text[0];
+    } else if (must_be_escaped(c)) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
     } else {
       out += text.substr(0, length);
     }
@@ -79,17 +111,21 @@ void append_escaped(std::string& out, std::string_view text) {
 
 std::string_view level_name(Level level) {
   switch (level) {
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warn: return "warn";
-    case Level::error: return "error";
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warn:
+      return "warn";
+    case Level::error:
+      return "error";
   }
   return "info";
 }
 
 std::string timestamp() {
   const WallTime now = SystemClock().now();
-  const auto millis = now.time_since_epoch().count() % 1000;
+  const auto millis = now.time_since_epoch().count() % 1000;  // the system's clock is past 1970
   std::string text = rfc3339(now);
   text.pop_back();
   return fmt::format("{}.{:03}Z", text, millis);
@@ -98,32 +134,34 @@ std::string timestamp() {
 }  // namespace
 
 void configure(Level lowest, const std::string& file) {
-  lowest_level = lowest;
-  spdlog::drop("openunison");
   std::shared_ptr<spdlog::sinks::sink> sink;
   if (file.empty()) {
     sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   } else {
     sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
   }
-  auto made = std::make_shared<spdlog::logger>("openunison", std::move(sink));
-  made->set_pattern("%v");
-  made->flush_on(spdlog::level::info);
-  spdlog::register_logger(std::move(made));
+  {
+    const std::lock_guard lock(current().mutex);
+    current().logger = logger_to(std::move(sink));
+  }
+  lowest_level = lowest;
 }
 
-void flush() { logger().flush(); }
+void flush() {
+  logger()->flush();
+}
 
-std::string format_line(std::string_view level, std::string_view message_or_event, bool is_event, Fields fields,
-                        std::string_view time) {
-  std::string line = fmt::format(R"({{"time":"{}","level":"{}","{}":)", time, level, is_event ? "event" : "message");
-  append_escaped(line, message_or_event);
+std::string format_line(std::string_view level, std::string_view message_or_event, bool is_event,
+                        Fields fields, std::string_view time) {
+  std::string line = fmt::format(R"({{"time":"{}","level":"{}","{}":)", time, level,
+                                 is_event ? "event" : "message");
+  append_quoted(line, message_or_event);
   for (const Field& field : fields) {
     line += ',';
-    append_escaped(line, field.key);
+    append_quoted(line, field.key);
     line += ':';
     if (const auto* text = std::get_if<std::string_view>(&field.value)) {
-      append_escaped(line, *text);
+      append_quoted(line, *text);
     } else if (const auto* integer = std::get_if<std::int64_t>(&field.value)) {
       line += std::to_string(*integer);
     } else if (const auto* number = std::get_if<double>(&field.value)) {
@@ -138,11 +176,11 @@ std::string format_line(std::string_view level, std::string_view message_or_even
 
 void write(Level level, std::string_view message, Fields fields) {
   if (level < lowest_level.load(std::memory_order_relaxed)) return;
-  logger().info(format_line(level_name(level), message, false, fields, timestamp()));
+  logger()->info(format_line(level_name(level), message, false, fields, timestamp()));
 }
 
 void audit(std::string_view event, Fields fields) {
-  logger().info(format_line("audit", event, true, fields, timestamp()));
+  logger()->info(format_line("audit", event, true, fields, timestamp()));
 }
 
 }  // namespace openunison::log

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Structured logs: one JSON object a line on standard error (or a file), written by spdlog's
-// asynchronous sink. Values are escaped, so no input can forge a line or move a terminal's cursor.
-// Secret has no conversion to Value: it can't be logged. Thread-safe.
+// Structured logs: one JSON object a line on standard error (or a file), through spdlog's sinks.
+// A line is with the kernel when the call returns, so a crash loses none, audit lines least of all.
+// Values are escaped, so no input can forge a line or move a terminal's cursor. Secret has no
+// conversion to a field's value: it can't be logged. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -30,16 +31,25 @@ struct Field {
 };
 using Fields = std::initializer_list<Field>;
 
-// Call once at start. `file`: empty for standard error.
+// Call once at start; until then lines of level info and above go to standard error. `file`: empty
+// for standard error, else appended to; throws std::exception where it can't be opened.
 void configure(Level lowest, const std::string& file);
-// Waits until everything is written; call before exit.
+// Hands everything to the kernel; call before exit.
 void flush();
 
 void write(Level level, std::string_view message, Fields fields = {});
-inline void debug(std::string_view message, Fields fields = {}) { write(Level::debug, message, fields); }
-inline void info(std::string_view message, Fields fields = {}) { write(Level::info, message, fields); }
-inline void warn(std::string_view message, Fields fields = {}) { write(Level::warn, message, fields); }
-inline void error(std::string_view message, Fields fields = {}) { write(Level::error, message, fields); }
+inline void debug(std::string_view message, Fields fields = {}) {
+  write(Level::debug, message, fields);
+}
+inline void info(std::string_view message, Fields fields = {}) {
+  write(Level::info, message, fields);
+}
+inline void warn(std::string_view message, Fields fields = {}) {
+  write(Level::warn, message, fields);
+}
+inline void error(std::string_view message, Fields fields = {}) {
+  write(Level::error, message, fields);
+}
 
 // An audit line: {"time":...,"level":"audit","event":"sign_in",...}; never filtered by level.
 // Events: sign_in, sign_in_refused, token, token_refused, revocation, session_ended, sign_out,
@@ -48,7 +58,7 @@ inline void error(std::string_view message, Fields fields = {}) { write(Level::e
 void audit(std::string_view event, Fields fields);
 
 // The line that write() would print, without newline; for tests.
-std::string format_line(std::string_view level, std::string_view message_or_event, bool is_event, Fields fields,
-                        std::string_view time);
+std::string format_line(std::string_view level, std::string_view message_or_event, bool is_event,
+                        Fields fields, std::string_view time);
 
 }  // namespace openunison::log

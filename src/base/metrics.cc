@@ -11,6 +11,8 @@
 #include <memory>
 #include <mutex>
 
+#include "base/check.h"
+
 namespace openunison::metrics {
 namespace {
 
@@ -42,8 +44,8 @@ class PrometheusHistogram final : public Histogram {
   prometheus::Histogram& histogram_;
 };
 
-const prometheus::Histogram::BucketBoundaries kBuckets{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
-                                                       0.1,    0.25,  0.5,    1,     2.5,  5,     10};
+const prometheus::Histogram::BucketBoundaries kBuckets{
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 
 using Key = std::pair<std::string, std::map<std::string, std::string>>;
 
@@ -60,7 +62,10 @@ Registry& registry() {
   return instance;
 }
 
-Key key_of(const std::string& name, const Labels& labels) { return {name, {labels.begin(), labels.end()}}; }
+Key key_of(const std::string& name, const Labels& labels) {
+  CHECK(name.starts_with("openunison_"));
+  return {name, {labels.begin(), labels.end()}};
+}
 
 }  // namespace
 
@@ -100,6 +105,8 @@ Histogram& latency(const std::string& name, const std::string& help, const Label
   return *slot;
 }
 
-std::string expose() { return prometheus::TextSerializer().Serialize(registry().registry.Collect()); }
+std::string expose() {
+  return prometheus::TextSerializer().Serialize(registry().registry.Collect());
+}
 
 }  // namespace openunison::metrics

@@ -21,16 +21,16 @@ std::unexpected<Error> fail(Args&&... args) {
 }  // namespace openunison
 
 // auto key = TRY(parse_key(text));
-#define TRY(...)                                                          \
-  ({                                                                      \
-    auto try_result_ = (__VA_ARGS__);                                     \
+#define TRY(...)                                                              \
+  ({                                                                          \
+    auto try_result_ = (__VA_ARGS__);                                         \
     if (!try_result_) return std::unexpected(std::move(try_result_).error()); \
-    std::move(try_result_).value();                                       \
+    std::move(try_result_).value();                                           \
   })
 
 // TRY_VOID(write_all(file)): for Result<void>.
-#define TRY_VOID(...)                                                     \
-  do {                                                                    \
-    auto try_result_ = (__VA_ARGS__);                                     \
+#define TRY_VOID(...)                                                         \
+  do {                                                                        \
+    auto try_result_ = (__VA_ARGS__);                                         \
     if (!try_result_) return std::unexpected(std::move(try_result_).error()); \
   } while (false)

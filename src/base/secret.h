@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Secret: a string that can't be printed, logged or compared by accident, and is wiped when it goes.
+// Secret: a string that can't be printed, logged or compared by accident, and is wiped when it
+// goes.
 #pragma once
 
 #include <string>
@@ -11,14 +12,16 @@ namespace openunison {
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string value) : value_(std::move(value)) {}
+  // Also wipes what moving a short string leaves behind in the argument.
+  explicit Secret(std::string value) : value_(std::move(value)) { wipe(value); }
   Secret(const Secret&) = default;
-  Secret(Secret&& other) noexcept : value_(std::move(other.value_)) { other.wipe(); }
+  Secret(Secret&& other) noexcept : value_(std::move(other.value_)) { wipe(other.value_); }
   Secret& operator=(Secret other) noexcept {
-    value_.swap(other.value_);
+    wipe(value_);  // a swap would leave the rest of a short value behind a shorter one
+    value_ = std::move(other.value_);
     return *this;
   }
-  ~Secret() { wipe(); }
+  ~Secret() { wipe(value_); }
 
   // The bytes, for the one call that needs them. Lives as long as this object.
   std::string_view reveal() const { return value_; }
@@ -28,7 +31,7 @@ class Secret {
   bool operator==(const Secret&) const = delete;
 
  private:
-  void wipe();
+  static void wipe(std::string& text);
   std::string value_;
 };
 

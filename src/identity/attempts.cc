@@ -56,10 +56,12 @@ void Attempts::uncount(Table& table, const std::string& key) {
   if (entry.count == 0) forget(table, key);
 }
 
-void Attempts::count(Table& table, const std::string& key, unsigned free, Millis longest, MonoTime now) {
+void Attempts::count(Table& table, const std::string& key, unsigned free, Millis longest,
+                     MonoTime now) {
   auto found = table.by_key.find(key);
   if (found == table.by_key.end()) {
-    while (table.entries.size() >= limits_.entries) forget(table, std::string(table.entries.back().key));
+    while (table.entries.size() >= limits_.entries)
+      forget(table, std::string(table.entries.back().key));
     table.entries.push_front({key, 0, now, {}});
     found = table.by_key.emplace(table.entries.front().key, table.entries.begin()).first;
   } else {
@@ -74,7 +76,8 @@ void Attempts::count(Table& table, const std::string& key, unsigned free, Millis
   }
 }
 
-std::optional<Millis> Attempts::start(std::string_view user, std::string_view address, MonoTime now) {
+std::optional<Millis> Attempts::start(std::string_view user, std::string_view address,
+                                      MonoTime now) {
   const std::string group = address_group(address);
   const std::string pair = pair_key(user, group);
   const std::lock_guard lock(mutex_);

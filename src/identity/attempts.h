@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Attempts: holds password guessing back. Two tables: one of (user, address), one of addresses. Each
-// entry allows some attempts and then makes each next one wait twice as long. The pair is what keeps
-// the true user, who comes from elsewhere, from being locked out by somebody else's guesses.
+// Attempts: holds password guessing back. Two tables: one of (user, address), one of addresses.
+// Each entry allows some attempts and then makes each next one wait twice as long. The pair is what
+// keeps the true user, who comes from elsewhere, from being locked out by somebody else's guesses.
 // An attempt is counted before the password is looked at, so that many at once count as many, and
 // given back when it was right. Bounded: the longest unused entry goes first. Thread-safe.
 #pragma once
@@ -19,13 +19,13 @@
 namespace openunison::identity {
 
 struct AttemptLimits {
-  unsigned free_per_pair = 5;        // attempts before the first wait
-  unsigned free_per_address = 30;    // many people may share an address
+  unsigned free_per_pair = 5;      // attempts before the first wait
+  unsigned free_per_address = 30;  // many people may share an address
   Millis first_wait{1'000};
   Millis longest_wait_of_pair{300'000};
   Millis longest_wait_of_address{30'000};
-  Millis forgotten_after{1'800'000}; // without an attempt
-  std::size_t entries = 10'000;      // of each table
+  Millis forgotten_after{1'800'000};  // without an attempt
+  std::size_t entries = 10'000;       // of each table
 };
 
 class Attempts {
@@ -50,7 +50,8 @@ class Attempts {
   // Newest first.
   struct Table {
     std::list<Entry> entries;
-    std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key;  // views into Entry::key
+    std::unordered_map<std::string_view, std::list<Entry>::iterator>
+        by_key;  // views into Entry::key
   };
   Entry* find(Table& table, const std::string& key, MonoTime now);
   void count(Table& table, const std::string& key, unsigned free, Millis longest, MonoTime now);

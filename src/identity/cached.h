@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Cached<T>: something of the provider's that is fetched at first use, kept, and fetched again when it has
-// aged. One fetch at a time, whatever the number of callers and threads: the first caller fetches,
-// the others wait for it. A failed fetch is not repeated before a back-off has passed; while there is
-// an older value, that one serves. Values are immutable and shared. Thread-safe; outlives its calls.
+// Cached<T>: something of the provider's that is fetched at first use, kept, and fetched again when
+// it has aged. One fetch at a time, whatever the number of callers and threads: the first caller
+// fetches, the others wait for it. A failed fetch is not repeated before a back-off has passed;
+// while there is an older value, that one serves. Values are immutable and shared. Thread-safe;
+// outlives its calls.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +31,8 @@ class Cached {
     Millis longest_back_off{60'000};
   };
 
-  Cached(Load load, Policy policy, const Clock* clock) : load_(std::move(load)), policy_(policy), clock_(clock) {}
+  Cached(Load load, Policy policy, const Clock* clock)
+      : load_(std::move(load)), policy_(policy), clock_(clock) {}
 
   // The value, fetched or refreshed if need be. Errors: load's; Errc::timed_out of net if another
   // caller's fetch takes longer than `deadline`.
@@ -76,7 +78,8 @@ class Cached {
   // Ends the flight also when the coroutine is destroyed in the middle of it.
   class Landing {
    public:
-    Landing(Cached& owner, std::shared_ptr<net::Completion> flight) : owner_(owner), flight_(std::move(flight)) {}
+    Landing(Cached& owner, std::shared_ptr<net::Completion> flight)
+        : owner_(owner), flight_(std::move(flight)) {}
     Landing(const Landing&) = delete;
     Landing& operator=(const Landing&) = delete;
     ~Landing() { finish(); }
@@ -106,13 +109,13 @@ class Cached {
     if (loaded) {
       value_ = std::make_shared<const T>(std::move(*loaded));
       loaded_at_ = now;
-      not_before_ = {};
       failures_ = 0;
       problem_.reset();
       return value_;
     }
     const unsigned doublings = std::min(failures_++, 16u);
-    not_before_ = now + std::min(policy_.first_back_off * (1u << doublings), policy_.longest_back_off);
+    not_before_ =
+        now + std::min(policy_.first_back_off * (1u << doublings), policy_.longest_back_off);
     problem_ = loaded.error();
     return held_back();
   }

@@ -2,8 +2,8 @@
 //
 // map_identity: from what a provider says of a person to the name and groups that clusters see.
 // Pure. Order matters and is the order of the functions below: bounds, who it is, groups with
-// prefixes and the system: rule, who may sign in (domain, tenant, az_groups: asked of everything that
-// arrived), then the filter of what is passed on.
+// prefixes and the system: rule, who may sign in (domain, tenant, az_groups: asked of everything
+// that arrived), then the filter of what is passed on.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -32,11 +32,13 @@ bool contains(const std::vector<std::string>& list, std::string_view value) {
 bool deeper_than(const Json& json, int levels) {
   if (levels < 0) return true;
   if (const Json::Array* items = json.array()) {
-    return std::ranges::any_of(*items, [&](const Json& item) { return deeper_than(item, levels - 1); });
+    return std::ranges::any_of(*items,
+                               [&](const Json& item) { return deeper_than(item, levels - 1); });
   }
   if (const Json::Object* members = json.object()) {
-    return std::ranges::any_of(
-        *members, [&](const Json::Member& member) { return deeper_than(member.second, levels - 1); });
+    return std::ranges::any_of(*members, [&](const Json::Member& member) {
+      return deeper_than(member.second, levels - 1);
+    });
   }
   return false;
 }
@@ -52,8 +54,9 @@ Result<void> check_bounds(const Identity& identity, const config::IdentityProvid
   }
   const Json* groups = identity.claims.find(provider.claims.groups);
   if (groups != nullptr && groups->array() != nullptr && groups->array()->size() > kMaxGroups) {
-    return fail(Errc::too_big, "the identity provider sent " + std::to_string(groups->array()->size()) +
-                                   " groups; at most 2,000 are accepted: let it send only those that matter here");
+    return fail(Errc::too_big,
+                "the identity provider sent " + std::to_string(groups->array()->size()) +
+                    " groups; at most 2,000 are accepted: let it send only those that matter here");
   }
   return {};
 }
@@ -72,14 +75,16 @@ Result<std::string> map_user(const Identity& identity, const config::IdentityPro
                              const config::Values& values) {
   const std::string_view subject_problem = name_problem(identity.subject);
   if (!subject_problem.empty() || identity.subject.size() > kMaxSubjectBytes) {
-    return fail(Errc::bad_name, "the identity provider's subject can't be used: " +
-                                    std::string(subject_problem.empty() ? "it is longer than 255 bytes"
-                                                                        : subject_problem));
+    return fail(
+        Errc::bad_name,
+        "the identity provider's subject can't be used: " +
+            std::string(subject_problem.empty() ? "it is longer than 255 bytes" : subject_problem));
   }
   const Json* claim = identity.claims.find(provider.claims.sub);
   const std::string* value = claim ? claim->string() : nullptr;
   if (value == nullptr) {
-    return fail(Errc::bad_name, "the identity provider sent no user name: its claim \"" + provider.claims.sub +
+    return fail(Errc::bad_name, "the identity provider sent no user name: its claim \"" +
+                                    provider.claims.sub +
                                     (claim ? "\" is no text" : "\" is missing"));
   }
   // The name alone as well: a prefix must not hide that it is empty or starts with white space.
@@ -104,7 +109,8 @@ struct Groups {
   void drop(std::string_view name, std::string_view reason) {
     dropped.push_back({printable(name, kShownName), std::string(reason)});
   }
-  void add(const std::string& name, const config::IdentityProvider& provider, const config::Values& values) {
+  void add(const std::string& name, const config::IdentityProvider& provider,
+           const config::Values& values) {
     std::string_view reason = name_problem(name);
     std::string mapped = provider.groups_prefix + name;
     if (reason.empty()) reason = refusal(mapped, values);
@@ -161,13 +167,15 @@ Result<void> check_domain(const Identity& identity, const config::IdentityProvid
   if (const Json* hosted = identity.claims.find("hd"); hosted != nullptr || is_google(provider)) {
     const std::string* domain = hosted ? hosted->string() : nullptr;
     if (domain == nullptr) return refuse("this account belongs to no organisation");
-    if (text::ascii_lower(*domain) != wanted) return refuse("this account belongs to another domain");
+    if (text::ascii_lower(*domain) != wanted)
+      return refuse("this account belongs to another domain");
     return {};
   }
   const std::string* email = identity.claims.find_string(provider.claims.email);
   if (email == nullptr) return refuse("the identity provider sent no mail address");
-  const std::size_t at = email->rfind('@');
-  if (at == std::string::npos || at == 0 || text::ascii_lower(email->substr(at + 1)) != wanted) {
+  const std::size_t at = email->find('@');
+  if (at == std::string::npos || at == 0 || email->find('@', at + 1) != std::string::npos ||
+      text::ascii_lower(email->substr(at + 1)) != wanted) {
     return refuse("this account's mail address is of another domain");
   }
   if (!says_true(identity.claims.find("email_verified"))) {
@@ -179,24 +187,27 @@ Result<void> check_domain(const Identity& identity, const config::IdentityProvid
 Result<void> check_tenant(const Identity& identity, const config::IdentityProvider& provider) {
   if (provider.tenants.empty()) return {};
   const std::string* tenant = identity.claims.find_string("tid");
-  const bool allowed = tenant != nullptr && std::ranges::any_of(provider.tenants, [&](const std::string& id) {
-                         return text::iequals_ascii(id, *tenant);
-                       });
+  const bool allowed =
+      tenant != nullptr && std::ranges::any_of(provider.tenants, [&](const std::string& id) {
+        return text::iequals_ascii(id, *tenant);
+      });
   if (allowed) return {};
   return fail(Errc::not_allowed, "only accounts of the tenants " + list_of(provider.tenants) +
                                      " may sign in here; this account is of " +
                                      (tenant ? printable(*tenant, 64) : std::string("no tenant")));
 }
 
-Result<void> check_az_groups(const std::vector<std::string>& arrived, const config::Values& values) {
+Result<void> check_az_groups(const std::vector<std::string>& arrived,
+                             const config::Values& values) {
   if (values.az_groups.empty()) return {};
   const bool member = std::ranges::any_of(values.az_groups, [&](const std::string& name) {
     return std::ranges::binary_search(arrived, name);
   });
   if (member) return {};
-  return fail(Errc::not_allowed, std::string("signing in here needs ") +
-                                     (values.az_groups.size() == 1 ? "the group " : "one of the groups ") +
-                                     list_of(values.az_groups));
+  return fail(Errc::not_allowed,
+              std::string("signing in here needs ") +
+                  (values.az_groups.size() == 1 ? "the group " : "one of the groups ") +
+                  list_of(values.az_groups));
 }
 
 bool passes(const std::string& name, const config::GroupsFilter& filter) {
@@ -211,7 +222,8 @@ std::string attribute(const Identity& identity, const std::string& claim) {
   return value != nullptr && name_problem(*value).empty() ? *value : std::string();
 }
 
-void add_attributes(Principal& principal, const Identity& identity, const config::IdentityProvider& provider) {
+void add_attributes(Principal& principal, const Identity& identity,
+                    const config::IdentityProvider& provider) {
   principal.given_name = attribute(identity, provider.claims.given_name);
   principal.family_name = attribute(identity, provider.claims.family_name);
   principal.display_name = attribute(identity, provider.claims.display_name);
@@ -222,7 +234,8 @@ void add_attributes(Principal& principal, const Identity& identity, const config
   }
   if (principal.display_name.empty()) principal.display_name = principal.user;
   const Json* verified = identity.claims.find("email_verified");
-  if (!principal.email.empty() && verified != nullptr) principal.email_verified = says_true(verified);
+  if (!principal.email.empty() && verified != nullptr)
+    principal.email_verified = says_true(verified);
 }
 
 }  // namespace

@@ -29,10 +29,11 @@ class Connector {
   virtual RedirectConnector* redirect() { return nullptr; }
   virtual PasswordConnector* password() { return nullptr; }
 
-  // Asks the provider how the person stands now. `grant` as stored. The result has a new grant where
-  // the provider rotated it. Errors: gone, unreachable, throttled, bad_response. Default: the users file
-  // or nothing to ask → Errc::unreachable is NOT used; see recheckable.
-  virtual Task<Result<Identity>> reread(std::string subject, Grant grant, net::Deadline deadline) = 0;
+  // Asks the provider how the person stands now. `grant` as stored. The result has a new grant
+  // where the provider rotated it. Errors: gone, unreachable, throttled, bad_response. Default: the
+  // users file or nothing to ask → Errc::unreachable is NOT used; see recheckable.
+  virtual Task<Result<Identity>> reread(std::string subject, Grant grant,
+                                        net::Deadline deadline) = 0;
 
   // For readiness and `check`: reachable, and how far its clock is from ours.
   struct Health {
@@ -51,27 +52,28 @@ class RedirectConnector {
   virtual ~RedirectConnector() = default;
 
   struct BeginRequest {
-    std::string redirect_uri;      // ours, absolute
-    std::string state;             // 43 characters, made by the caller
-    bool force = false;            // prompt=login
-    bool silent = false;           // prompt=none
+    std::string redirect_uri;  // ours, absolute
+    std::string state;         // 43 characters, made by the caller
+    bool force = false;        // prompt=login
+    bool silent = false;       // prompt=none
     std::optional<Seconds> max_age;
     std::string login_hint;
   };
   struct Begun {
-    std::string url;               // where the browser goes
-    std::string attempt;           // private to the connector (PKCE verifier, nonce); the caller seals it
+    std::string url;      // where the browser goes
+    std::string attempt;  // private to the connector (PKCE verifier, nonce); the caller seals it
   };
   // Errors: unreachable.
   virtual Task<Result<Begun>> begin(BeginRequest request) = 0;
 
   struct FinishRequest {
-    text::Form parameters;         // the callback's query or form; state was checked by the caller
-    std::string attempt;           // from Begun
+    text::Form parameters;  // the callback's query or form; state was checked by the caller
+    std::string attempt;    // from Begun
     std::string redirect_uri;
     std::optional<Seconds> max_age;
   };
-  // Errors: denied, interaction_required, bad_response, clock, unreachable, groups_overage, too_big.
+  // Errors: denied, interaction_required, bad_response, clock, unreachable, groups_overage,
+  // too_big.
   virtual Task<Result<Identity>> finish(FinishRequest request) = 0;
 
   // Where to send the browser so that the provider's session ends too; nullopt if it can't.
@@ -79,7 +81,7 @@ class RedirectConnector {
 
   // OpenID Connect Back-Channel Logout §2.6. What it ends, or bad_response.
   struct LogoutNotice {
-    std::string subject, sid;      // at least one is set
+    std::string subject, sid;  // at least one is set
     std::string jti;
     WallTime expires_at;
   };

@@ -15,8 +15,8 @@ namespace openunison::identity {
 
 struct OidcConnectorOptions {
   config::IdentityProvider settings;
-  Secret client_secret;            // empty: public client
-  http::Client* client;            // outlives the connector; goes through the provider's proxy
+  Secret client_secret;  // empty: public client
+  http::Client* client;  // outlives the connector; goes through the provider's proxy
   crypto::Random* random;
   const Clock* clock;
 };
@@ -25,8 +25,8 @@ std::unique_ptr<Connector> oidc_connector(OidcConnectorOptions options);
 
 struct LocalConnectorOptions {
   config::IdentityProvider settings;
-  std::string users_file;          // users.yaml; re-read when it changes
-  net::WorkPool* passwords;        // argon2id runs here
+  std::string users_file;    // users.yaml; re-read when it changes
+  net::WorkPool* passwords;  // argon2id runs here
   crypto::Random* random;
   const Clock* clock;
 };

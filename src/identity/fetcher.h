@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Fetcher: one HTTP exchange with an identity provider: http::Client in the product, a script in tests.
-// Must hold to the request's timeout and max_response_bytes.
+// Fetcher: one HTTP exchange with an identity provider: http::Client in the product, a script in
+// tests. Must hold to the request's timeout and max_response_bytes.
 #pragma once
 
 #include <functional>

@@ -10,8 +10,12 @@ namespace {
 
 using text::Json;
 
-std::int64_t millis(WallTime time) { return time.time_since_epoch().count(); }
-WallTime from_millis(std::int64_t value) { return WallTime(Millis(value)); }
+std::int64_t millis(WallTime time) {
+  return time.time_since_epoch().count();
+}
+WallTime from_millis(std::int64_t value) {
+  return WallTime(Millis(value));
+}
 
 // Reads the members of a stored object and remembers the first that isn't of its kind.
 class Reader {
@@ -78,7 +82,8 @@ Json Grant::to_json() const {
   };
   add("refresh_token", refresh_token);
   add("access_token", access_token);
-  if (access_expires_at != WallTime{}) out.emplace_back("access_expires_at", millis(access_expires_at));
+  if (access_expires_at != WallTime{})
+    out.emplace_back("access_expires_at", millis(access_expires_at));
   add("id_token", id_token);
   return Json(std::move(out));
 }

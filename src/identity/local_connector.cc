@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The built-in users: names and argon2id hashes in users.yaml. Files and hashes are worked on by the
-// WorkPool only. The file is looked at again at most once a second; one that can't be read leaves the
-// last good list in force, loudly. The account key is the user's name.
+// The built-in users: names and argon2id hashes in users.yaml. Files and hashes are worked on by
+// the WorkPool only. The file is looked at again at most once a second; one that can't be read
+// leaves the last good list in force, loudly. The account key is the user's name.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -48,9 +48,9 @@ struct FileStamp {
 };
 
 FileStamp stamp_of(const std::string& file) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(file.c_str(), &status) != 0) return {};
-  return {true,           status.st_dev,          status.st_ino,
+  return {true,           status.st_dev,         status.st_ino,
           status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
 }
 
@@ -91,7 +91,8 @@ std::string make_dummy(const std::vector<LocalUser>& users, crypto::Random& rand
     if (!cost.prefix.empty() && (first || cost.work > highest.work)) highest = std::move(cost);
     first = false;
   }
-  return highest.prefix + '$' + unpadded_base64(random.bytes(16)) + '$' + unpadded_base64(random.bytes(32));
+  return highest.prefix + '$' + unpadded_base64(random.bytes(16)) + '$' +
+         unpadded_base64(random.bytes(32));
 }
 
 // The file and its last good reading. Methods block: call on the WorkPool.
@@ -152,10 +153,13 @@ class UserDirectory {
   std::shared_ptr<const Users> users_;
 };
 
-std::unexpected<Error> wrong_password() { return fail(Errc::wrong_password, "user name or password is wrong"); }
+std::unexpected<Error> wrong_password() {
+  return fail(Errc::wrong_password, "user name or password is wrong");
+}
 
 // The user, if `password` is theirs. Costs one hash in every case.
-Result<LocalUser> verify(UserDirectory& directory, const std::string& name, const Secret& password) {
+Result<LocalUser> verify(UserDirectory& directory, const std::string& name,
+                         const Secret& password) {
   const auto users = TRY(directory.current());
   const LocalUser* user = users->find(name);
   const bool plausible = !password.empty() && password.reveal().size() <= kMaxPasswordBytes;
@@ -171,7 +175,8 @@ class LocalConnector final : public Connector, public PasswordConnector {
       : Connector(std::move(options.settings)),
         pool_(options.passwords),
         clock_(options.clock),
-        directory_(std::make_shared<UserDirectory>(std::move(options.users_file), options.random, options.clock)) {}
+        directory_(std::make_shared<UserDirectory>(std::move(options.users_file), options.random,
+                                                   options.clock)) {}
 
   PasswordConnector* password() override { return this; }
 
@@ -179,11 +184,13 @@ class LocalConnector final : public Connector, public PasswordConnector {
     const auto wait = attempts_.start(user, address, clock_->mono());
     if (wait) {
       const auto seconds = std::chrono::ceil<Seconds>(*wait).count();
-      co_return fail(Errc::throttled,
-                     "too many attempts; try again in " + std::to_string(seconds) + (seconds == 1 ? " second" : " seconds"));
+      co_return fail(Errc::throttled, "too many attempts; try again in " + std::to_string(seconds) +
+                                          (seconds == 1 ? " second" : " seconds"));
     }
     auto verified = co_await pool_->run(
-        [directory = directory_, user, password = std::move(password)] { return verify(*directory, user, password); },
+        [directory = directory_, user, password = std::move(password)] {
+          return verify(*directory, user, password);
+        },
         net::in(kPasswordDeadline));
     if (!verified) {
       if (verified.error().is(Errc::wrong_password)) co_return std::unexpected(verified.error());
@@ -216,7 +223,8 @@ class LocalConnector final : public Connector, public PasswordConnector {
   }
 
   Task<Health> health(net::Deadline deadline) override {
-    auto users = co_await pool_->run([directory = directory_] { return directory->current(); }, deadline);
+    auto users =
+        co_await pool_->run([directory = directory_] { return directory->current(); }, deadline);
     Health health;
     health.reachable = users.has_value();
     health.detail = users ? directory_->problem() : users.error().message();
@@ -225,7 +233,8 @@ class LocalConnector final : public Connector, public PasswordConnector {
 
  private:
   static Error pool_failure(const Error& error) {
-    if (error.is(net::Errc::busy)) return Error(Errc::throttled, "too many people are signing in; try again in a moment");
+    if (error.is(net::Errc::busy))
+      return Error(Errc::throttled, "too many people are signing in; try again in a moment");
     if (error.is(Errc::unreachable)) return error;
     return Error(Errc::unreachable, "the password could not be checked in time; try again");
   }

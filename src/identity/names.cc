@@ -32,8 +32,9 @@ bool is_space(char32_t code) {
 bool is_invisible(char32_t code) {
   return code == 0xAD || code == 0x34F || code == 0x61C || code == 0x180E ||
          (code >= 0x200B && code <= 0x200F) || (code >= 0x202A && code <= 0x202E) ||
-         (code >= 0x2060 && code <= 0x206F) || (code >= 0xFE00 && code <= 0xFE0F) || code == 0xFEFF ||
-         (code >= 0xFFF9 && code <= 0xFFFB) || (code >= 0xE0000 && code <= 0xE0FFF);
+         (code >= 0x2060 && code <= 0x206F) || (code >= 0xFE00 && code <= 0xFE0F) ||
+         code == 0xFEFF || (code >= 0xFFF9 && code <= 0xFFFB) ||
+         (code >= 0xE0000 && code <= 0xE0FFF);
 }
 
 char32_t folded(char32_t code) {
@@ -102,7 +103,8 @@ std::string printable(std::string_view text, std::size_t max_bytes) {
   for (std::size_t at = 0; at < text.size();) {
     // One whole character, or one byte that belongs to none.
     std::size_t length = 1;
-    while (length < 4 && at + length < text.size() && !text::valid_utf8(text.substr(at, length))) ++length;
+    while (length < 4 && at + length < text.size() && !text::valid_utf8(text.substr(at, length)))
+      ++length;
     std::string_view piece = text.substr(at, length);
     if (!text::valid_utf8(piece)) piece = text.substr(at, 1);
     at += piece.size();

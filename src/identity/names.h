@@ -18,11 +18,12 @@ inline constexpr std::size_t kMaxSubjectBytes = 255;
 // Why `name` can't be used ("it is empty", "it has control characters", ...), or "" if it can.
 std::string_view name_problem(std::string_view name);
 
-// "system:..." in any letter case, in full-width letters, or behind white space or invisible characters.
+// "system:..." in any letter case, in full-width letters, or behind white space or invisible
+// characters.
 bool looks_like_system(std::string_view name);
 
-// `pattern` with '*' for any run of characters, against the whole of `name`. Linear in practice, never
-// exponential.
+// `pattern` with '*' for any run of characters, against the whole of `name`. Linear in practice,
+// never exponential.
 bool glob_match(std::string_view pattern, std::string_view name);
 
 // For showing what somebody else sent: control and invisible characters become '?', invalid UTF-8

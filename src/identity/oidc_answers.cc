@@ -19,7 +19,9 @@ constexpr std::size_t kShown = 200;
 constexpr Seconds kLongestLife{30 * 86'400};
 constexpr std::string_view kLogoutEvent = "http://schemas.openid.net/event/backchannel-logout";
 
-std::unexpected<Error> bad(std::string message) { return fail(Errc::bad_response, std::move(message)); }
+std::unexpected<Error> bad(std::string message) {
+  return fail(Errc::bad_response, std::move(message));
+}
 
 std::string content_type(const http::Headers& headers) {
   const auto value = headers.get("content-type").value_or("");
@@ -44,10 +46,12 @@ std::optional<Seconds> life_of(const Json& json) {
   std::int64_t seconds = 0;
   if (const auto number = member->number()) {
     if (!(*number > 0)) return std::nullopt;
-    seconds = static_cast<std::int64_t>(std::min(*number, static_cast<double>(kLongestLife.count())));
+    seconds =
+        static_cast<std::int64_t>(std::min(*number, static_cast<double>(kLongestLife.count())));
   } else if (const std::string* text = member->string()) {
     const auto parsed = std::from_chars(text->data(), text->data() + text->size(), seconds);
-    if (parsed.ec != std::errc() || parsed.ptr != text->data() + text->size() || seconds <= 0) return std::nullopt;
+    if (parsed.ec != std::errc() || parsed.ptr != text->data() + text->size() || seconds <= 0)
+      return std::nullopt;
   } else {
     return std::nullopt;
   }
@@ -62,7 +66,8 @@ std::string plain_type(const std::string& type) {
 
 std::string short_string(const Json& claims, std::string_view name, std::size_t most) {
   const std::string* value = claims.find_string(name);
-  return value != nullptr && value->size() <= most && name_problem(*value).empty() ? *value : std::string();
+  return value != nullptr && value->size() <= most && name_problem(*value).empty() ? *value
+                                                                                   : std::string();
 }
 
 std::vector<std::string> methods_of(const Json& claims) {
@@ -79,7 +84,8 @@ std::vector<std::string> methods_of(const Json& claims) {
 
 std::array<std::string_view, 6> attribute_claims(const config::IdentityProvider& settings) {
   const config::ClaimNames& names = settings.claims;
-  return {names.sub, names.email, names.given_name, names.family_name, names.display_name, names.groups};
+  return {names.sub,         names.email,        names.given_name,
+          names.family_name, names.display_name, names.groups};
 }
 
 bool is_attribute(std::string_view name, const config::IdentityProvider& settings) {
@@ -88,9 +94,9 @@ bool is_attribute(std::string_view name, const config::IdentityProvider& setting
 }
 
 bool is_protocol_claim(std::string_view name) {
-  static constexpr std::string_view kNames[] = {"iss", "sub",     "aud",   "azp",       "exp",     "iat",
-                                                "nbf", "jti",     "nonce", "auth_time", "acr",     "amr",
-                                                "sid", "at_hash", "tid",   "oid",       "hd"};
+  static constexpr std::string_view kNames[] = {
+      "iss",       "sub", "aud", "azp", "exp",     "iat", "nbf", "jti", "nonce",
+      "auth_time", "acr", "amr", "sid", "at_hash", "tid", "oid", "hd"};
   return std::ranges::count(kNames, name) > 0;
 }
 
@@ -100,10 +106,12 @@ void settle_email_verified(Json& merged, const std::string& email_of_id_token, c
   const Json* verified = nullptr;
   const std::string* email_of_userinfo = userinfo.find_string(settings.claims.email);
   if (!email_of_id_token.empty()) verified = id_token.find("email_verified");
-  if (email_of_id_token.empty() || (email_of_userinfo != nullptr && *email_of_userinfo == email_of_id_token)) {
+  if (email_of_id_token.empty() ||
+      (email_of_userinfo != nullptr && *email_of_userinfo == email_of_id_token)) {
     if (verified == nullptr) verified = userinfo.find("email_verified");
   }
-  std::erase_if(*merged.object(), [](const Json::Member& member) { return member.first == "email_verified"; });
+  std::erase_if(*merged.object(),
+                [](const Json::Member& member) { return member.first == "email_verified"; });
   if (verified != nullptr) merged.set("email_verified", *verified);
 }
 
@@ -111,12 +119,13 @@ void settle_email_verified(Json& merged, const std::string& email_of_id_token, c
 
 Result<Json> json_object(const http::Response& response, std::string_view what) {
   const std::string subject = "the identity provider's " + std::string(what);
-  if (response.status != 200) return bad(subject + " answered with status " + std::to_string(response.status));
+  if (response.status != 200)
+    return bad(subject + " answered with status " + std::to_string(response.status));
   auto json = Json::parse(response.body, kMaxAnswerBytes);
   if (!json) {
     const std::string type = content_type(response.headers);
-    return bad(subject + " isn't JSON" + (type.empty() ? "" : " but " + printable(type, 64)) + ": " +
-               json.error().message());
+    return bad(subject + " isn't JSON" + (type.empty() ? "" : " but " + printable(type, 64)) +
+               ": " + json.error().message());
   }
   if (json->object() == nullptr) return bad(subject + " is no JSON object");
   return json;
@@ -151,7 +160,8 @@ Refusal parse_refusal(const http::Response& response) {
   refusal.code = printable(*code, 64);
   refusal.text = "it answered " + refusal.code;
   const std::string* description = json->find_string("error_description");
-  if (description != nullptr && !description->empty()) refusal.text += ": " + printable(*description, kShown);
+  if (description != nullptr && !description->empty())
+    refusal.text += ": " + printable(*description, kShown);
   return refusal;
 }
 
@@ -161,16 +171,18 @@ std::optional<Error> callback_error(const text::Form& parameters) {
   std::string message = "the identity provider answered " + printable(code, 64);
   const std::string_view description = parameters.value("error_description");
   if (!description.empty()) message += ": " + printable(description, kShown);
-  static constexpr std::string_view kInteraction[] = {"login_required", "interaction_required", "consent_required",
-                                                      "account_selection_required"};
-  if (std::ranges::count(kInteraction, code) > 0) return Error(Errc::interaction_required, std::move(message));
+  static constexpr std::string_view kInteraction[] = {
+      "login_required", "interaction_required", "consent_required", "account_selection_required"};
+  if (std::ranges::count(kInteraction, code) > 0)
+    return Error(Errc::interaction_required, std::move(message));
   if (code == "server_error" || code == "temporarily_unavailable") {
     return Error(Errc::unreachable, std::move(message));
   }
   return Error(Errc::denied, std::move(message));
 }
 
-Result<void> check_id_token(const jose::VerifiedJwt& token, const IdTokenRules& rules, WallTime now) {
+Result<void> check_id_token(const jose::VerifiedJwt& token, const IdTokenRules& rules,
+                            WallTime now) {
   // A token of another purpose, signed by the same key for the same audience, is no ID token.
   const std::string type = plain_type(token.type());
   if (type == "at+jwt" || type == "logout+jwt" || token.claims().find("events") != nullptr) {
@@ -192,8 +204,10 @@ Result<void> check_id_token(const jose::VerifiedJwt& token, const IdTokenRules& 
   if (azp == nullptr && token.audience().size() > 1) {
     return bad("the ID token has several audiences and doesn't say for which client it is (azp)");
   }
-  if (const Json* hash = token.claims().find("at_hash"); hash != nullptr && !rules.access_token.empty()) {
-    if (hash->string() == nullptr || *hash->string() != jose::half_hash(rules.access_token, rules.algorithm)) {
+  if (const Json* hash = token.claims().find("at_hash");
+      hash != nullptr && !rules.access_token.empty()) {
+    if (hash->string() == nullptr ||
+        *hash->string() != jose::half_hash(rules.access_token, rules.algorithm)) {
       return bad("the ID token belongs to another access token (at_hash)");
     }
   }
@@ -209,25 +223,29 @@ Result<void> check_id_token(const jose::VerifiedJwt& token, const IdTokenRules& 
 
 Result<RedirectConnector::LogoutNotice> read_logout_token(const jose::VerifiedJwt& token) {
   const std::string type = plain_type(token.type());
-  if (!type.empty() && type != "logout+jwt" && type != "jwt") return bad("this is no logout token: its type says so");
+  if (!type.empty() && type != "logout+jwt" && type != "jwt")
+    return bad("this is no logout token: its type says so");
   if (token.claims().find("nonce") != nullptr) return bad("a logout token must have no nonce");
   const Json* events = token.claims().find("events");
   const Json* event = events != nullptr ? events->find(kLogoutEvent) : nullptr;
-  if (event == nullptr || event->object() == nullptr) return bad("the logout token has no logout event");
+  if (event == nullptr || event->object() == nullptr)
+    return bad("the logout token has no logout event");
 
   RedirectConnector::LogoutNotice notice;
   const auto read = [&token](std::string_view name, std::string& into) {
     const Json* member = token.claims().find(name);
     if (member == nullptr) return true;
     const std::string* value = member->string();
-    if (value == nullptr || value->size() > kMaxSubjectBytes || !name_problem(*value).empty()) return false;
+    if (value == nullptr || value->size() > kMaxSubjectBytes || !name_problem(*value).empty())
+      return false;
     into = *value;
     return true;
   };
   if (!read("sub", notice.subject) || !read("sid", notice.sid) || !read("jti", notice.jti)) {
     return bad("the logout token's sub, sid or jti can't be used");
   }
-  if (notice.subject.empty() && notice.sid.empty()) return bad("the logout token names neither person nor session");
+  if (notice.subject.empty() && notice.sid.empty())
+    return bad("the logout token names neither person nor session");
   if (notice.jti.empty()) return bad("the logout token has no jti");
   const auto issued = token.time_claim("iat");
   const auto expires = token.time_claim("exp");
@@ -240,11 +258,13 @@ Result<RedirectConnector::LogoutNotice> read_logout_token(const jose::VerifiedJw
 bool needs_userinfo(const Json& id_token, const config::IdentityProvider& settings) {
   if (!settings.user_in_id_token) return true;
   const config::ClaimNames& names = settings.claims;
-  return std::ranges::any_of(std::array<std::string_view, 4>{names.sub, names.email, names.display_name, names.groups},
-                             [&](std::string_view name) { return id_token.find(name) == nullptr; });
+  return std::ranges::any_of(
+      std::array<std::string_view, 4>{names.sub, names.email, names.display_name, names.groups},
+      [&](std::string_view name) { return id_token.find(name) == nullptr; });
 }
 
-Json merge_claims(const Json& id_token, const Json& userinfo, const config::IdentityProvider& settings) {
+Json merge_claims(const Json& id_token, const Json& userinfo,
+                  const config::IdentityProvider& settings) {
   Json merged{Json::Object()};
   const bool has_id_token = id_token.object() != nullptr;
   if (has_id_token) {
@@ -270,24 +290,29 @@ bool groups_were_left_out(const Json& claims, const config::IdentityProvider& se
   if (elsewhere != nullptr && elsewhere->find(settings.claims.groups) != nullptr) return true;
   const Json* has = claims.find("hasgroups");
   if (has == nullptr || settings.claims.groups != "groups") return false;
-  return (has->boolean() != nullptr && *has->boolean()) || (has->string() != nullptr && *has->string() == "true");
+  return (has->boolean() != nullptr && *has->boolean()) ||
+         (has->string() != nullptr && *has->string() == "true");
 }
 
-std::string missing_without_id_token(const Json& userinfo, const config::IdentityProvider& settings) {
+std::string missing_without_id_token(const Json& userinfo,
+                                     const config::IdentityProvider& settings) {
   if (!settings.tenants.empty() && userinfo.find("tid") == nullptr) return "tid";
   if (userinfo.find(settings.claims.sub) == nullptr) return settings.claims.sub;
-  if (settings.user_in_id_token && userinfo.find(settings.claims.groups) == nullptr) return settings.claims.groups;
+  if (settings.user_in_id_token && userinfo.find(settings.claims.groups) == nullptr)
+    return settings.claims.groups;
   return "";
 }
 
 Result<Identity> read_identity(Json claims, WallTime now) {
   Identity identity;
   identity.subject = short_string(claims, "sub", kMaxSubjectBytes);
-  if (identity.subject.empty()) return bad("the identity provider's answer has no usable subject (sub)");
+  if (identity.subject.empty())
+    return bad("the identity provider's answer has no usable subject (sub)");
   identity.authenticated_at = now;
   if (const Json* time = claims.find("auth_time"); time != nullptr && time->integer() != nullptr) {
     const std::int64_t seconds = *time->integer();
-    if (seconds > 0 && seconds <= unix_seconds(now)) identity.authenticated_at = from_unix_seconds(seconds);
+    if (seconds > 0 && seconds <= unix_seconds(now))
+      identity.authenticated_at = from_unix_seconds(seconds);
   }
   identity.amr = methods_of(claims);
   identity.acr = short_string(claims, "acr", 256);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Signing in through an OpenID provider: authorization code with PKCE, state and nonce (OpenID Connect
-// Core §3.1, RFC 7636, RFC 9207), re-reading by refresh grant or userinfo, sign-out both ways.
-// Without an issuer in values there is no verified ID token: people are then known by userinfo alone.
+// Signing in through an OpenID provider: authorization code with PKCE, state and nonce (OpenID
+// Connect Core §3.1, RFC 7636, RFC 9207), re-reading by refresh grant or userinfo, sign-out both
+// ways. Without an issuer in values there is no verified ID token: people are then known by
+// userinfo alone.
 #include "identity/oidc_connector.h"
 
 #include "crypto/hash.h"
@@ -22,18 +23,23 @@ constexpr Millis kFinishDeadline{25'000};
 constexpr Millis kLogoutTokenDeadline{10'000};
 constexpr Millis kHealthAge{30'000};
 constexpr std::size_t kMaxCodeBytes = 4'096;
-constexpr std::size_t kMaxHintBytes = 6'000;      // an id_token_hint goes into a URL
-constexpr std::size_t kVerifierCharacters = 43;   // 32 bytes of base64url: PKCE verifier and nonce alike
+constexpr std::size_t kMaxHintBytes = 6'000;  // an id_token_hint goes into a URL
+constexpr std::size_t kVerifierCharacters =
+    43;  // 32 bytes of base64url: PKCE verifier and nonce alike
 
-std::unexpected<Error> bad(std::string message) { return fail(Errc::bad_response, std::move(message)); }
+std::unexpected<Error> bad(std::string message) {
+  return fail(Errc::bad_response, std::move(message));
+}
 
 // What begin() hands over for finish().
 struct Attempt {
   std::string verifier, nonce;
   std::string text() const { return verifier + '.' + nonce; }
   static std::optional<Attempt> parse(std::string_view text) {
-    if (text.size() != 2 * kVerifierCharacters + 1 || text[kVerifierCharacters] != '.') return std::nullopt;
-    return Attempt{std::string(text.substr(0, kVerifierCharacters)), std::string(text.substr(kVerifierCharacters + 1))};
+    if (text.size() != 2 * kVerifierCharacters + 1 || text[kVerifierCharacters] != '.')
+      return std::nullopt;
+    return Attempt{std::string(text.substr(0, kVerifierCharacters)),
+                   std::string(text.substr(kVerifierCharacters + 1))};
   }
 };
 
@@ -48,13 +54,15 @@ std::string scopes_to_send(const config::IdentityProvider& settings) {
   for (std::size_t at = 0; at < settings.scopes.size();) {
     const std::size_t end = std::min(settings.scopes.find(' ', at), settings.scopes.size());
     const std::string_view scope = std::string_view(settings.scopes).substr(at, end - at);
-    if (!scope.empty() && scope != "offline_access") out.append(out.empty() ? "" : " ").append(scope);
+    if (!scope.empty() && scope != "offline_access")
+      out.append(out.empty() ? "" : " ").append(scope);
     at = end + 1;
   }
   return out;
 }
 
-std::string prompt_of(const RedirectConnector::BeginRequest& request, const config::IdentityProvider& settings) {
+std::string prompt_of(const RedirectConnector::BeginRequest& request,
+                      const config::IdentityProvider& settings) {
   if (request.silent) return "none";
   if (is_google(settings)) return request.force ? "select_account consent" : "consent";
   return request.force ? "login" : "";
@@ -62,7 +70,8 @@ std::string prompt_of(const RedirectConnector::BeginRequest& request, const conf
 
 Error wait_asked(Millis wait) {
   return Error(Errc::throttled, "the identity provider asked us to wait; " +
-                                    std::to_string(std::chrono::ceil<Seconds>(wait).count()) + " seconds are left");
+                                    std::to_string(std::chrono::ceil<Seconds>(wait).count()) +
+                                    " seconds are left");
 }
 
 bool is_lost_grant(const std::string& code) {
@@ -76,7 +85,8 @@ class OidcConnector final : public Connector, public RedirectConnector {
       : Connector(options.settings),
         random_(options.random),
         clock_(options.clock),
-        upstream_(std::move(options.settings), std::move(options.client_secret), std::move(fetch), options.clock) {}
+        upstream_(std::move(options.settings), std::move(options.client_secret), std::move(fetch),
+                  options.clock) {}
 
   RedirectConnector* redirect() override { return this; }
 
@@ -93,18 +103,22 @@ class OidcConnector final : public Connector, public RedirectConnector {
   Result<void> check_iss_parameter(const Metadata& about, const text::Form& parameters) const;
   Error exchange_refused(const http::Response& response) const;
   Error refresh_refused(const http::Response& response) const;
-  Error userinfo_refused(const http::Response& response, bool access_token_is_fresh, bool token_was_rotated) const;
+  Error userinfo_refused(const http::Response& response, bool access_token_is_fresh,
+                         bool token_was_rotated) const;
   Grant grant_of(const TokenAnswer& answer) const;
 
-  Task<Result<Identity>> reread_by_userinfo(std::string subject, Grant grant, net::Deadline deadline);
+  Task<Result<Identity>> reread_by_userinfo(std::string subject, Grant grant,
+                                            net::Deadline deadline);
   // The verified claims of the answer's ID token; null if there is none.
-  Task<Result<Json>> id_token_claims(Secret id_token, Secret access_token, std::optional<std::string> nonce, Rules rules,
+  Task<Result<Json>> id_token_claims(Secret id_token, Secret access_token,
+                                     std::optional<std::string> nonce, Rules rules,
                                      net::Deadline deadline);
   Task<Result<http::Response>> ask_userinfo(Secret access_token, net::Deadline deadline);
-  Task<Result<Json>> userinfo_claims(http::Response response, std::string subject, net::Deadline deadline);
+  Task<Result<Json>> userinfo_claims(http::Response response, std::string subject,
+                                     net::Deadline deadline);
   // What the answer of the token endpoint says of the person.
-  Task<Result<Identity>> describe(TokenAnswer answer, std::optional<std::string> nonce, Rules rules, bool is_reread,
-                                  net::Deadline deadline);
+  Task<Result<Identity>> describe(TokenAnswer answer, std::optional<std::string> nonce, Rules rules,
+                                  bool is_reread, net::Deadline deadline);
   Result<Identity> identity_of(const Json& id_token, const Json& userinfo) const;
 
   crypto::Random* random_;
@@ -119,7 +133,8 @@ Task<Result<RedirectConnector::Begun>> OidcConnector::begin(BeginRequest request
   auto about = co_await upstream_.metadata(net::in(kBeginDeadline));
   if (!about) co_return std::unexpected(about.error());
   const Attempt attempt{random_->token(32), random_->token(32)};
-  const std::string challenge = text::base64url_encode(crypto::view(crypto::sha256(attempt.verifier)));
+  const std::string challenge =
+      text::base64url_encode(crypto::view(crypto::sha256(attempt.verifier)));
 
   std::string url = (*about)->authorization_endpoint;
   const auto add = [&url](std::string_view name, std::string_view value) {
@@ -139,19 +154,23 @@ Task<Result<RedirectConnector::Begun>> OidcConnector::begin(BeginRequest request
   if (!request.login_hint.empty()) add("login_hint", request.login_hint);
   if (is_google(settings())) {
     add("access_type", "offline");
-    if (!settings().domain.empty()) add("hd", settings().domain);  // a hint; the token's is what counts
+    if (!settings().domain.empty())
+      add("hd", settings().domain);  // a hint; the token's is what counts
   }
   co_return Begun{std::move(url), attempt.text()};
 }
 
 // RFC 9207 §2.4: against a provider that mixes its answer up with another's.
-Result<void> OidcConnector::check_iss_parameter(const Metadata& about, const text::Form& parameters) const {
+Result<void> OidcConnector::check_iss_parameter(const Metadata& about,
+                                                const text::Form& parameters) const {
   const auto iss = parameters.get("iss");
   if (!iss) {
-    if (about.iss_parameter_supported) return bad("the identity provider's answer doesn't say whose it is (iss)");
+    if (about.iss_parameter_supported)
+      return bad("the identity provider's answer doesn't say whose it is (iss)");
     return {};
   }
-  if (about.issuer.empty() || *iss == expected_issuer(about, settings(), std::string(*iss))) return {};
+  if (about.issuer.empty() || *iss == expected_issuer(about, settings(), std::string(*iss)))
+    return {};
   return bad("the answer is of another identity provider: " + printable(*iss, 200));
 }
 
@@ -168,7 +187,8 @@ Task<Result<Identity>> OidcConnector::finish(FinishRequest request) {
   if (!iss) co_return std::unexpected(iss.error());
   if (auto error = callback_error(request.parameters)) co_return std::unexpected(std::move(*error));
   const std::string code(request.parameters.value("code"));
-  if (code.empty() || code.size() > kMaxCodeBytes) co_return bad("the identity provider's answer has no usable code");
+  if (code.empty() || code.size() > kMaxCodeBytes)
+    co_return bad("the identity provider's answer has no usable code");
 
   text::Form form;
   form.add("grant_type", "authorization_code");
@@ -198,21 +218,26 @@ Task<Result<Identity>> OidcConnector::finish(FinishRequest request) {
 
 Error OidcConnector::exchange_refused(const http::Response& response) const {
   if (response.status == 429) {
-    return Error(Errc::unreachable, "the identity provider has too much to do at the moment; try again in a minute");
+    return Error(Errc::unreachable,
+                 "the identity provider has too much to do at the moment; try again in a minute");
   }
   const Refusal refusal = parse_refusal(response);
-  if (response.status >= 500) return Error(Errc::unreachable, "the identity provider failed: " + refusal.text);
+  if (response.status >= 500)
+    return Error(Errc::unreachable, "the identity provider failed: " + refusal.text);
   if (refusal.code == "invalid_client" || refusal.code == "unauthorized_client") {
-    return Error(Errc::bad_response, "the identity provider doesn't accept our client id or secret: " + refusal.text);
+    return Error(Errc::bad_response,
+                 "the identity provider doesn't accept our client id or secret: " + refusal.text);
   }
-  return Error(Errc::bad_response, "the identity provider didn't accept the sign-in: " + refusal.text);
+  return Error(Errc::bad_response,
+               "the identity provider didn't accept the sign-in: " + refusal.text);
 }
 
 Grant OidcConnector::grant_of(const TokenAnswer& answer) const {
   Grant grant;
   grant.refresh_token = answer.refresh_token;
   grant.access_token = answer.access_token;
-  if (!answer.access_token.empty() && answer.expires_in) grant.access_expires_at = clock_->now() + *answer.expires_in;
+  if (!answer.access_token.empty() && answer.expires_in)
+    grant.access_expires_at = clock_->now() + *answer.expires_in;
   // Without keys to verify it with, an ID token is no more than a rumour.
   const auto about = upstream_.known_metadata();
   if (about && about->verifies_id_tokens()) grant.id_token = answer.id_token;
@@ -228,7 +253,8 @@ Task<Result<Json>> OidcConnector::id_token_claims(Secret id_token, Secret access
   if (id_token.empty() || !about || !about->verifies_id_tokens()) co_return Json();
   jose::Expectations expected;
   expected.nonce = std::move(nonce);
-  auto verified = co_await upstream_.verify(std::string(id_token.reveal()), std::move(expected), deadline);
+  auto verified =
+      co_await upstream_.verify(std::string(id_token.reveal()), std::move(expected), deadline);
   if (!verified) co_return std::unexpected(verified.error());
   rules.client_id = settings().client_id;
   rules.access_token = access_token.reveal();
@@ -238,9 +264,11 @@ Task<Result<Json>> OidcConnector::id_token_claims(Secret id_token, Secret access
   co_return verified->jwt.claims();
 }
 
-Task<Result<http::Response>> OidcConnector::ask_userinfo(Secret access_token, net::Deadline deadline) {
+Task<Result<http::Response>> OidcConnector::ask_userinfo(Secret access_token,
+                                                         net::Deadline deadline) {
   const auto about = upstream_.known_metadata();
-  if (access_token.empty() || !about || !about->userinfo_endpoint) co_return bad("there is no userinfo to ask");
+  if (access_token.empty() || !about || !about->userinfo_endpoint)
+    co_return bad("there is no userinfo to ask");
   auto response = co_await upstream_.userinfo(std::move(access_token), deadline);
   co_return response;
 }
@@ -253,7 +281,8 @@ Task<Result<Json>> OidcConnector::userinfo_claims(http::Response response, std::
     // Core §5.3.2: signed for us, with no time of its own.
     jose::Expectations expected;
     expected.require_expiry = false;
-    auto verified = co_await upstream_.verify(std::move(response.body), std::move(expected), deadline);
+    auto verified =
+        co_await upstream_.verify(std::move(response.body), std::move(expected), deadline);
     if (!verified) co_return std::unexpected(verified.error());
     claims = verified->jwt.claims();
   } else {
@@ -262,9 +291,11 @@ Task<Result<Json>> OidcConnector::userinfo_claims(http::Response response, std::
     claims = std::move(*json);
   }
   const std::string* told = claims.find_string("sub");
-  if (told == nullptr) co_return bad("the identity provider's userinfo doesn't say whose it is (sub)");
+  if (told == nullptr)
+    co_return bad("the identity provider's userinfo doesn't say whose it is (sub)");
   // Core §5.3.4: else somebody else's attributes could be put in place of the person's.
-  if (!subject.empty() && *told != subject) co_return bad("the identity provider's userinfo is somebody else's (sub)");
+  if (!subject.empty() && *told != subject)
+    co_return bad("the identity provider's userinfo is somebody else's (sub)");
   co_return claims;
 }
 
@@ -272,7 +303,8 @@ Result<Identity> OidcConnector::identity_of(const Json& id_token, const Json& us
   Json claims = merge_claims(id_token, userinfo, settings());
   if (groups_were_left_out(claims, settings())) {
     return fail(Errc::groups_overage,
-                "the identity provider left your groups out of the token, since there are too many; let it send only "
+                "the identity provider left your groups out of the token, since there are too "
+                "many; let it send only "
                 "the groups assigned to this application");
   }
   Identity identity = TRY(read_identity(std::move(claims), clock_->now()));
@@ -280,10 +312,12 @@ Result<Identity> OidcConnector::identity_of(const Json& id_token, const Json& us
   return identity;
 }
 
-Task<Result<Identity>> OidcConnector::describe(TokenAnswer answer, std::optional<std::string> nonce, Rules rules,
-                                               bool is_reread, net::Deadline deadline) {
+Task<Result<Identity>> OidcConnector::describe(TokenAnswer answer, std::optional<std::string> nonce,
+                                               Rules rules, bool is_reread,
+                                               net::Deadline deadline) {
   const std::string subject = rules.subject;
-  auto id_token = co_await id_token_claims(answer.id_token, answer.access_token, std::move(nonce), rules, deadline);
+  auto id_token = co_await id_token_claims(answer.id_token, answer.access_token, std::move(nonce),
+                                           rules, deadline);
   if (!id_token) co_return std::unexpected(id_token.error());
   const bool has_id_token = id_token->object() != nullptr;
 
@@ -294,18 +328,21 @@ Task<Result<Identity>> OidcConnector::describe(TokenAnswer answer, std::optional
   if (can_ask && (only_there || needs_userinfo(*id_token, settings()))) {
     auto response = co_await ask_userinfo(answer.access_token, deadline);
     if (!response) co_return std::unexpected(response.error());
-    if (response->status != 200) co_return std::unexpected(userinfo_refused(*response, is_reread, is_reread));
+    if (response->status != 200)
+      co_return std::unexpected(userinfo_refused(*response, is_reread, is_reread));
     const std::string* whose = has_id_token ? id_token->find_string("sub") : &subject;
     auto told = co_await userinfo_claims(std::move(*response), *whose, deadline);
     if (!told) co_return std::unexpected(told.error());
     userinfo = std::move(*told);
   } else if (only_there) {
-    co_return bad("the identity provider sent nothing that says who you are: it has no userinfo for us");
+    co_return bad(
+        "the identity provider sent nothing that says who you are: it has no userinfo for us");
   }
   if (is_reread && !has_id_token && about->verifies_id_tokens()) {
     const std::string missing = missing_without_id_token(userinfo, settings());
     if (!missing.empty()) {
-      co_return bad("the refreshed answer has no ID token, and userinfo has no claim \"" + missing + "\"");
+      co_return bad("the refreshed answer has no ID token, and userinfo has no claim \"" + missing +
+                    "\"");
     }
   }
   co_return identity_of(*id_token, userinfo);
@@ -316,30 +353,36 @@ Task<Result<Identity>> OidcConnector::describe(TokenAnswer answer, std::optional
 Error OidcConnector::refresh_refused(const http::Response& response) const {
   if (response.status == 429) return wait_asked(upstream_.hold().value_or(Millis(0)));
   const Refusal refusal = parse_refusal(response);
-  if (response.status >= 500) return Error(Errc::unreachable, "the identity provider failed: " + refusal.text);
-  if (is_lost_grant(refusal.code)) return Error(Errc::gone, "the identity provider ended the sign-in: " + refusal.text);
+  if (response.status >= 500)
+    return Error(Errc::unreachable, "the identity provider failed: " + refusal.text);
+  if (is_lost_grant(refusal.code))
+    return Error(Errc::gone, "the identity provider ended the sign-in: " + refusal.text);
   if (refusal.code == "invalid_client" || refusal.code == "unauthorized_client") {
-    return Error(Errc::bad_response, "the identity provider doesn't accept our client id or secret: " + refusal.text);
+    return Error(Errc::bad_response,
+                 "the identity provider doesn't accept our client id or secret: " + refusal.text);
   }
-  return Error(Errc::bad_response, "the identity provider didn't refresh the sign-in: " + refusal.text);
+  return Error(Errc::bad_response,
+               "the identity provider didn't refresh the sign-in: " + refusal.text);
 }
 
 Error OidcConnector::userinfo_refused(const http::Response& response, bool access_token_is_fresh,
                                       bool token_was_rotated) const {
   // `throttled` promises that nothing was spent: not so once a refresh token was.
-  if (response.status == 429 && !token_was_rotated) return wait_asked(upstream_.hold().value_or(Millis(0)));
+  if (response.status == 429 && !token_was_rotated)
+    return wait_asked(upstream_.hold().value_or(Millis(0)));
   if (response.status == 429 || response.status >= 500) {
-    return Error(Errc::unreachable,
-                 "the identity provider's userinfo answered with status " + std::to_string(response.status));
+    return Error(Errc::unreachable, "the identity provider's userinfo answered with status " +
+                                        std::to_string(response.status));
   }
   if (response.status == 401 && access_token_is_fresh) {
     return Error(Errc::gone, "the identity provider no longer accepts this person's access token");
   }
-  return Error(Errc::bad_response,
-               "the identity provider's userinfo answered with status " + std::to_string(response.status));
+  return Error(Errc::bad_response, "the identity provider's userinfo answered with status " +
+                                       std::to_string(response.status));
 }
 
-Task<Result<Identity>> OidcConnector::reread_by_userinfo(std::string subject, Grant grant, net::Deadline deadline) {
+Task<Result<Identity>> OidcConnector::reread_by_userinfo(std::string subject, Grant grant,
+                                                         net::Deadline deadline) {
   const WallTime now = clock_->now();
   const bool expiry_known = grant.access_expires_at != WallTime{};
   if (grant.access_token.empty() || (expiry_known && now >= grant.access_expires_at)) {
@@ -350,14 +393,17 @@ Task<Result<Identity>> OidcConnector::reread_by_userinfo(std::string subject, Gr
   auto response = co_await ask_userinfo(grant.access_token, deadline);
   if (!response) co_return std::unexpected(response.error());
   if (response->status == 401 && !expiry_known) {
-    co_return fail(Errc::unreachable, "the access token is no longer accepted; it may have expired");
+    co_return fail(Errc::unreachable,
+                   "the access token is no longer accepted; it may have expired");
   }
-  if (response->status != 200) co_return std::unexpected(userinfo_refused(*response, expiry_known, false));
+  if (response->status != 200)
+    co_return std::unexpected(userinfo_refused(*response, expiry_known, false));
   auto userinfo = co_await userinfo_claims(std::move(*response), subject, deadline);
   if (!userinfo) co_return std::unexpected(userinfo.error());
   if ((*about)->verifies_id_tokens()) {
     const std::string missing = missing_without_id_token(*userinfo, settings());
-    if (!missing.empty()) co_return bad("the identity provider's userinfo has no claim \"" + missing + "\"");
+    if (!missing.empty())
+      co_return bad("the identity provider's userinfo has no claim \"" + missing + "\"");
   }
   auto identity = identity_of(Json(), *userinfo);
   if (!identity) co_return std::unexpected(identity.error());
@@ -366,7 +412,8 @@ Task<Result<Identity>> OidcConnector::reread_by_userinfo(std::string subject, Gr
   co_return identity;
 }
 
-Task<Result<Identity>> OidcConnector::reread(std::string subject, Grant grant, net::Deadline deadline) {
+Task<Result<Identity>> OidcConnector::reread(std::string subject, Grant grant,
+                                             net::Deadline deadline) {
   if (const auto wait = upstream_.hold()) co_return std::unexpected(wait_asked(*wait));
   if (grant.refresh_token.empty()) {
     auto identity = co_await reread_by_userinfo(std::move(subject), std::move(grant), deadline);
@@ -408,14 +455,17 @@ Task<Result<Identity>> OidcConnector::reread(std::string subject, Grant grant, n
 
 // --- Signing out ---
 
-std::optional<std::string> OidcConnector::logout_url(const Grant& grant, std::string_view return_to) {
+std::optional<std::string> OidcConnector::logout_url(const Grant& grant,
+                                                     std::string_view return_to) {
   const auto about = upstream_.known_metadata();
   if (!about || about->end_session_endpoint.empty()) return std::nullopt;
   std::string url = about->end_session_endpoint;
   const std::string_view hint = grant.id_token.reveal();
-  if (!hint.empty() && hint.size() <= kMaxHintBytes) url = text::add_query(std::move(url), "id_token_hint", hint);
+  if (!hint.empty() && hint.size() <= kMaxHintBytes)
+    url = text::add_query(std::move(url), "id_token_hint", hint);
   url = text::add_query(std::move(url), "client_id", settings().client_id);
-  if (!return_to.empty()) url = text::add_query(std::move(url), "post_logout_redirect_uri", return_to);
+  if (!return_to.empty())
+    url = text::add_query(std::move(url), "post_logout_redirect_uri", return_to);
   return url;
 }
 
@@ -423,7 +473,8 @@ Task<Result<RedirectConnector::LogoutNotice>> OidcConnector::logout_token(std::s
   const net::Deadline deadline = net::in(kLogoutTokenDeadline);
   auto about = co_await upstream_.metadata(deadline);
   if (!about) co_return std::unexpected(about.error());
-  if (!(*about)->verifies_id_tokens()) co_return bad("without oidc.issuer no logout token can be verified");
+  if (!(*about)->verifies_id_tokens())
+    co_return bad("without oidc.issuer no logout token can be verified");
   jose::Expectations expected;
   expected.max_age_of_iat = kLogoutTokenAge;
   auto verified = co_await upstream_.verify(std::move(token), std::move(expected), deadline);
@@ -441,7 +492,9 @@ Task<Connector::Health> OidcConnector::health(net::Deadline deadline) {
   health.reachable = answered.has_value();
   if (!answered) health.detail = answered.error().message();
   if (answered && settings().issuer.empty()) {
-    health.detail = "there is no issuer in values: people are known by userinfo alone, ID tokens aren't looked at";
+    health.detail =
+        "there is no issuer in values: people are known by userinfo alone, ID tokens aren't looked "
+        "at";
   }
   health.clock_ahead = upstream_.clock_ahead();
   co_return health;
@@ -455,8 +508,9 @@ std::unique_ptr<Connector> oidc_connector_with(OidcConnectorOptions options, Fet
 
 std::unique_ptr<Connector> oidc_connector(OidcConnectorOptions options) {
   http::Client* client = options.client;
-  return oidc_connector_with(std::move(options),
-                             [client](http::ClientRequest request) { return client->fetch(std::move(request)); });
+  return oidc_connector_with(std::move(options), [client](http::ClientRequest request) {
+    return client->fetch(std::move(request));
+  });
 }
 
 }  // namespace openunison::identity

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The OpenID Connect connector with its HTTP exchange given: what tests drive with scripted answers.
-// oidc_connector() in connectors.h is the product's way in.
+// The OpenID Connect connector with its HTTP exchange given: what tests drive with scripted
+// answers. oidc_connector() in connectors.h is the product's way in.
 #pragma once
 
 #include <memory>

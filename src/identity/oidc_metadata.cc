@@ -26,13 +26,15 @@ std::string_view without_slash(std::string_view issuer) {
 Result<text::Url> endpoint(const std::string& name, const std::string& value) {
   auto url = text::Url::parse(value);
   if (!url) return refuse(name + " is no usable address: " + url.error().message());
-  if (!url->is_https()) return refuse(name + " must be an https address; it is " + printable(value, 200));
+  if (!url->is_https())
+    return refuse(name + " must be an https address; it is " + printable(value, 200));
   if (url->fragment) return refuse(name + " has a fragment: " + printable(value, 200));
   return url;
 }
 
 // One endpoint: from values, else from the document, else "".
-Result<std::string> address(const std::string& name, const std::string& written, const Json& document) {
+Result<std::string> address(const std::string& name, const std::string& written,
+                            const Json& document) {
   if (!written.empty()) return written;
   const Json* member = document.find(name);
   if (member == nullptr || member->is_null()) return std::string();
@@ -40,44 +42,53 @@ Result<std::string> address(const std::string& name, const std::string& written,
   return *member->string();
 }
 
-Result<std::string> checked(const std::string& name, const std::string& written, const Json& document) {
+Result<std::string> checked(const std::string& name, const std::string& written,
+                            const Json& document) {
   std::string value = TRY(address(name, written, document));
   if (!value.empty()) TRY(endpoint(name, value));
   return value;
 }
 
-Result<std::optional<text::Url>> optional_endpoint(const std::string& name, const std::string& written,
+Result<std::optional<text::Url>> optional_endpoint(const std::string& name,
+                                                   const std::string& written,
                                                    const Json& document) {
   const std::string value = TRY(address(name, written, document));
   if (value.empty()) return std::nullopt;
   return std::optional<text::Url>(TRY(endpoint(name, value)));
 }
 
-std::string_view with_tenant_replaced(std::string& buffer, std::string_view issuer, std::string_view tenant) {
+std::string_view with_tenant_replaced(std::string& buffer, std::string_view issuer,
+                                      std::string_view tenant) {
   const std::size_t at = issuer.find(kTenantPlaceholder);
-  buffer.assign(issuer.substr(0, at)).append(tenant).append(issuer.substr(at + kTenantPlaceholder.size()));
+  buffer.assign(issuer.substr(0, at))
+      .append(tenant)
+      .append(issuer.substr(at + kTenantPlaceholder.size()));
   return buffer;
 }
 
-bool is_shared_entra(const std::string& issuer) { return issuer.find(kTenantPlaceholder) != std::string::npos; }
+bool is_shared_entra(const std::string& issuer) {
+  return issuer.find(kTenantPlaceholder) != std::string::npos;
+}
 
 Result<void> check_issuer(const std::string& issuer, const config::IdentityProvider& settings,
                           std::string_view pinned) {
   if (!pinned.empty() && issuer != pinned) {
-    return refuse("its discovery named the issuer " + printable(pinned, 200) + " before and now names " +
-                  printable(issuer, 200));
+    return refuse("its discovery named the issuer " + printable(pinned, 200) +
+                  " before and now names " + printable(issuer, 200));
   }
   if (is_shared_entra(issuer)) {
     // "common" and "organizations": the document stands for every tenant there is.
     if (settings.profile != config::ProviderProfile::entra || settings.tenants.empty()) {
-      return refuse("its discovery is shared by all tenants; name the allowed ones in oidc.tenants, or use the "
-                    "issuer of your tenant");
+      return refuse(
+          "its discovery is shared by all tenants; name the allowed ones in oidc.tenants, or use "
+          "the "
+          "issuer of your tenant");
     }
     return {};
   }
   if (without_slash(issuer) != without_slash(settings.issuer)) {
-    return refuse("its discovery names the issuer " + printable(issuer, 200) + ", values.yaml says " +
-                  printable(settings.issuer, 200));
+    return refuse("its discovery names the issuer " + printable(issuer, 200) +
+                  ", values.yaml says " + printable(settings.issuer, 200));
   }
   return {};
 }
@@ -96,12 +107,15 @@ bool only_in_body(const Json& document) {
 
 Result<Metadata> fill(const Json& document, const config::IdentityProvider& settings) {
   Metadata metadata;
-  metadata.authorization_endpoint = TRY(checked("authorization_endpoint", settings.auth_url, document));
+  metadata.authorization_endpoint =
+      TRY(checked("authorization_endpoint", settings.auth_url, document));
   if (metadata.authorization_endpoint.empty()) return refuse("it has no authorization_endpoint");
-  const auto token_endpoint = TRY(optional_endpoint("token_endpoint", settings.token_url, document));
+  const auto token_endpoint =
+      TRY(optional_endpoint("token_endpoint", settings.token_url, document));
   if (!token_endpoint) return refuse("it has no token_endpoint");
   metadata.token_endpoint = *token_endpoint;
-  metadata.userinfo_endpoint = TRY(optional_endpoint("userinfo_endpoint", settings.userinfo_url, document));
+  metadata.userinfo_endpoint =
+      TRY(optional_endpoint("userinfo_endpoint", settings.userinfo_url, document));
   metadata.jwks_uri = TRY(optional_endpoint("jwks_uri", "", document));
   metadata.end_session_endpoint = TRY(checked("end_session_endpoint", "", document));
   metadata.secret_in_body = only_in_body(document);
@@ -115,7 +129,8 @@ Result<Metadata> fill(const Json& document, const config::IdentityProvider& sett
 Result<text::Url> discovery_url(const std::string& issuer) {
   auto url = TRY(endpoint("the issuer", issuer));
   if (url.query) return refuse("the issuer must have no query");
-  return endpoint("the issuer", std::string(without_slash(issuer)) + "/.well-known/openid-configuration");
+  return endpoint("the issuer",
+                  std::string(without_slash(issuer)) + "/.well-known/openid-configuration");
 }
 
 Result<Metadata> parse_metadata(std::string_view document, const config::IdentityProvider& settings,
@@ -140,8 +155,9 @@ Result<Metadata> manual_metadata(const config::IdentityProvider& settings) {
   return metadata;
 }
 
-std::string expected_issuer(const Metadata& metadata, const config::IdentityProvider& settings,
-                            const std::string& claimed) {
+std::optional<std::string> expected_issuer(const Metadata& metadata,
+                                           const config::IdentityProvider& settings,
+                                           const std::string& claimed) {
   static constexpr std::string_view kGoogle = "https://accounts.google.com";
   if (metadata.issuer == kGoogle && claimed == kGoogle.substr(8)) return claimed;
   if (is_shared_entra(metadata.issuer)) {
@@ -149,6 +165,7 @@ std::string expected_issuer(const Metadata& metadata, const config::IdentityProv
     for (const std::string& tenant : settings.tenants) {
       if (with_tenant_replaced(buffer, metadata.issuer, tenant) == claimed) return claimed;
     }
+    return std::nullopt;
   }
   return metadata.issuer;
 }

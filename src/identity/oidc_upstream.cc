@@ -16,7 +16,7 @@ namespace {
 
 constexpr Millis kRequestTimeout{10'000};
 constexpr Millis kKeyRefetchInterval{30'000};
-constexpr Millis kHoldWithoutTime{30'000};   // a 429 that doesn't say how long
+constexpr Millis kHoldWithoutTime{30'000};  // a 429 that doesn't say how long
 constexpr Millis kLongestHold{900'000};
 constexpr Millis kNotableClockDifference{5'000};
 constexpr std::size_t kMaxDocumentBytes = 256 * 1024;
@@ -52,7 +52,8 @@ bool may_be_cured_by_new_keys(const Error& error) {
 
 }  // namespace
 
-Upstream::Upstream(config::IdentityProvider settings, Secret client_secret, Fetcher fetch, const Clock* clock)
+Upstream::Upstream(config::IdentityProvider settings, Secret client_secret, Fetcher fetch,
+                   const Clock* clock)
     : settings_(std::move(settings)),
       client_secret_(std::move(client_secret)),
       fetch_(std::move(fetch)),
@@ -65,7 +66,8 @@ Upstream::Upstream(config::IdentityProvider settings, Secret client_secret, Fetc
 Task<Result<http::Response>> Upstream::send(const char* endpoint, http::ClientRequest request,
                                             net::Deadline deadline) {
   const auto outcome = [this, endpoint](const char* name) {
-    metrics::counter("openunison_identity_provider_requests_total", "Requests to identity providers.",
+    metrics::counter("openunison_identity_provider_requests_total",
+                     "Requests to identity providers.",
                      {{"provider", settings_.name}, {"endpoint", endpoint}, {"outcome", name}})
         .add();
   };
@@ -76,7 +78,8 @@ Task<Result<http::Response>> Upstream::send(const char* endpoint, http::ClientRe
   if (!response) {
     outcome("failed");
     if (response.error().is(http::Errc::body_too_large)) {
-      co_return fail(Errc::too_big, std::string("the identity provider's answer (") + endpoint + ") is too large");
+      co_return fail(Errc::too_big,
+                     std::string("the identity provider's answer (") + endpoint + ") is too large");
     }
     co_return unreachable(response.error().message());
   }
@@ -120,7 +123,16 @@ std::optional<Millis> Upstream::clock_ahead() const {
 // --- Discovery and keys ---
 
 Task<Result<Metadata>> Upstream::load_metadata(net::Deadline deadline) {
-  if (settings_.issuer.empty()) co_return manual_metadata(settings_);
+  if (settings_.issuer.empty()) {
+    auto manual = manual_metadata(settings_);
+    if (!manual) co_return manual;
+    // There is no document to fetch; any answer of userinfo (401, as a rule) shows that someone is
+    // there.
+    auto there =
+        co_await send("userinfo", get(*manual->userinfo_endpoint, kMaxUserinfoBytes), deadline);
+    if (!there) co_return std::unexpected(there.error());
+    co_return manual;
+  }
   auto url = discovery_url(settings_.issuer);
   if (!url) co_return std::unexpected(url.error());
   auto response = co_await send("discovery", get(*url, kMaxDocumentBytes), deadline);
@@ -160,8 +172,8 @@ Task<Result<jose::JwkSet>> Upstream::load_keys(net::Deadline deadline) {
   co_return keys;
 }
 
-Task<Result<std::shared_ptr<const jose::JwkSet>>> Upstream::newer_keys(std::shared_ptr<const jose::JwkSet> known,
-                                                                       net::Deadline deadline) {
+Task<Result<std::shared_ptr<const jose::JwkSet>>> Upstream::newer_keys(
+    std::shared_ptr<const jose::JwkSet> known, net::Deadline deadline) {
   if (keys_.known() == known) {
     // Tokens with keys that nobody has must not become a flood of fetches.
     const MonoTime now = clock_->mono();
@@ -175,10 +187,11 @@ Task<Result<std::shared_ptr<const jose::JwkSet>>> Upstream::newer_keys(std::shar
 
 // --- Tokens ---
 
-Error Upstream::explain(const Error& error, const jose::UnverifiedJwt& token, const jose::JwkSet& keys,
-                        jose::Expectations expected) const {
+Error Upstream::explain(const Error& error, const jose::UnverifiedJwt& token,
+                        const jose::JwkSet& keys, jose::Expectations expected) const {
   if (!error.is(jose::Errc::expired) && !error.is(jose::Errc::not_yet_valid)) {
-    return Error(Errc::bad_response, "the identity provider's token was refused: " + error.message());
+    return Error(Errc::bad_response,
+                 "the identity provider's token was refused: " + error.message());
   }
   std::string message = "a token of the identity provider is outside its time: " + error.message();
   // Read once more with the clock left out of it, to say by how much.
@@ -190,14 +203,17 @@ Error Upstream::explain(const Error& error, const jose::UnverifiedJwt& token, co
     const auto issued = timeless->time_claim("iat");
     const auto expires = timeless->time_claim("exp");
     if (issued && *issued > now) {
-      message = "a token of the identity provider was issued " + in_seconds(*issued - now) + " in the future";
+      message = "a token of the identity provider was issued " + in_seconds(*issued - now) +
+                " in the future";
     } else if (expires && *expires < now) {
       message = "a token of the identity provider expired " + in_seconds(now - *expires) + " ago";
     }
   }
   const auto ahead = clock_ahead();
-  if (ahead && *ahead > kNotableClockDifference) message += "; its clock is " + in_seconds(*ahead) + " ahead of ours";
-  if (ahead && *ahead < -kNotableClockDifference) message += "; its clock is " + in_seconds(-*ahead) + " behind ours";
+  if (ahead && *ahead > kNotableClockDifference)
+    message += "; its clock is " + in_seconds(*ahead) + " ahead of ours";
+  if (ahead && *ahead < -kNotableClockDifference)
+    message += "; its clock is " + in_seconds(-*ahead) + " behind ours";
   return Error(Errc::clock, std::move(message));
 }
 
@@ -205,14 +221,19 @@ Task<Result<Upstream::Verified>> Upstream::verify(std::string compact, jose::Exp
                                                   net::Deadline deadline) {
   auto token = jose::UnverifiedJwt::parse(compact);
   if (!token) {
-    co_return fail(Errc::bad_response, "the identity provider's token was refused: " + token.error().message());
+    co_return fail(Errc::bad_response,
+                   "the identity provider's token was refused: " + token.error().message());
   }
   auto about = co_await metadata(deadline);
   if (!about) co_return std::unexpected(about.error());
   auto keys = co_await keys_.get(deadline);
   if (!keys) co_return fail(Errc::unreachable, keys.error().message());
 
-  expected.issuer = expected_issuer(**about, settings_, token->claimed_issuer());
+  auto issuer = expected_issuer(**about, settings_, token->claimed_issuer());
+  if (!issuer)
+    co_return fail(Errc::bad_response,
+                   "the identity provider's token is of a tenant that may not sign in");
+  expected.issuer = std::move(*issuer);
   expected.audience = settings_.client_id;
   expected.leeway = kLeeway;
   auto verified = jose::Verifier::verify(*token, **keys, expected, clock_->now());
@@ -228,11 +249,12 @@ Task<Result<Upstream::Verified>> Upstream::verify(std::string compact, jose::Exp
 
 // --- Endpoints ---
 
-void Upstream::authenticate(http::ClientRequest& request, text::Form& form, bool secret_in_body) const {
+void Upstream::authenticate(http::ClientRequest& request, text::Form& form,
+                            bool secret_in_body) const {
   if (!client_secret_.empty() && !secret_in_body) {
     // RFC 6749 §2.3.1: both are form-encoded before they are joined.
-    const std::string pair =
-        text::percent_encode(settings_.client_id) + ':' + text::percent_encode(client_secret_.reveal());
+    const std::string pair = text::percent_encode(settings_.client_id) + ':' +
+                             text::percent_encode(client_secret_.reveal());
     request.headers.add("authorization", "Basic " + text::base64_encode(pair));
     return;
   }
@@ -255,7 +277,8 @@ Task<Result<http::Response>> Upstream::token(text::Form form, net::Deadline dead
 Task<Result<http::Response>> Upstream::userinfo(Secret access_token, net::Deadline deadline) {
   auto about = co_await metadata(deadline);
   if (!about) co_return std::unexpected(about.error());
-  if (!(*about)->userinfo_endpoint) co_return fail(Errc::bad_response, "the identity provider has no userinfo");
+  if (!(*about)->userinfo_endpoint)
+    co_return fail(Errc::bad_response, "the identity provider has no userinfo");
   http::ClientRequest request = get(*(*about)->userinfo_endpoint, kMaxUserinfoBytes);
   request.headers.add("authorization", "Bearer " + std::string(access_token.reveal()));
   auto response = co_await send("userinfo", std::move(request), deadline);

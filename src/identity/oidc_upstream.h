@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Upstream: the HTTP side of one OpenID provider. Discovery and keys at first use, kept fresh, one fetch at a
-// time; the token and userinfo endpoints; how far the provider's clock is from ours; until when the
-// provider asked not to be asked. Thread-safe; outlives its calls.
+// Upstream: the HTTP side of one OpenID provider. Discovery and keys at first use, kept fresh, one
+// fetch at a time; the token and userinfo endpoints; how far the provider's clock is from ours;
+// until when the provider asked not to be asked. Thread-safe; outlives its calls.
 #pragma once
 
 #include <atomic>
@@ -22,27 +22,30 @@ namespace openunison::identity {
 
 class Upstream {
  public:
-  Upstream(config::IdentityProvider settings, Secret client_secret, Fetcher fetch, const Clock* clock);
+  Upstream(config::IdentityProvider settings, Secret client_secret, Fetcher fetch,
+           const Clock* clock);
 
   // Error: unreachable.
   Task<Result<std::shared_ptr<const Metadata>>> metadata(net::Deadline deadline);
   // Without asking; null before the first answer.
   std::shared_ptr<const Metadata> known_metadata() const { return metadata_.known(); }
-  // Asks again unless the last answer is younger than `max_age`; unlike metadata() an old value is no
-  // answer if the provider doesn't give one now.
+  // Asks again unless the last answer is younger than `max_age`; unlike metadata() an old value is
+  // no answer if the provider doesn't give one now.
   Task<Result<void>> probe(Millis max_age, net::Deadline deadline);
 
   struct Verified {
     jose::VerifiedJwt jwt;
     crypto::Algorithm algorithm;
   };
-  // A token of the provider for us; `expected`'s issuer and audience are filled in here. A key that isn't
-  // known makes the keys be fetched again, at most every 30 s. Errors: bad_response, clock, unreachable.
-  Task<Result<Verified>> verify(std::string compact, jose::Expectations expected, net::Deadline deadline);
+  // A token of the provider for us; `expected`'s issuer and audience are filled in here. A key that
+  // isn't known makes the keys be fetched again, at most every 30 s. Errors: bad_response, clock,
+  // unreachable.
+  Task<Result<Verified>> verify(std::string compact, jose::Expectations expected,
+                                net::Deadline deadline);
 
   // POSTs the form with our client's authentication. Any status. Error: unreachable.
   Task<Result<http::Response>> token(text::Form form, net::Deadline deadline);
-  // GETs userinfo. Any status. Errors: unreachable, too_big; CHECKs nothing: bad_response if there is no endpoint.
+  // GETs userinfo. Any status. Errors: unreachable, too_big; bad_response if there is no endpoint.
   Task<Result<http::Response>> userinfo(Secret access_token, net::Deadline deadline);
 
   // How long the provider asked us to stay away from now on; nullopt: it didn't.
@@ -51,12 +54,13 @@ class Upstream {
   std::optional<Millis> clock_ahead() const;
 
  private:
-  Task<Result<http::Response>> send(const char* endpoint, http::ClientRequest request, net::Deadline deadline);
+  Task<Result<http::Response>> send(const char* endpoint, http::ClientRequest request,
+                                    net::Deadline deadline);
   Task<Result<Metadata>> load_metadata(net::Deadline deadline);
   Task<Result<jose::JwkSet>> load_keys(net::Deadline deadline);
   // The keys after another fetch, if one is allowed now; else `known` again.
-  Task<Result<std::shared_ptr<const jose::JwkSet>>> newer_keys(std::shared_ptr<const jose::JwkSet> known,
-                                                               net::Deadline deadline);
+  Task<Result<std::shared_ptr<const jose::JwkSet>>> newer_keys(
+      std::shared_ptr<const jose::JwkSet> known, net::Deadline deadline);
   void authenticate(http::ClientRequest& request, text::Form& form, bool secret_in_body) const;
   void note_answer(const http::Response& response, WallTime sent);
   Error explain(const Error& error, const jose::UnverifiedJwt& token, const jose::JwkSet& keys,

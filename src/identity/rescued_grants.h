@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // RescuedGrants: rotated refresh tokens whose re-read failed after the rotation. The provider has
-// forgotten the old token, the caller still holds only that one: here it leads to the new grant, until
-// a re-read succeeds. In memory and bounded; after a restart the session's own rule for unfinished
-// re-reads applies. Thread-safe.
+// forgotten the old token, the caller still holds only that one: here it leads to the new grant,
+// until a re-read succeeds. In memory and bounded; after a restart the session's own rule for
+// unfinished re-reads applies. Thread-safe.
 #pragma once
 
 #include <deque>

@@ -27,14 +27,16 @@ using text::Yaml;
 
 constexpr std::size_t kMaxFileBytes = 1 << 20;
 constexpr std::size_t kMaxGroupsOfUser = 500;
-constexpr std::string_view kUserKeys[] = {"name",       "password_hash", "display_name", "given_name",
-                                          "family_name", "email",        "groups",       "disabled"};
+constexpr std::string_view kUserKeys[] = {"name",       "password_hash", "display_name",
+                                          "given_name", "family_name",   "email",
+                                          "groups",     "disabled"};
 
 std::unexpected<Error> system_failure(const std::string& what, const std::string& file) {
   return fail(Errc::bad_users_file, what + " " + file + ": " + std::strerror(errno));
 }
 
-std::unexpected<Error> failure_at(const std::string& file, Position position, const std::string& message) {
+std::unexpected<Error> failure_at(const std::string& file, Position position,
+                                  const std::string& message) {
   return fail(Errc::bad_users_file, file + ":" + std::to_string(position.line) + ":" +
                                         std::to_string(position.column) + ": " + message);
 }
@@ -71,15 +73,16 @@ Result<std::string> read_file(const std::string& file) {
     if (count < 0) return system_failure("can't read", file);
     if (count == 0) return content;
     content.append(buffer, static_cast<std::size_t>(count));
-    if (content.size() > kMaxFileBytes) return fail(Errc::bad_users_file, file + ": it is larger than 1 MiB");
+    if (content.size() > kMaxFileBytes)
+      return fail(Errc::bad_users_file, file + ": it is larger than 1 MiB");
   }
 }
 
 bool is_valid_user_name(std::string_view name) {
   if (name.empty() || name.size() > 128) return false;
   for (const char c : name) {
-    const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                         c == '_' || c == '@' || c == '-';
+    const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                         (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '@' || c == '-';
     if (!allowed) return false;
   }
   return true;
@@ -93,7 +96,8 @@ Result<std::string> read_text(const std::string& file, const Yaml::Entry& entry)
   if (!entry.value.scalar.empty() && entry.key != "password_hash") {
     const std::string_view problem = name_problem(entry.value.scalar);
     if (!problem.empty()) {
-      return failure_at(file, entry.value.position, entry.key + " can't be used: " + std::string(problem));
+      return failure_at(file, entry.value.position,
+                        entry.key + " can't be used: " + std::string(problem));
     }
   }
   return entry.value.scalar;
@@ -102,13 +106,17 @@ Result<std::string> read_text(const std::string& file, const Yaml::Entry& entry)
 Result<std::vector<std::string>> read_groups(const std::string& file, const Yaml& value) {
   std::vector<std::string> groups;
   if (value.kind == Yaml::Kind::null) return groups;
-  if (value.kind != Yaml::Kind::sequence) return failure_at(file, value.position, "groups must be a list of names");
-  if (value.items.size() > kMaxGroupsOfUser) return failure_at(file, value.position, "more than 500 groups");
+  if (value.kind != Yaml::Kind::sequence)
+    return failure_at(file, value.position, "groups must be a list of names");
+  if (value.items.size() > kMaxGroupsOfUser)
+    return failure_at(file, value.position, "more than 500 groups");
   for (const Yaml& item : value.items) {
-    if (item.kind != Yaml::Kind::scalar) return failure_at(file, item.position, "a group must be a name");
+    if (item.kind != Yaml::Kind::scalar)
+      return failure_at(file, item.position, "a group must be a name");
     const std::string_view problem = name_problem(item.scalar);
     if (!problem.empty()) {
-      return failure_at(file, item.position, "this group's name can't be used: " + std::string(problem));
+      return failure_at(file, item.position,
+                        "this group's name can't be used: " + std::string(problem));
     }
     groups.push_back(item.scalar);
   }
@@ -126,12 +134,14 @@ Result<bool> read_boolean(const std::string& file, const Yaml::Entry& entry) {
 std::unexpected<Error> unknown_key(const std::string& file, const Yaml::Entry& entry) {
   return failure_at(file, entry.position,
                     "unknown key \"" + printable(entry.key, 64) +
-                        "\"; a user has name, password_hash, display_name, given_name, family_name, email, groups "
+                        "\"; a user has name, password_hash, display_name, given_name, "
+                        "family_name, email, groups "
                         "and disabled");
 }
 
 Result<LocalUser> read_user(const std::string& file, const Yaml& yaml) {
-  if (yaml.kind != Yaml::Kind::map) return failure_at(file, yaml.position, "a user must be a map with a name");
+  if (yaml.kind != Yaml::Kind::map)
+    return failure_at(file, yaml.position, "a user must be a map with a name");
   LocalUser user;
   for (const Yaml::Entry& entry : yaml.entries) {
     if (entry.key == "groups") {
@@ -151,12 +161,14 @@ Result<LocalUser> read_user(const std::string& file, const Yaml& yaml) {
     }
   }
   if (!is_valid_user_name(user.name)) {
-    return failure_at(file, yaml.position, "a user's name has 1 to 128 of the characters A-Z a-z 0-9 . _ @ -");
+    return failure_at(file, yaml.position,
+                      "a user's name has 1 to 128 of the characters A-Z a-z 0-9 . _ @ -");
   }
   auto hash = crypto::check_password_hash(user.password_hash);
   if (!hash) {
     return failure_at(file, yaml.position,
-                      "password_hash of " + user.name + " is no argon2id hash; set one with: openunison users passwd " +
+                      "password_hash of " + user.name +
+                          " is no argon2id hash; set one with: openunison users passwd " +
                           user.name);
   }
   return user;
@@ -166,7 +178,9 @@ Result<LocalUser> read_user(const std::string& file, const Yaml& yaml) {
 std::unexpected<Error> syntax_failure(const std::string& file, const std::string& message) {
   Position position;
   int end = 0;
-  if (std::sscanf(message.c_str(), "line %d, column %d: %n", &position.line, &position.column, &end) == 2 && end > 0) {
+  if (std::sscanf(message.c_str(), "line %d, column %d: %n", &position.line, &position.column,
+                  &end) == 2 &&
+      end > 0) {
     return failure_at(file, position, message.substr(static_cast<std::size_t>(end)));
   }
   return fail(Errc::bad_users_file, file + ": " + message);
@@ -177,11 +191,13 @@ Result<std::vector<LocalUser>> parse_users(const std::string& file, std::string_
   auto yaml = Yaml::parse(content);
   if (!yaml) return syntax_failure(file, yaml.error().message());
   if (yaml->kind == Yaml::Kind::null) return users;
-  if (yaml->kind != Yaml::Kind::map) return failure_at(file, yaml->position, "the file must be a map with the key users");
+  if (yaml->kind != Yaml::Kind::map)
+    return failure_at(file, yaml->position, "the file must be a map with the key users");
   for (const Yaml::Entry& entry : yaml->entries) {
     if (entry.key != "users") {
-      return failure_at(file, entry.position,
-                        "unknown key \"" + printable(entry.key, 64) + "\"; the only one here is users");
+      return failure_at(
+          file, entry.position,
+          "unknown key \"" + printable(entry.key, 64) + "\"; the only one here is users");
     }
     if (entry.value.kind == Yaml::Kind::null) continue;
     if (entry.value.kind != Yaml::Kind::sequence) {
@@ -215,13 +231,16 @@ std::string users_text(const std::vector<LocalUser>& users) {
   if (users.empty()) return out + " []\n";
   out += '\n';
   for (const LocalUser& user : users) {
-    out += "  - name: " + quoted(user.name) + "\n    password_hash: " + quoted(user.password_hash) + '\n';
-    const std::pair<std::string_view, const std::string*> texts[] = {{"display_name", &user.display_name},
-                                                                     {"given_name", &user.given_name},
-                                                                     {"family_name", &user.family_name},
-                                                                     {"email", &user.email}};
+    out += "  - name: " + quoted(user.name) + "\n    password_hash: " + quoted(user.password_hash) +
+           '\n';
+    const std::pair<std::string_view, const std::string*> texts[] = {
+        {"display_name", &user.display_name},
+        {"given_name", &user.given_name},
+        {"family_name", &user.family_name},
+        {"email", &user.email}};
     for (const auto& [key, value] : texts) {
-      if (!value->empty()) out.append("    ").append(key).append(": ").append(quoted(*value)).append("\n");
+      if (!value->empty())
+        out.append("    ").append(key).append(": ").append(quoted(*value)).append("\n");
     }
     if (!user.groups.empty()) out += "    groups:\n";
     for (const std::string& group : user.groups) out += "      - " + quoted(group) + '\n';
@@ -252,14 +271,18 @@ Result<void> write_all(int fd, std::string_view data, const std::string& file) {
   return {};
 }
 
-Result<void> write_temporary(const std::string& temporary, const std::string& target, std::string_view content) {
+Result<void> write_temporary(const std::string& temporary, const std::string& target,
+                             std::string_view content) {
   ::unlink(temporary.c_str());  // of a writer that crashed; we hold the lock
-  const FileDescriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const FileDescriptor fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return system_failure("can't make", temporary);
-  struct stat former {};
-  if (::stat(target.c_str(), &former) == 0 && (former.st_uid != ::geteuid() || former.st_gid != ::getegid())) {
+  struct stat former{};
+  if (::stat(target.c_str(), &former) == 0 &&
+      (former.st_uid != ::geteuid() || former.st_gid != ::getegid())) {
     // As root for a server that runs as somebody else: it must still be able to read its file.
-    if (::fchown(fd.get(), former.st_uid, former.st_gid) != 0) return system_failure("can't keep the owner of", target);
+    if (::fchown(fd.get(), former.st_uid, former.st_gid) != 0)
+      return system_failure("can't keep the owner of", target);
   }
   if (::fchmod(fd.get(), 0600) != 0) return system_failure("can't set the mode of", temporary);
   TRY_VOID(write_all(fd.get(), content, temporary));
@@ -280,8 +303,10 @@ Result<void> replace_file(const std::string& file, std::string_view content) {
     ::unlink(temporary.c_str());
     return failure;
   }
-  const FileDescriptor directory(::open(directory_of(target).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.valid() || ::fsync(directory.get()) != 0) return system_failure("can't sync the directory of", target);
+  const FileDescriptor directory(
+      ::open(directory_of(target).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.valid() || ::fsync(directory.get()) != 0)
+    return system_failure("can't sync the directory of", target);
   return {};
 }
 
@@ -299,7 +324,8 @@ Result<int> lock(const std::string& file, Millis wait) {
     }
     if (std::chrono::steady_clock::now() >= until) {
       ::close(fd);
-      return fail(Errc::bad_users_file, file + " is being changed by another program (it holds " + name + ")");
+      return fail(Errc::bad_users_file,
+                  file + " is being changed by another program (it holds " + name + ")");
     }
     std::this_thread::sleep_for(Millis(20));
   }
@@ -311,7 +337,8 @@ Result<void> check_and_replace(const std::string& file, const std::vector<LocalU
   const std::string content = users_text(users);
   auto read_back = parse_users(file, content);
   if (!read_back) return std::unexpected(read_back.error());
-  if (*read_back != users) return fail(Errc::bad_users_file, file + ": these users can't be written as YAML");
+  if (*read_back != users)
+    return fail(Errc::bad_users_file, file + ": these users can't be written as YAML");
   return replace_file(file, content);
 }
 
@@ -327,7 +354,8 @@ Result<void> write_users(const std::string& file, const std::vector<LocalUser>& 
   return check_and_replace(file, users);
 }
 
-Result<void> edit_users(const std::string& file, const std::function<Result<void>(std::vector<LocalUser>&)>& change,
+Result<void> edit_users(const std::string& file,
+                        const std::function<Result<void>(std::vector<LocalUser>&)>& change,
                         Millis lock_wait) {
   const FileDescriptor held(TRY(lock(file, lock_wait)));
   std::vector<LocalUser> users = TRY(read_users(file));

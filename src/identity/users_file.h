@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// users.yaml: the built-in users. `openunison users` edits it under a lock, by temp + fsync + rename.
+// users.yaml: the built-in users. `openunison users` edits it under a lock, by temp + fsync +
+// rename.
 #pragma once
 
 #include <functional>
@@ -13,8 +14,8 @@
 namespace openunison::identity {
 
 struct LocalUser {
-  std::string name;                // [A-Za-z0-9._@-]{1,128}, not system:
-  std::string password_hash;       // argon2id PHC
+  std::string name;           // [A-Za-z0-9._@-]{1,128}, not system:
+  std::string password_hash;  // argon2id PHC
   std::string display_name, given_name, family_name, email;
   std::vector<std::string> groups;
   bool disabled = false;
@@ -25,11 +26,13 @@ inline constexpr Millis kUsersLockWait{5'000};
 
 // Errors: bad_users_file with file:line:column. A missing file is an empty list.
 Result<std::vector<LocalUser>> read_users(const std::string& file);
-// Replaces the file (mode 0600, owner kept). Error: bad_users_file, also for users that read_users would refuse.
+// Replaces the file (mode 0600, owner kept). Error: bad_users_file, also for users that read_users
+// would refuse.
 Result<void> write_users(const std::string& file, const std::vector<LocalUser>& users);
-// Reads, changes and writes under one lock ("FILE.lock"), waiting for it up to `lock_wait`; nothing is
-// written if `change` fails. Errors: bad_users_file, and what `change` gives. Blocks.
-Result<void> edit_users(const std::string& file, const std::function<Result<void>(std::vector<LocalUser>&)>& change,
+// Reads, changes and writes under one lock ("FILE.lock"), waiting for it up to `lock_wait`; nothing
+// is written if `change` fails. Errors: bad_users_file, and what `change` gives. Blocks.
+Result<void> edit_users(const std::string& file,
+                        const std::function<Result<void>(std::vector<LocalUser>&)>& change,
                         Millis lock_wait = kUsersLockWait);
 
 }  // namespace openunison::identity

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Outgoing connections. Names resolve through c-ares (hosts file included), never blocking;
-// addresses are tried in turn, IPv6 and IPv4 interleaved, 250 ms apart (RFC 8305, simplified).
+// Outgoing connections. Names resolve on the runtime's resolver threads; addresses are tried in turn.
 #pragma once
 
 #include <cstdint>

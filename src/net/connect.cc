@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Names resolve with the system's resolver on the runtime's resolver threads: it knows the hosts file, search domains and
+// whatever else the machine is set up with, and it blocks.
+#include "net/connect.h"
+
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "net/address.h"
+#include "net/fd_stream.h"
+
+namespace openunison::net {
+namespace {
+
+// Longer than most connects take, shorter than a person's patience times the number of addresses.
+constexpr Millis kPerAddress{3'000};
+
+Result<std::vector<std::string>> resolve_blocking(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  const int failed = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
+  if (failed != 0) return fail(Errc::unresolved, "the name " + host + " has no address: " + ::gai_strerror(failed));
+  std::vector<std::string> addresses;
+  for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
+    sockaddr_storage storage{};
+    std::memcpy(&storage, each->ai_addr, each->ai_addrlen);
+    addresses.push_back(peer_of(storage).ip);
+  }
+  ::freeaddrinfo(list);
+  return addresses;
+}
+
+Task<Result<std::unique_ptr<Stream>>> connect_address(SocketAddress address, PeerAddress peer, Deadline deadline) {
+  const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) co_return fail(Errc::io, std::strerror(errno));
+  const Executor executor = co_await current_executor();
+  auto socket = std::make_shared<Socket>(executor, fd);
+  if (address.storage.ss_family != AF_UNIX) {
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  if (::connect(fd, address.pointer(), address.length) != 0) {
+    if (errno != EINPROGRESS) co_return fail(Errc::refused, std::strerror(errno));
+    auto ready = co_await socket->wait_writable(deadline);
+    if (!ready) co_return std::unexpected(ready.error());
+    int error = 0;
+    socklen_t length = sizeof error;
+    ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    if (error != 0) co_return fail(Errc::refused, std::strerror(error));
+  }
+  co_return std::make_unique<FdStream>(std::move(socket), std::move(peer));
+}
+
+}  // namespace
+
+Task<Result<std::vector<std::string>>> resolve(std::string host, Deadline deadline) {
+  if (socket_address(host, 0)) co_return std::vector<std::string>{host};
+  const Executor executor = co_await current_executor();
+  WorkPool& pool = IoThread::of(executor).resolver();
+  co_return co_await pool.run([host] { return resolve_blocking(host); }, deadline);
+}
+
+Task<Result<std::unique_ptr<Stream>>> connect_tcp(std::string host, std::uint16_t port, Deadline deadline) {
+  auto addresses = co_await resolve(host, deadline);
+  if (!addresses) co_return std::unexpected(addresses.error());
+  Error last(Errc::refused, "no address");
+  for (std::size_t i = 0; i < addresses->size(); ++i) {
+    const auto address = socket_address((*addresses)[i], port);
+    if (!address) continue;
+    const bool is_last = i + 1 == addresses->size();
+    const Deadline limit = is_last ? deadline : std::min(deadline, in(kPerAddress));
+    auto stream = co_await connect_address(*address, {(*addresses)[i], port}, limit);
+    if (stream) co_return std::move(*stream);
+    last = stream.error();
+  }
+  co_return std::unexpected(last.with_context("connecting to " + host + ":" + std::to_string(port)));
+}
+
+Task<Result<std::unique_ptr<Stream>>> connect_unix(std::string path, Deadline deadline) {
+  SocketAddress address;
+  auto* local = reinterpret_cast<sockaddr_un*>(&address.storage);
+  if (path.size() >= sizeof local->sun_path) co_return fail(Errc::io, path + ": the path is too long for a socket");
+  local->sun_family = AF_UNIX;
+  path.copy(local->sun_path, path.size());
+  address.length = sizeof(sockaddr_un);
+  auto stream = co_await connect_address(address, {}, deadline);
+  if (!stream) co_return std::unexpected(stream.error().with_context(path));
+  co_return stream;
+}
+
+}  // namespace openunison::net

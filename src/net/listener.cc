@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/listener.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "base/log.h"
+#include "net/address.h"
+#include "net/fd_stream.h"
+
+namespace openunison::net {
+namespace {
+
+constexpr int kBacklog = 1024;
+constexpr Millis kPauseWithoutFiles{100};
+
+std::unexpected<Error> failed(const std::string& address) {
+  return fail(Errc::io, "can't listen on " + address + ": " + std::strerror(errno));
+}
+
+}  // namespace
+
+struct Listener::Impl {
+  struct Acceptor {
+    Acceptor(const Executor& e, int fd) : executor(e), descriptor(e, fd) {}
+    Executor executor;
+    Descriptor descriptor;
+    bool closed = false;
+  };
+  std::vector<std::shared_ptr<Acceptor>> acceptors;
+  AcceptHandler accept;
+  std::uint16_t port = 0;
+  bool is_unix = false;
+  std::string unlink_path;
+
+  static Task<void> run(std::shared_ptr<Impl> impl, std::shared_ptr<Acceptor> acceptor) {
+    while (!acceptor->closed) {
+      sockaddr_storage address{};
+      socklen_t length = sizeof address;
+      const int fd = ::accept4(acceptor->descriptor.native_handle(), reinterpret_cast<sockaddr*>(&address), &length,
+                               SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) {
+        impl->serve(acceptor->executor, fd, address);
+        continue;
+      }
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno == EAGAIN) {
+        co_await acceptor->descriptor.async_wait(Descriptor::wait_read, kAwaitTuple);
+        continue;
+      }
+      // Out of file descriptors, or memory: connections wait in the backlog until some are free.
+      log::warn("a connection can't be accepted", {{"reason", std::strerror(errno)}});
+      co_await sleep_until(in(kPauseWithoutFiles));
+    }
+  }
+
+  void serve(const Executor& executor, int fd, const sockaddr_storage& address) {
+    PeerAddress peer = peer_of(address);
+    if (is_unix) {
+      ucred who{};
+      socklen_t length = sizeof who;
+      const bool same_user = ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 && (who.uid == ::geteuid() || who.uid == 0);
+      if (!same_user) {
+        ::close(fd);
+        return;
+      }
+    } else {
+      const int on = 1;
+      ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    }
+    auto stream = std::make_unique<FdStream>(std::make_shared<Socket>(executor, fd), std::move(peer));
+    Runtime::spawn_on(executor, accept(std::move(stream)));
+  }
+};
+
+Listener::Listener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Listener::~Listener() { close(); }
+std::uint16_t Listener::port() const { return impl_->port; }
+
+void Listener::close() {
+  for (const auto& acceptor : impl_->acceptors) {
+    Runtime::post(acceptor->executor, [acceptor] {
+      acceptor->closed = true;
+      boost::system::error_code ignored;
+      acceptor->descriptor.close(ignored);
+    });
+  }
+  impl_->acceptors.clear();
+  if (!impl_->unlink_path.empty()) ::unlink(impl_->unlink_path.c_str());
+  impl_->unlink_path.clear();
+}
+
+Result<std::unique_ptr<Listener>> Listener::open(Runtime& runtime, const std::string& address, AcceptHandler accept) {
+  auto wanted = TRY(parse_address(address));
+  auto impl = std::make_shared<Impl>();
+  impl->accept = std::move(accept);
+  for (unsigned thread = 0; thread < runtime.size(); ++thread) {
+    const int fd = ::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return failed(address);
+    auto acceptor = std::make_shared<Impl::Acceptor>(runtime.executor(thread), fd);
+    const int on = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    // The kernel spreads connections over the threads' sockets. Only with several: with one, a second server on the same
+    // address must fail instead of stealing half of the connections.
+    if (runtime.size() > 1) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (wanted.storage.ss_family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (::bind(fd, wanted.pointer(), wanted.length) != 0 || ::listen(fd, kBacklog) != 0) return failed(address);
+    if (thread == 0) {
+      sockaddr_storage bound{};
+      socklen_t length = sizeof bound;
+      ::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &length);
+      impl->port = peer_of(bound).port;
+      wanted.set_port(impl->port);
+    }
+    impl->acceptors.push_back(std::move(acceptor));
+  }
+  for (const auto& acceptor : impl->acceptors) Runtime::spawn_on(acceptor->executor, Impl::run(impl, acceptor));
+  return std::unique_ptr<Listener>(new Listener(std::move(impl)));
+}
+
+Result<std::unique_ptr<Listener>> Listener::open_unix(Runtime& runtime, const std::string& path, AcceptHandler accept) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return fail(Errc::io, path + ": the path is too long for a socket");
+  path.copy(address.sun_path, path.size());
+  const auto* pointer = reinterpret_cast<const sockaddr*>(&address);
+
+  // A live server answers; what doesn't is left over from one that was killed.
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool alive = ::connect(probe, pointer, sizeof address) == 0;
+  ::close(probe);
+  if (alive) return fail(Errc::io, path + ": another server is running with this state directory");
+  ::unlink(path.c_str());
+
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  auto impl = std::make_shared<Impl>();
+  impl->accept = std::move(accept);
+  impl->is_unix = true;
+  impl->unlink_path = path;
+  auto acceptor = std::make_shared<Impl::Acceptor>(runtime.executor(0), fd);
+  const mode_t former = ::umask(0177);
+  const bool bound = ::bind(fd, pointer, sizeof address) == 0;
+  ::umask(former);
+  if (!bound || ::listen(fd, 16) != 0) return failed(path);
+  impl->acceptors.push_back(acceptor);
+  Runtime::spawn_on(acceptor->executor, Impl::run(impl, acceptor));
+  return std::unique_ptr<Listener>(new Listener(std::move(impl)));
+}
+
+}  // namespace openunison::net

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The OpenSSL side of TLS settings. Private to net/.
+#pragma once
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <memory>
+
+#include "net/tls.h"
+
+namespace openunison::net {
+
+struct SslContextDeleter {
+  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+};
+using SslContextPtr = std::unique_ptr<SSL_CTX, SslContextDeleter>;
+
+struct TlsServerContext::Impl {
+  std::vector<SslContextPtr> contexts;                      // one a certificate; the first is what handshakes start with
+  std::vector<std::vector<std::string>> names;              // of each certificate, lower case
+  std::string alpn;                                         // wire format, our order
+  const SSL_CTX* choose(std::string_view server_name) const;
+};
+
+struct TlsClientContext::Impl {
+  SslContextPtr context;
+};
+
+// What OpenSSL last complained of, in its words; empties the queue.
+std::string openssl_reason();
+
+}  // namespace openunison::net

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// TLS on a socket of ours: OpenSSL reads and writes the non-blocking descriptor through a BIO of ours, Asio only waits
+// (docs/adr/0002-tls-on-sockets.md has the measurements).
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/check.h"
+#include "net/address.h"
+#include "net/fd_stream.h"
+#include "net/tls_context.h"
+
+namespace openunison::net {
+namespace {
+
+constexpr std::size_t kRecord = 16 * 1024;
+
+Socket* socket_of(BIO* bio) { return static_cast<Socket*>(BIO_get_data(bio)); }
+
+int bio_read(BIO* bio, char* into, int size) {
+  BIO_clear_retry_flags(bio);
+  Socket* socket = socket_of(bio);
+  if (socket->closed()) return -1;
+  const ssize_t got = ::recv(socket->fd(), into, static_cast<std::size_t>(size), 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
+  return static_cast<int>(got);
+}
+
+int bio_write(BIO* bio, const char* from, int size) {
+  BIO_clear_retry_flags(bio);
+  Socket* socket = socket_of(bio);
+  if (socket->closed()) return -1;
+  const ssize_t sent = ::send(socket->fd(), from, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  if (sent < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
+  return static_cast<int>(sent);
+}
+
+long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+int bio_create(BIO* bio) {
+  BIO_set_init(bio, 1);
+  return 1;
+}
+
+const BIO_METHOD* socket_bio() {
+  static const BIO_METHOD* const kMethod = [] {
+    BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "openunison socket");
+    CHECK(method != nullptr);
+    BIO_meth_set_read(method, bio_read);
+    BIO_meth_set_write(method, bio_write);
+    BIO_meth_set_ctrl(method, bio_control);
+    BIO_meth_set_create(method, bio_create);
+    return method;
+  }();
+  return kMethod;
+}
+
+struct SslDeleter {
+  void operator()(SSL* ssl) const { SSL_free(ssl); }
+};
+using SslPtr = std::unique_ptr<SSL, SslDeleter>;
+
+SslPtr new_ssl(const SSL_CTX* context, Socket* socket) {
+  SslPtr ssl(SSL_new(const_cast<SSL_CTX*>(context)));
+  CHECK(ssl);
+  BIO* bio = BIO_new(socket_bio());
+  CHECK(bio != nullptr);
+  BIO_set_data(bio, socket);
+  SSL_set_bio(ssl.get(), bio, bio);
+  return ssl;
+}
+
+class TlsStream final : public Stream {
+ public:
+  TlsStream(std::shared_ptr<Socket> socket, SslPtr ssl, PeerAddress peer, std::shared_ptr<const void> context)
+      : socket_(std::move(socket)), context_(std::move(context)), ssl_(std::move(ssl)), peer_(std::move(peer)) {}
+  ~TlsStream() override { socket_->close(); }
+
+  // Runs SSL_accept or SSL_connect to its end.
+  Task<Result<void>> handshake(Deadline deadline) {
+    for (;;) {
+      ERR_clear_error();
+      errno = 0;
+      const int done = SSL_do_handshake(ssl_.get());
+      if (done == 1) break;
+      const int why = SSL_get_error(ssl_.get(), done);
+      if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) co_return std::unexpected(handshake_error());
+      auto ready = co_await wait(why, deadline);
+      if (!ready) co_return ready;
+    }
+    describe();
+    co_return Result<void>{};
+  }
+
+  Task<Result<std::size_t>> read_some(std::span<char> into, Deadline deadline) override {
+    for (;;) {
+      if (socket_->closed()) co_return fail(Errc::cancelled, "the connection was ended here");
+      ERR_clear_error();
+      errno = 0;
+      std::size_t got = 0;
+      const int done = SSL_read_ex(ssl_.get(), into.data(), into.size(), &got);
+      if (done == 1) co_return got;
+      const int why = SSL_get_error(ssl_.get(), done);
+      if (why == SSL_ERROR_ZERO_RETURN) co_return std::size_t{0};
+      if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
+        broken_ = true;
+        co_return fail(Errc::closed, "the TLS connection broke off");
+      }
+      auto ready = co_await wait(why, deadline);
+      if (!ready) co_return std::unexpected(ready.error());
+    }
+  }
+
+  std::size_t try_read(std::span<char> into) override {
+    if (socket_->closed() || broken_) return 0;
+    ERR_clear_error();
+    std::size_t got = 0;
+    return SSL_read_ex(ssl_.get(), into.data(), into.size(), &got) == 1 ? got : 0;
+  }
+
+  Task<Result<void>> write(std::string_view data, Deadline deadline) override {
+    while (!data.empty()) {
+      if (socket_->closed()) co_return fail(Errc::cancelled, "the connection was ended here");
+      ERR_clear_error();
+      errno = 0;
+      std::size_t sent = 0;
+      const int done = SSL_write_ex(ssl_.get(), data.data(), data.size(), &sent);
+      if (done == 1) {
+        data.remove_prefix(sent);
+        continue;
+      }
+      const int why = SSL_get_error(ssl_.get(), done);
+      if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
+        broken_ = true;
+        co_return fail(Errc::closed, "the TLS connection broke off");
+      }
+      auto ready = co_await wait(why, deadline);
+      if (!ready) co_return ready;
+    }
+    co_return Result<void>{};
+  }
+
+  Task<Result<void>> write(std::string_view first, std::string_view second, Deadline deadline) override {
+    if (second.empty()) co_return co_await write(first, deadline);
+    // A head and a small body go out as one record and one system call.
+    std::string joined;
+    const std::size_t room = first.size() < kRecord ? kRecord - first.size() : 0;
+    const std::size_t taken = std::min(room, second.size());
+    joined.reserve(first.size() + taken);
+    joined.append(first).append(second.substr(0, taken));
+    auto written = co_await write(joined, deadline);
+    if (!written || taken == second.size()) co_return written;
+    co_return co_await write(second.substr(taken), deadline);
+  }
+
+  Task<void> shutdown_write(Deadline deadline) override {
+    while (!socket_->closed() && !broken_) {
+      ERR_clear_error();
+      const int done = SSL_shutdown(ssl_.get());
+      if (done >= 0) break;
+      const int why = SSL_get_error(ssl_.get(), done);
+      if (why != SSL_ERROR_WANT_WRITE) break;
+      auto ready = co_await wait(why, deadline);
+      if (!ready) break;
+    }
+    if (!socket_->closed()) ::shutdown(socket_->fd(), SHUT_WR);
+  }
+
+  void close() override { socket_->close(); }
+  const PeerAddress& peer() const override { return peer_; }
+  const TlsInfo& tls() const override { return tls_; }
+  SSL* ssl() { return ssl_.get(); }
+
+ private:
+  Task<Result<void>> wait(int why, Deadline deadline) {
+    return why == SSL_ERROR_WANT_READ ? socket_->wait_readable(deadline) : socket_->wait_writable(deadline);
+  }
+
+  Error handshake_error() {
+    const long verified = SSL_get_verify_result(ssl_.get());
+    const std::string reason = openssl_reason();
+    if (verified != X509_V_OK) {
+      std::string why = X509_verify_cert_error_string(verified);
+      return Error(Errc::untrusted, "the certificate isn't trusted: " + why);
+    }
+    if (reason.empty()) return Error(Errc::closed, "the other side closed during the TLS handshake");
+    return Error(Errc::tls_failed, "the TLS handshake failed: " + reason);
+  }
+
+  void describe() {
+    tls_.active = true;
+    tls_.protocol = SSL_get_version(ssl_.get());
+    const unsigned char* alpn = nullptr;
+    unsigned length = 0;
+    SSL_get0_alpn_selected(ssl_.get(), &alpn, &length);
+    tls_.alpn.assign(reinterpret_cast<const char*>(alpn), length);
+    const char* name = SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name);
+    if (name != nullptr) tls_.server_name = name;
+    tls_.resumed = SSL_session_reused(ssl_.get()) == 1;
+  }
+
+  std::shared_ptr<Socket> socket_;
+  std::shared_ptr<const void> context_;  // the settings live as long as the connection
+  SslPtr ssl_;
+  PeerAddress peer_;
+  TlsInfo tls_;
+  bool broken_ = false;  // after a fatal error OpenSSL must not be asked again
+};
+
+Result<std::pair<std::shared_ptr<Socket>, PeerAddress>> socket_from(Stream& stream) {
+  auto* plain = dynamic_cast<FdStream*>(&stream);
+  if (plain == nullptr) return fail(Errc::tls_failed, "TLS needs a socket");
+  PeerAddress peer = plain->peer();
+  return std::pair(plain->release(), std::move(peer));
+}
+
+}  // namespace
+
+Task<Result<std::unique_ptr<Stream>>> tls_accept(std::unique_ptr<Stream> tcp, std::shared_ptr<const TlsServerContext> context,
+                                                 Deadline deadline) {
+  auto from = socket_from(*tcp);
+  if (!from) co_return std::unexpected(from.error());
+  SslPtr ssl = new_ssl(context->impl().contexts.front().get(), from->first.get());
+  SSL_set_accept_state(ssl.get());
+  auto stream = std::make_unique<TlsStream>(std::move(from->first), std::move(ssl), std::move(from->second), context);
+  auto done = co_await stream->handshake(deadline);
+  if (!done) co_return std::unexpected(done.error());
+  co_return std::move(stream);
+}
+
+Task<Result<std::unique_ptr<Stream>>> tls_connect(std::unique_ptr<Stream> transport, std::shared_ptr<const TlsClientContext> context,
+                                                  std::string server_name, Deadline deadline) {
+  auto from = socket_from(*transport);
+  if (!from) co_return std::unexpected(from.error());
+  SslPtr ssl = new_ssl(context->impl().context.get(), from->first.get());
+  SSL_set_connect_state(ssl.get());
+  X509_VERIFY_PARAM* verify = SSL_get0_param(ssl.get());
+  if (socket_address(server_name, 0)) {
+    X509_VERIFY_PARAM_set1_ip_asc(verify, server_name.c_str());
+  } else {
+    X509_VERIFY_PARAM_set_hostflags(verify, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    X509_VERIFY_PARAM_set1_host(verify, server_name.c_str(), server_name.size());
+    SSL_set_tlsext_host_name(ssl.get(), server_name.c_str());
+  }
+  auto stream = std::make_unique<TlsStream>(std::move(from->first), std::move(ssl), std::move(from->second), context);
+  auto done = co_await stream->handshake(deadline);
+  if (!done) co_return std::unexpected(done.error().with_context(server_name));
+  co_return std::move(stream);
+}
+
+}  // namespace openunison::net

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/base64.h"
+
+#include <array>
+#include <cstdint>
+
+#include "text/error.h"
+
+namespace openunison::text {
+namespace {
+
+constexpr std::string_view kStandard = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kUrl = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+constexpr std::array<std::int8_t, 256> reversed(std::string_view alphabet) {
+  std::array<std::int8_t, 256> table{};
+  table.fill(-1);
+  for (std::size_t i = 0; i < alphabet.size(); ++i) {
+    table[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int8_t>(i);
+  }
+  return table;
+}
+constexpr auto kFromStandard = reversed(kStandard);
+constexpr auto kFromUrl = reversed(kUrl);
+
+std::string encode(std::string_view bytes, std::string_view alphabet) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  std::size_t at = 0;
+  for (; at + 3 <= bytes.size(); at += 3) {
+    const std::uint32_t group = static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at])) << 16 |
+                                static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + 1])) << 8 |
+                                static_cast<unsigned char>(bytes[at + 2]);
+    out += alphabet[group >> 18];
+    out += alphabet[(group >> 12) & 63];
+    out += alphabet[(group >> 6) & 63];
+    out += alphabet[group & 63];
+  }
+  const std::size_t rest = bytes.size() - at;
+  if (rest > 0) {
+    std::uint32_t group = static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at])) << 16;
+    if (rest == 2) group |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + 1])) << 8;
+    out += alphabet[group >> 18];
+    out += alphabet[(group >> 12) & 63];
+    if (rest == 2) out += alphabet[(group >> 6) & 63];
+  }
+  return out;
+}
+
+Result<std::string> decode(std::string_view text, const std::array<std::int8_t, 256>& table) {
+  if (text.size() % 4 == 1) return fail(Errc::bad_base64, "the base64 text has a wrong length");
+  std::string out;
+  out.reserve(text.size() * 3 / 4);
+  std::uint32_t buffer = 0;
+  unsigned bits = 0;
+  for (const char c : text) {
+    const std::int8_t value = table[static_cast<unsigned char>(c)];
+    if (value < 0) return fail(Errc::bad_base64, "the base64 text has a character that doesn't belong there");
+    buffer = (buffer << 6) | static_cast<std::uint32_t>(value);
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      out += static_cast<char>(buffer >> bits);
+    }
+  }
+  if ((buffer & ((1u << bits) - 1)) != 0) return fail(Errc::bad_base64, "the base64 text ends in stray bits");
+  return out;
+}
+
+}  // namespace
+
+std::string base64_encode(std::string_view bytes) {
+  std::string out = encode(bytes, kStandard);
+  while (out.size() % 4 != 0) out += '=';
+  return out;
+}
+
+Result<std::string> base64_decode(std::string_view text) {
+  if (text.size() % 4 != 0) return fail(Errc::bad_base64, "the base64 text has a wrong length");
+  for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
+  return decode(text, kFromStandard);
+}
+
+std::string base64url_encode(std::string_view bytes) { return encode(bytes, kUrl); }
+Result<std::string> base64url_decode(std::string_view text) { return decode(text, kFromUrl); }
+
+}  // namespace openunison::text

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "identity/attempts.h"
+
+#include <gtest/gtest.h>
+
+namespace openunison::identity {
+namespace {
+
+constexpr MonoTime kStart{Millis(1'000'000)};
+
+AttemptLimits limits() {
+  AttemptLimits result;
+  result.free_per_pair = 3;
+  result.free_per_address = 6;
+  result.first_wait = Millis(1'000);
+  result.longest_wait_of_pair = Millis(8'000);
+  result.longest_wait_of_address = Millis(2'000);
+  result.forgotten_after = Millis(60'000);
+  result.entries = 10;
+  return result;
+}
+
+TEST(Attempts, WaitsDoubleUpToTheLongest) {
+  Attempts attempts(limits());
+  MonoTime now = kStart;
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(attempts.start("alice", "1.1.1.1", now)) << i;
+  for (const int wait : {1, 2, 4, 8, 8}) {
+    const auto told = attempts.start("alice", "1.1.1.1", now);
+    ASSERT_TRUE(told);
+    EXPECT_EQ(*told, Seconds(wait));
+    EXPECT_TRUE(attempts.start("alice", "1.1.1.1", now + Millis(wait * 1000 - 1)));
+    now += Seconds(wait);
+    EXPECT_FALSE(attempts.start("alice", "1.1.1.1", now)) << wait;
+  }
+}
+
+TEST(Attempts, AskingTooEarlyCostsNothing) {
+  Attempts attempts(limits());
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(attempts.start("alice", "1.1.1.1", kStart));
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(attempts.start("alice", "1.1.1.1", kStart), Millis(1'000));
+}
+
+TEST(Attempts, TrueUserFromElsewhereIsNotLockedOut) {
+  Attempts attempts(limits());
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(attempts.start("alice", "6.6.6.6", kStart));
+  EXPECT_TRUE(attempts.start("alice", "6.6.6.6", kStart));
+  EXPECT_FALSE(attempts.start("alice", "1.1.1.1", kStart));
+  EXPECT_FALSE(attempts.start("bob", "6.6.6.6", kStart)) << "nor somebody else at the same address";
+}
+
+TEST(Attempts, OneAddressGuessingManyUsersIsHeldBack) {
+  Attempts attempts(limits());
+  for (int i = 0; i < 6; ++i)
+    EXPECT_FALSE(attempts.start("user" + std::to_string(i), "6.6.6.6", kStart));
+  EXPECT_EQ(attempts.start("user7", "6.6.6.6", kStart), Millis(1'000));
+  EXPECT_FALSE(attempts.start("user7", "7.7.7.7", kStart));
+}
+
+TEST(Attempts, SuccessForgetsThePair) {
+  Attempts attempts(limits());
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(attempts.start("alice", "1.1.1.1", kStart));
+  attempts.succeeded("alice", "1.1.1.1");
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(attempts.start("alice", "1.1.1.1", kStart)) << i;
+  EXPECT_TRUE(attempts.start("alice", "1.1.1.1", kStart));
+}
+
+TEST(Attempts, SuccessGivesTheAddressOneBackOnly) {
+  Attempts attempts(limits());
+  for (int i = 0; i < 6; ++i)
+    EXPECT_FALSE(attempts.start("user" + std::to_string(i), "6.6.6.6", kStart));
+  attempts.succeeded("user5", "6.6.6.6");
+  EXPECT_FALSE(attempts.start("user9", "6.6.6.6", kStart));
+  EXPECT_TRUE(attempts.start("user9", "6.6.6.6", kStart));
+}
+
+TEST(Attempts, WhatWasNotLookedAtIsTakenBack) {
+  Attempts attempts(limits());
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_FALSE(attempts.start("alice", "1.1.1.1", kStart)) << i;
+    attempts.taken_back("alice", "1.1.1.1");
+  }
+  EXPECT_EQ(attempts.size(), 0u);
+}
+
+TEST(Attempts, AreForgottenInTime) {
+  Attempts attempts(limits());
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(attempts.start("alice", "1.1.1.1", kStart));
+  const MonoTime later = kStart + Millis(60'000);
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(attempts.start("alice", "1.1.1.1", later)) << i;
+  EXPECT_TRUE(attempts.start("alice", "1.1.1.1", later));
+}
+
+TEST(Attempts, TableIsBoundedAndKeepsTheBusiest) {
+  Attempts attempts(limits());
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(attempts.start("alice", "9.9.9.9", kStart));
+  for (int i = 0; i < 500; ++i) {
+    EXPECT_FALSE(attempts.start("u" + std::to_string(i),
+                                "10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250),
+                                kStart));
+    EXPECT_LE(attempts.size(), 20u);
+  }
+  // Newest ones are still held to their count.
+  EXPECT_FALSE(attempts.start("u499", "10.0.1.249", kStart));
+  EXPECT_FALSE(attempts.start("u499", "10.0.1.249", kStart));
+  EXPECT_TRUE(attempts.start("u499", "10.0.1.249", kStart));
+}
+
+TEST(Attempts, WhoKeepsTryingIsNotPushedOut) {
+  Attempts attempts(limits());
+  for (int i = 0; i < 2; ++i) EXPECT_FALSE(attempts.start("alice", "9.9.9.9", kStart));
+  for (int i = 0; i < 9; ++i)
+    EXPECT_FALSE(attempts.start("u", "10.0.0." + std::to_string(i), kStart));
+  EXPECT_FALSE(attempts.start("alice", "9.9.9.9", kStart)) << "the third";
+  for (int i = 0; i < 9; ++i)
+    EXPECT_FALSE(attempts.start("v", "10.0.1." + std::to_string(i), kStart));
+  EXPECT_TRUE(attempts.start("alice", "9.9.9.9", kStart));
+}
+
+TEST(Attempts, AddressGroups) {
+  EXPECT_EQ(address_group("1.2.3.4"), "1.2.3.4");
+  EXPECT_EQ(address_group("2001:db8:1:2:3::4"), address_group("2001:db8:1:2:ffff::"));
+  EXPECT_NE(address_group("2001:db8:1:2::"), address_group("2001:db8:1:3::"));
+  EXPECT_NE(address_group("::ffff:1.2.3.4"), address_group("::ffff:1.2.3.5"));
+  EXPECT_EQ(address_group("fe80::1%eth0"), address_group("fe80::2%eth1"));
+}
+
+TEST(Attempts, UserAndAddressDoNotRunTogether) {
+  Attempts attempts(limits());
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(attempts.start("x", "1.1.1.1", kStart));
+  EXPECT_FALSE(attempts.start("", "1.1.1.1x", kStart));
+}
+
+}  // namespace
+}  // namespace openunison::identity

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "crypto/password.h"
+#include "failed_with.h"
+#include "identity/connectors.h"
+#include "identity/users_file.h"
+#include "temporary_directory.h"
+
+namespace openunison::identity {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class LocalConnectorTest : public ::testing::Test {
+ protected:
+  LocalConnectorTest() {
+    alice_ = user("alice", "wonderland");
+    alice_.display_name = "Alice Ice";
+    alice_.email = "alice@example.com";
+    alice_.groups = {"ops", "dev"};
+    bob_ = user("bob", "builder");
+    save();
+    LocalConnectorOptions options;
+    options.settings.name = "local";
+    options.settings.kind = config::ProviderKind::local;
+    options.users_file = file_;
+    options.passwords = &pool_;
+    options.random = &random_;
+    options.clock = &clock_;
+    connector_ = local_connector(std::move(options));
+  }
+
+  LocalUser user(std::string name, std::string password) {
+    LocalUser result;
+    result.name = std::move(name);
+    result.password_hash = crypto::hash_password(Secret(std::move(password)), random_, {64, 1, 1});
+    return result;
+  }
+  void save() { ASSERT_TRUE(write_users(file_, {alice_, bob_})); }
+  Result<Identity> check(std::string name, std::string password,
+                         std::string address = "192.0.2.1") {
+    return runtime_.block_on(connector_->password()->check(
+        std::move(name), Secret(std::move(password)), std::move(address)));
+  }
+  Result<Identity> reread(std::string subject) {
+    return runtime_.block_on(connector_->reread(std::move(subject), Grant(), net::in(Seconds(10))));
+  }
+  Connector::Health health() { return runtime_.block_on(connector_->health(net::in(Seconds(10)))); }
+
+  TemporaryDirectory directory_;
+  const std::string file_ = directory_.file("users.yaml");
+  ManualClock clock_;
+  crypto::SeededRandom random_{7};
+  net::Runtime runtime_{1};
+  net::WorkPool pool_{"password", 1, 16};
+  LocalUser alice_, bob_;
+  std::unique_ptr<Connector> connector_;
+  int addresses_ = 0;
+};
+
+TEST_F(LocalConnectorTest, RightPasswordGivesTheIdentity) {
+  const auto identity = check("alice", "wonderland");
+  ASSERT_TRUE(identity) << identity.error().message();
+  EXPECT_EQ(identity->provider, "local");
+  EXPECT_EQ(identity->subject, "alice");
+  EXPECT_EQ(identity->authenticated_at, clock_.now());
+  EXPECT_THAT(identity->amr, ElementsAre("pwd"));
+  EXPECT_TRUE(identity->recheckable);
+  EXPECT_FALSE(identity->grant);
+
+  const auto principal = map_identity(*identity, connector_->settings(), config::Values());
+  ASSERT_TRUE(principal) << principal.error().message();
+  EXPECT_EQ(principal->user, "alice");
+  EXPECT_EQ(principal->display_name, "Alice Ice");
+  EXPECT_EQ(principal->email, "alice@example.com");
+  EXPECT_EQ(principal->email_verified, true);
+  EXPECT_THAT(principal->groups, ElementsAre("dev", "ops"));
+}
+
+TEST_F(LocalConnectorTest, IsAPasswordConnector) {
+  EXPECT_EQ(connector_->redirect(), nullptr);
+  EXPECT_EQ(connector_->name(), "local");
+}
+
+TEST_F(LocalConnectorTest, EveryRefusalReadsTheSame) {
+  bob_.disabled = true;
+  save();
+  std::vector<std::pair<std::string, std::string>> cases = {{"alice", "wrong"},
+                                                            {"alice", ""},
+                                                            {"Alice", "wonderland"},
+                                                            {"nobody", "wonderland"},
+                                                            {"bob", "builder"},
+                                                            {"", "wonderland"},
+                                                            {"alice", std::string(5'000, 'x')},
+                                                            {std::string(5'000, 'u'), "x"}};
+  int number = 0;
+  for (const auto& [name, password] : cases) {
+    const auto refused = check(name, password, "198.51.100." + std::to_string(++number));
+    ASSERT_FALSE(refused) << name;
+    EXPECT_TRUE(failed_with(refused, Errc::wrong_password)) << name << refused.error().message();
+    EXPECT_EQ(refused.error().message(), "user name or password is wrong");
+  }
+}
+
+TEST_F(LocalConnectorTest, ChangesOfTheFileCountWithinASecond) {
+  ASSERT_TRUE(check("alice", "wonderland"));
+  alice_.password_hash = user("alice", "looking-glass").password_hash;
+  save();
+  EXPECT_TRUE(check("alice", "wonderland")) << "looked at once a second at most";
+  clock_.advance(Millis(1'000));
+  EXPECT_FALSE(check("alice", "wonderland"));
+  EXPECT_TRUE(check("alice", "looking-glass"));
+}
+
+TEST_F(LocalConnectorTest, BrokenFileLeavesTheFormerUsersInForce) {
+  ASSERT_TRUE(check("alice", "wonderland"));
+  EXPECT_EQ(health().detail, "");
+  write_text(file_, "users: nonsense\n");
+  clock_.advance(Millis(1'000));
+  EXPECT_TRUE(check("alice", "wonderland"));
+  const auto sick = health();
+  EXPECT_TRUE(sick.reachable);
+  EXPECT_THAT(sick.detail, HasSubstr("users.yaml:1:8"));
+  save();
+  clock_.advance(Millis(1'000));
+  EXPECT_TRUE(check("alice", "wonderland"));
+  EXPECT_EQ(health().detail, "");
+}
+
+TEST_F(LocalConnectorTest, FileThatNeverWasReadableIsUnreachable) {
+  write_text(file_, "users: nonsense\n");
+  for (int i = 0; i < 20; ++i) {  // and costs nobody an attempt
+    const auto refused = check("alice", "wonderland");
+    ASSERT_FALSE(refused);
+    EXPECT_TRUE(failed_with(refused, Errc::unreachable)) << refused.error().message();
+  }
+  EXPECT_FALSE(health().reachable);
+  EXPECT_TRUE(failed_with(reread("alice"), Errc::unreachable));
+}
+
+TEST_F(LocalConnectorTest, RereadTellsHowTheUserStandsNow) {
+  const auto before = reread("alice");
+  ASSERT_TRUE(before);
+  EXPECT_EQ(before->subject, "alice");
+  EXPECT_TRUE(before->recheckable);
+  alice_.groups = {"dev"};
+  save();
+  clock_.advance(Millis(1'000));
+  const auto after = reread("alice");
+  ASSERT_TRUE(after);
+  const auto principal = map_identity(*after, connector_->settings(), config::Values());
+  EXPECT_THAT(principal->groups, ElementsAre("dev"));
+
+  alice_.disabled = true;
+  save();
+  clock_.advance(Millis(1'000));
+  EXPECT_TRUE(failed_with(reread("alice"), Errc::gone));
+  EXPECT_TRUE(failed_with(reread("nobody"), Errc::gone));
+}
+
+TEST_F(LocalConnectorTest, GuessingIsHeldBackButNotForTheTrueUserElsewhere) {
+  for (int i = 0; i < 5; ++i)
+    EXPECT_TRUE(failed_with(check("alice", "guess", "6.6.6.6"), Errc::wrong_password)) << i;
+  const auto held = check("alice", "wonderland", "6.6.6.6");
+  ASSERT_FALSE(held);
+  EXPECT_TRUE(failed_with(held, Errc::throttled));
+  EXPECT_THAT(held.error().message(), HasSubstr("1 second"));
+  EXPECT_TRUE(check("alice", "wonderland", "192.0.2.7"));
+  clock_.advance(Millis(1'000));
+  EXPECT_TRUE(check("alice", "wonderland", "6.6.6.6"));
+  EXPECT_TRUE(check("alice", "wonderland", "6.6.6.6")) << "success forgets the failures";
+}
+
+TEST_F(LocalConnectorTest, UnknownUsersAreHeldBackAlike) {
+  for (int i = 0; i < 5; ++i)
+    EXPECT_TRUE(failed_with(check("nobody", "guess"), Errc::wrong_password));
+  EXPECT_TRUE(failed_with(check("nobody", "guess"), Errc::throttled));
+}
+
+TEST_F(LocalConnectorTest, UnknownUserCostsAHashOfTheSameWork) {
+  // A costly hash for alice makes the time of one visible: a missing dummy would be a thousand
+  // times faster.
+  alice_.password_hash = crypto::hash_password(Secret("wonderland"), random_, {32 * 1024, 3, 1});
+  save();
+  const auto time_of = [this](const char* name) {
+    auto best = std::chrono::steady_clock::duration::max();
+    for (int i = 0; i < 3; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      EXPECT_FALSE(check(name, "guess", "203.0.113." + std::to_string(++addresses_)));
+      best = std::min(best, std::chrono::steady_clock::now() - start);
+    }
+    return best;
+  };
+  const auto known = time_of("alice"), unknown = time_of("nobody");
+  EXPECT_GT(unknown * 4, known);
+}
+
+// A password pool whose one thread is kept busy until most callers have been turned away.
+struct BusyPool {
+  net::WorkPool pool{"small", 1, 1};
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
+  int throttled = 0, left = 8;
+  net::Completion all;
+};
+
+Task<void> occupy(BusyPool& busy) {
+  auto done = co_await busy.pool.run([released = busy.released]() -> Result<void> {
+    released.wait();
+    return {};
+  });
+  EXPECT_TRUE(done);
+}
+
+Task<void> check_and_count(Connector& connector, std::string address, BusyPool& busy) {
+  auto result =
+      co_await connector.password()->check("alice", Secret("wonderland"), std::move(address));
+  if (!result && result.error().is(Errc::throttled) && ++busy.throttled == 6)
+    busy.release.set_value();
+  if (--busy.left == 0) busy.all.complete();
+}
+
+TEST_F(LocalConnectorTest, FullQueueSaysTryAgain) {
+  BusyPool busy;
+  LocalConnectorOptions options;
+  options.settings.name = "local";
+  options.users_file = file_;
+  options.passwords = &busy.pool;
+  options.random = &random_;
+  options.clock = &clock_;
+  const auto connector = local_connector(std::move(options));
+  runtime_.spawn(0, occupy(busy));
+  for (int i = 0; i < 8; ++i) {
+    runtime_.spawn(0, check_and_count(*connector, "203.0.113." + std::to_string(i), busy));
+  }
+  EXPECT_TRUE(runtime_.block_on(busy.all.wait(net::in(Seconds(20)))));
+  EXPECT_GE(busy.throttled, 6);
+}
+
+}  // namespace
+}  // namespace openunison::identity

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "identity/users_file.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "crypto/password.h"
+#include "crypto/random.h"
+#include "identity/error.h"
+#include "temporary_directory.h"
+
+namespace openunison::identity {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::string hash() {
+  crypto::SeededRandom random(1);
+  static const std::string kHash = crypto::hash_password(Secret("secret"), random, {64, 1, 1});
+  return kHash;
+}
+
+LocalUser user(std::string name) {
+  LocalUser result;
+  result.name = std::move(name);
+  result.password_hash = hash();
+  return result;
+}
+
+TEST(UsersFile, MissingAndEmptyFilesAreEmptyLists) {
+  TemporaryDirectory directory;
+  const auto missing = read_users(directory.file("users.yaml"));
+  ASSERT_TRUE(missing);
+  EXPECT_THAT(*missing, IsEmpty());
+  for (const char* text : {"", "# nothing\n", "users:\n", "users: []\n"}) {
+    write_text(directory.file("users.yaml"), text);
+    const auto users = read_users(directory.file("users.yaml"));
+    ASSERT_TRUE(users) << text << users.error().message();
+    EXPECT_THAT(*users, IsEmpty());
+  }
+}
+
+TEST(UsersFile, ReadsEveryKey) {
+  TemporaryDirectory directory;
+  write_text(directory.file("u"),
+             "users:\n  - name: alice\n    password_hash: '" + hash() +
+                 "'\n    display_name: Alice Ice\n    given_name: Alice\n    family_name: Ice\n"
+                 "    email: alice@example.com\n    groups: [ops, \"a, b\"]\n    disabled: true\n");
+  const auto users = read_users(directory.file("u"));
+  ASSERT_TRUE(users) << users.error().message();
+  LocalUser alice = user("alice");
+  alice.display_name = "Alice Ice";
+  alice.given_name = "Alice";
+  alice.family_name = "Ice";
+  alice.email = "alice@example.com";
+  alice.groups = {"ops", "a, b"};
+  alice.disabled = true;
+  EXPECT_THAT(*users, ElementsAre(alice));
+}
+
+TEST(UsersFile, SaysWhereWhatIsWrong) {
+  const std::string good = "users:\n  - name: alice\n    password_hash: '" + hash() + "'\n";
+  struct Case {
+    std::string text, place, message;
+  };
+  const Case cases[] = {
+      {"- a\n", ":1:1: ", "must be a map"},
+      {"user: []\n", ":1:1: ", "unknown key \"user\""},
+      {"users: alice\n", ":1:8: ", "must be a list"},
+      {"users:\n  - alice\n", ":2:5: ", "must be a map"},
+      {good + "    groupz: [a]\n", ":4:5: ", "unknown key \"groupz\""},
+      {good + "    groups: ops\n", ":4:13: ", "must be a list"},
+      {good + "    groups: [{a: b}]\n", ":4:14: ", "must be a name"},
+      {good + "    groups: [\" a\"]\n", ":4:14: ", "white space"},
+      {good + "    groups: [\"\"]\n", ":4:14: ", "empty"},
+      {good + "    disabled: perhaps\n", ":4:15: ", "true or false"},
+      {good + "    disabled: \"true\"\n", ":4:15: ", "true or false"},
+      {good + "    email: [a]\n", ":4:12: ", "must be text"},
+      {good + "    display_name: \"a\\nb\"\n", ":4:19: ", "control"},
+      {good + "  - name: alice\n    password_hash: '" + hash() + "'\n",
+       ":4:5: ", "alice is there twice"},
+      {"users:\n  - password_hash: '" + hash() + "'\n", ":2:5: ", "1 to 128"},
+      {"users:\n  - name: 'a b'\n    password_hash: '" + hash() + "'\n", ":2:5: ", "1 to 128"},
+      {"users:\n  - name: 'system:x'\n    password_hash: '" + hash() + "'\n", ":2:5: ", "1 to 128"},
+      {"users:\n  - name: alice\n", ":2:5: ", "no argon2id hash"},
+      {"users:\n  - name: alice\n    password_hash: plain\n", ":2:5: ", "users passwd alice"},
+      {"users:\n  - name: a\n    name: b\n", ":3:5: ", ""},
+      {"users: [\n", ":", ""},
+  };
+  TemporaryDirectory directory;
+  const std::string file = directory.file("users.yaml");
+  for (const Case& c : cases) {
+    write_text(file, c.text);
+    const auto users = read_users(file);
+    ASSERT_FALSE(users) << c.text;
+    EXPECT_TRUE(users.error().is(Errc::bad_users_file));
+    EXPECT_THAT(users.error().message(), HasSubstr(file + c.place)) << c.text;
+    EXPECT_THAT(users.error().message(), HasSubstr(c.message)) << c.text;
+    EXPECT_THAT(users.error().message(), Not(HasSubstr(hash()))) << "no hash in messages";
+  }
+}
+
+TEST(UsersFile, UnreadableFileIsAnError) {
+  TemporaryDirectory directory;
+  const auto users = read_users(directory.path());
+  ASSERT_FALSE(users);
+  EXPECT_TRUE(users.error().is(Errc::bad_users_file));
+}
+
+TEST(UsersFile, TooLargeFileIsAnError) {
+  TemporaryDirectory directory;
+  write_text(directory.file("u"), std::string((1 << 20) + 1, '#'));
+  EXPECT_FALSE(read_users(directory.file("u")));
+}
+
+TEST(UsersFile, WritesWhatReadsBack) {
+  TemporaryDirectory directory;
+  const std::string file = directory.file("users.yaml");
+  std::vector<LocalUser> users;
+  for (const char* name :
+       {"alice", "12", "true", "null", "no", "1e3", "a@b.c", "-x", "0x1f", "2026-11-24", ".inf"}) {
+    users.push_back(user(name));
+  }
+  users[0].display_name = "Quote \" ' : # , [x] {y} \\ é";
+  users[0].given_name = "yes";
+  users[0].family_name = "- dash";
+  users[0].email = "*alias";
+  users[0].groups = {"a: b", "# no comment", "&anchor", "true", "12",   "~",
+                     "!tag", "a,b",          "%x",      "@at",  "`tick"};
+  users[1].disabled = true;
+  const auto written = write_users(file, users);
+  ASSERT_TRUE(written) << written.error().message();
+  const auto back = read_users(file);
+  ASSERT_TRUE(back) << back.error().message();
+  EXPECT_EQ(*back, users);
+
+  struct stat status{};
+  ASSERT_EQ(::stat(file.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600u);
+  EXPECT_FALSE(std::filesystem::exists(file + ".new"));
+
+  ASSERT_TRUE(write_users(file, {}));
+  EXPECT_THAT(*read_users(file), IsEmpty());
+}
+
+TEST(UsersFile, RefusesToWriteWhatCouldNotBeRead) {
+  TemporaryDirectory directory;
+  const std::string file = directory.file("users.yaml");
+  ASSERT_TRUE(write_users(file, {user("alice")}));
+  const std::string before = read_text(file);
+  LocalUser bad_hash = user("bob");
+  bad_hash.password_hash = "plain";
+  LocalUser bad_group = user("bob");
+  bad_group.groups = {"a\nb"};
+  EXPECT_FALSE(write_users(file, {user("a b")}));
+  EXPECT_FALSE(write_users(file, {user("bob"), user("bob")}));
+  EXPECT_FALSE(write_users(file, {bad_hash}));
+  EXPECT_FALSE(write_users(file, {bad_group}));
+  EXPECT_EQ(read_text(file), before);
+}
+
+TEST(UsersFile, ReplacesALinksTargetAndALeftoverOfACrash) {
+  TemporaryDirectory directory;
+  const std::string target = directory.file("real.yaml"), link = directory.file("users.yaml");
+  ASSERT_TRUE(write_users(target, {user("alice")}));
+  std::filesystem::create_symlink(target, link);
+  write_text(target + ".new", "half a file");
+  ASSERT_TRUE(write_users(link, {user("bob")}));
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  EXPECT_EQ((*read_users(target))[0].name, "bob");
+}
+
+TEST(UsersFile, EditChangesUnderTheLock) {
+  TemporaryDirectory directory;
+  const std::string file = directory.file("users.yaml");
+  ASSERT_TRUE(write_users(file, {user("alice")}));
+  const auto edited = edit_users(file, [&](std::vector<LocalUser>& users) -> Result<void> {
+    users.push_back(user("bob"));
+    // Somebody else can't come in between.
+    const auto other =
+        edit_users(file, [](std::vector<LocalUser>&) -> Result<void> { return {}; }, Millis(0));
+    EXPECT_FALSE(other);
+    if (!other)
+      EXPECT_THAT(other.error().message(), HasSubstr("is being changed by another program"));
+    return {};
+  });
+  ASSERT_TRUE(edited) << edited.error().message();
+  EXPECT_EQ(read_users(file)->size(), 2u);
+}
+
+TEST(UsersFile, EditThatFailsChangesNothing) {
+  TemporaryDirectory directory;
+  const std::string file = directory.file("users.yaml");
+  ASSERT_TRUE(write_users(file, {user("alice")}));
+  const auto edited = edit_users(file, [](std::vector<LocalUser>& users) -> Result<void> {
+    users.clear();
+    return fail(Errc::gone, "no such user");
+  });
+  ASSERT_FALSE(edited);
+  EXPECT_TRUE(edited.error().is(Errc::gone));
+  EXPECT_EQ(read_users(file)->size(), 1u);
+}
+
+TEST(UsersFile, ParallelEditsLoseNothing) {
+  TemporaryDirectory directory;
+  const std::string file = directory.file("users.yaml");
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&file, i] {
+      const auto edited = edit_users(
+          file,
+          [i](std::vector<LocalUser>& users) -> Result<void> {
+            users.push_back(user("user" + std::to_string(i)));
+            return {};
+          },
+          Millis(60'000));
+      EXPECT_TRUE(edited);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(read_users(file)->size(), 8u);
+}
+
+}  // namespace
+}  // namespace openunison::identity
