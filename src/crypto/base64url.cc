@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crypto/base64url.h"
 
+#include <openssl/crypto.h>
+
 #include <array>
 #include <cstdint>
 
 namespace openunison::crypto {
 namespace {
 
-constexpr std::string_view kUrl = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr std::string_view kStandard = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kUrl =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::string_view kStandard =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 constexpr std::array<std::int8_t, 256> reversed(std::string_view alphabet) {
   std::array<std::int8_t, 256> table{};
@@ -21,7 +25,8 @@ constexpr std::array<std::int8_t, 256> reversed(std::string_view alphabet) {
 constexpr auto kFromUrl = reversed(kUrl);
 constexpr auto kFromStandard = reversed(kStandard);
 
-std::optional<std::string> decode(std::string_view text, const std::array<std::int8_t, 256>& table) {
+std::optional<std::string> decode(std::string_view text,
+                                  const std::array<std::int8_t, 256>& table) {
   if (text.size() % 4 == 1) return std::nullopt;
   std::string out;
   out.reserve(text.size() * 3 / 4);
@@ -56,15 +61,27 @@ std::string encode_base64url(std::string_view data) {
   return out;
 }
 
-std::optional<std::string> decode_base64url(std::string_view text) { return decode(text, kFromUrl); }
+std::optional<std::string> decode_base64url(std::string_view text) {
+  return decode(text, kFromUrl);
+}
+
+std::optional<std::string> decode_base64_unpadded(std::string_view text) {
+  return decode(text, kFromStandard);
+}
 
 std::optional<std::string> decode_base64_loosely(std::string_view text) {
   std::string stripped;
+  stripped.reserve(text.size());  // keys pass here: one copy, wiped below
   for (const char c : text) {
     if (c != ' ' && c != '\n' && c != '\r' && c != '\t') stripped += c;
   }
-  while (stripped.ends_with('=')) stripped.pop_back();
-  return decode(stripped, kFromStandard);
+  std::string_view digits = stripped;
+  if (digits.size() % 4 == 0) {
+    for (int i = 0; i < 2 && digits.ends_with('='); ++i) digits.remove_suffix(1);
+  }
+  auto decoded = decode(digits, kFromStandard);
+  OPENSSL_cleanse(stripped.data(), stripped.size());
+  return decoded;
 }
 
 }  // namespace openunison::crypto

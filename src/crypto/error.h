@@ -6,13 +6,13 @@
 namespace openunison::crypto {
 
 enum class Errc {
-  bad_key = 1,     // not a key, or of a kind, size or curve that is not accepted
-  bad_signature,   // well-formed and wrong
-  bad_seal,        // not sealed by us for this purpose, or tampered with
+  bad_key = 1,    // not a key, or of a kind, size or curve that is not accepted
+  bad_signature,  // well-formed and wrong
+  bad_seal,       // not sealed by us for this purpose, or tampered with
   bad_certificate,
   bad_password_hash,
   wrong_passphrase,
-  library,         // OpenSSL failed where it should not
+  library,  // OpenSSL failed where it should not
 };
 std::error_code make_error_code(Errc code);
 

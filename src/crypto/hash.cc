@@ -3,7 +3,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
@@ -11,6 +10,8 @@
 
 namespace openunison::crypto {
 namespace {
+
+using MacPtr = std::unique_ptr<EVP_MAC_CTX, Deleter<EVP_MAC_CTX_free>>;
 
 // Fetched once: a look-up by name at every call costs more than the digest of a short text.
 const EVP_MD* digest_named(const char* name) {
@@ -26,7 +27,28 @@ void digest_into(const EVP_MD* digest, std::string_view data, unsigned char* out
   CHECK(EVP_DigestFinal_ex(context.get(), out, nullptr) == 1);
 }
 
-constexpr std::size_t kBlock = 64;  // SHA-256's
+MacPtr::pointer hmac_context() {
+  thread_local const MacPtr context = [] {
+    const std::unique_ptr<EVP_MAC, Deleter<EVP_MAC_free>> hmac(
+        EVP_MAC_fetch(nullptr, "HMAC", nullptr));
+    CHECK(hmac);
+    MacPtr made(EVP_MAC_CTX_new(hmac.get()));
+    char digest[] = "SHA256";
+    const OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end()};
+    CHECK(made && EVP_MAC_CTX_set_params(made.get(), parameters) == 1);
+    return made;
+  }();
+  return context.get();
+}
+
+// HKDF only reads its parameters, but OSSL_PARAM has no const form. Null would be an error, even
+// for nothing.
+OSSL_PARAM octets(const char* name, std::string_view value) {
+  const char* data = value.empty() ? "" : value.data();
+  return OSSL_PARAM_construct_octet_string(name, const_cast<char*>(data), value.size());
+}
 
 }  // namespace
 
@@ -51,50 +73,33 @@ std::string sha512(std::string_view data) {
   return result;
 }
 
-// From two digests: EVP_MAC would allocate and look its digest up at each call.
 Sha256 hmac_sha256(std::string_view key, std::string_view data) {
-  std::string block(kBlock, '\0');
-  if (key.size() > kBlock) {
-    const Sha256 shortened = sha256(key);
-    std::copy(shortened.begin(), shortened.end(), block.begin());
-  } else {
-    std::copy(key.begin(), key.end(), block.begin());
-  }
-  std::string inner;
-  inner.reserve(kBlock + data.size());
-  for (const char c : block) inner += static_cast<char>(c ^ 0x36);
-  inner += data;
-  const Sha256 inner_digest = sha256(inner);
-
-  std::string outer;
-  outer.reserve(kBlock + inner_digest.size());
-  for (const char c : block) outer += static_cast<char>(c ^ 0x5c);
-  outer += view(inner_digest);
-  const Sha256 result = sha256(outer);
-  OPENSSL_cleanse(block.data(), block.size());
-  OPENSSL_cleanse(inner.data(), inner.size());
-  OPENSSL_cleanse(outer.data(), outer.size());
+  EVP_MAC_CTX* const context = hmac_context();
+  Sha256 result;
+  std::size_t length = 0;
+  // A null key would mean the one of the call before.
+  const auto* key_bytes = bytes(key.empty() ? std::string_view("") : key);
+  CHECK(EVP_MAC_init(context, key_bytes, key.size(), nullptr) == 1);
+  CHECK(EVP_MAC_update(context, bytes(data), data.size()) == 1);
+  CHECK(EVP_MAC_final(context, result.data(), &length, result.size()) == 1 &&
+        length == result.size());
   return result;
 }
 
-std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string_view info, std::size_t length) {
-  EVP_KDF* kdf = EVP_KDF_fetch(nullptr, "HKDF", nullptr);
-  CHECK(kdf != nullptr);
-  EVP_KDF_CTX* context = EVP_KDF_CTX_new(kdf);
-  EVP_KDF_free(kdf);
-  CHECK(context != nullptr);
-  std::string digest = "SHA256", key_copy(key), salt_copy(salt), info_copy(info);
+std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string_view info,
+                        std::size_t length) {
+  const std::unique_ptr<EVP_KDF, Deleter<EVP_KDF_free>> hkdf(
+      EVP_KDF_fetch(nullptr, "HKDF", nullptr));
+  CHECK(hkdf);
+  const std::unique_ptr<EVP_KDF_CTX, Deleter<EVP_KDF_CTX_free>> context(
+      EVP_KDF_CTX_new(hkdf.get()));
+  char digest[] = "SHA256";
   const OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest.data(), digest.size()),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, key_copy.data(), key_copy.size()),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salt_copy.data(), salt_copy.size()),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info_copy.data(), info_copy.size()),
-      OSSL_PARAM_construct_end()};
+      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+      octets(OSSL_KDF_PARAM_KEY, key), octets(OSSL_KDF_PARAM_SALT, salt),
+      octets(OSSL_KDF_PARAM_INFO, info), OSSL_PARAM_construct_end()};
   std::string result(length, '\0');
-  const int derived = EVP_KDF_derive(context, bytes(result), result.size(), parameters);
-  EVP_KDF_CTX_free(context);
-  OPENSSL_cleanse(key_copy.data(), key_copy.size());
-  CHECK(derived == 1);
+  CHECK(context && EVP_KDF_derive(context.get(), bytes(result), length, parameters) == 1);
   return result;
 }
 

@@ -18,7 +18,8 @@ std::string sha512(std::string_view data);
 // RFC 2104 with SHA-256.
 Sha256 hmac_sha256(std::string_view key, std::string_view data);
 // RFC 5869 with SHA-256; `length` ≤ 255 × 32 bytes.
-std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string_view info, std::size_t length);
+std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string_view info,
+                        std::size_t length);
 
 // Time depends on the lengths only.
 bool constant_time_equal(std::string_view a, std::string_view b);

@@ -22,7 +22,8 @@ Result<Algorithm> parse_algorithm(std::string_view name);
 
 enum class KeyKind { rsa, p256, p384, p521 };
 
-// The numbers of a public key, big-endian; RSA without leading zeros, EC padded to the field's size.
+// The numbers of a public key, big-endian; RSA without leading zeros, EC padded to the field's
+// size.
 struct PublicNumbers {
   KeyKind kind;
   std::string n, e;  // RSA
@@ -51,12 +52,13 @@ class PublicKey {
 
 class PrivateKey {
  public:
-  // rs*/ps*: RSA of `rsa_bits`; es*: its curve. Error: library.
+  // rs*/ps*: RSA of `rsa_bits`; es*: its curve. Errors: bad_key for a size that is not accepted,
+  // library.
   static Result<PrivateKey> generate(Algorithm algorithm, unsigned rsa_bits = 2048);
   // PKCS#8, PKCS#1 or SEC1; encrypted PEM is refused unless a passphrase is given.
   // Errors: bad_key, wrong_passphrase.
   static Result<PrivateKey> from_pem(std::string_view pem, const Secret& passphrase = {});
-  // The key of a PKCS#12 file. Errors: bad_key, wrong_passphrase.
+  // The key of a PKCS#12 file, which must hold exactly one. Errors: bad_key, wrong_passphrase.
   static Result<PrivateKey> from_pkcs12(std::string_view der, const Secret& passphrase);
 
   KeyKind kind() const;

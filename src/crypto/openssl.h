@@ -7,7 +7,6 @@
 #include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
 #include <memory>
@@ -34,13 +33,14 @@ using CipherContextPtr = std::unique_ptr<EVP_CIPHER_CTX, Deleter<EVP_CIPHER_CTX_
 using DigestContextPtr = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 using KeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>>;
-using Pkcs12Ptr = std::unique_ptr<PKCS12, Deleter<PKCS12_free>>;
 using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
 
 inline const unsigned char* bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
-inline unsigned char* bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
+inline unsigned char* bytes(std::string& text) {
+  return reinterpret_cast<unsigned char*>(text.data());
+}
 
 // A failure of OpenSSL as an Error; leaves the error queue empty.
 inline std::unexpected<Error> openssl_failed(Errc code, std::string message) {
@@ -49,7 +49,9 @@ inline std::unexpected<Error> openssl_failed(Errc code, std::string message) {
 }
 
 inline BioPtr memory_bio(std::string_view text) {
-  BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+  CHECK(text.size() < (1u << 30));
+  // OpenSSL takes no null, not even for nothing.
+  BioPtr bio(BIO_new_mem_buf(text.empty() ? "" : text.data(), static_cast<int>(text.size())));
   CHECK(bio);
   return bio;
 }

@@ -21,8 +21,8 @@ struct Argon2Cost {
 
 // "$argon2id$v=19$m=...,t=...,p=...$salt$hash".
 std::string hash_password(const Secret& password, Random& random, Argon2Cost cost = {});
-// true/false; Error bad_password_hash where `encoded` is no argon2id PHC string of sane cost
-// (m ≤ 1 GiB, t ≤ 64, p ≤ 16).
+// true/false. Errors: bad_password_hash where `encoded` is no argon2id PHC string of sane cost
+// (m ≤ 1 GiB, t ≤ 64, p ≤ 16); library where there is no memory for it.
 Result<bool> verify_password(const Secret& password, std::string_view encoded);
 // Whether `encoded` parses as above, without hashing anything.
 Result<void> check_password_hash(std::string_view encoded);

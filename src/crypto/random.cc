@@ -14,9 +14,12 @@ std::string Random::bytes(std::size_t count) {
   return out;
 }
 
-std::string Random::token(std::size_t count) { return encode_base64url(bytes(count)); }
+std::string Random::token(std::size_t count) {
+  return encode_base64url(bytes(count));
+}
 
 void SystemRandom::fill(std::span<std::uint8_t> out) {
+  CHECK(out.size() < (1u << 30));
   CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1);
 }
 

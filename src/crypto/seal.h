@@ -35,9 +35,11 @@ class Sealer {
   Sealer(const MasterKey& master, std::string_view purpose);
 
   // nonce(12) ‖ ciphertext ‖ tag(16), as base64url without padding.
-  std::string seal(std::string_view plaintext, Random& random, std::string_view associated = {}) const;
+  std::string seal(std::string_view plaintext, Random& random,
+                   std::string_view associated = {}) const;
   // The same as raw bytes, for stores and files.
-  std::string seal_raw(std::string_view plaintext, Random& random, std::string_view associated = {}) const;
+  std::string seal_raw(std::string_view plaintext, Random& random,
+                       std::string_view associated = {}) const;
   // Tries the current key, then the previous one. Error: bad_seal (no detail, on purpose).
   Result<std::string> open(std::string_view sealed, std::string_view associated = {}) const;
   Result<std::string> open_raw(std::string_view sealed, std::string_view associated = {}) const;

@@ -13,10 +13,10 @@
 namespace openunison::crypto {
 
 struct CertificateInfo {
-  std::string subject;                   // RFC 2253
-  std::vector<std::string> names;        // DNS names and IP addresses of subjectAltName
+  std::string subject;             // RFC 2253
+  std::vector<std::string> names;  // DNS names and IP addresses of subjectAltName
   WallTime not_before, not_after;
-  std::string sha256_fingerprint;        // AA:BB:...
+  std::string sha256_fingerprint;  // AA:BB:...
   bool is_ca = false;
 };
 

@@ -115,7 +115,7 @@ Task<void> Rereader::reread(store::SignIn sign_in) {
   hold_off(sign_in.id);
   log::warn("the identity provider could not confirm a person; the former claims go on",
             {{"provider", sign_in.provider}, {"user", sign_in.user}, {"reason", error.message()}});
-  if (error.is(identity::Errc::throttled)) {
+  if (error.is(identity::Errc::throttled) && !unfinished_before) {
     sign_in.reread_in_flight = false;  // it was refused before the grant was looked at
     co_await dependencies_.store->update(sign_in, dependencies_.clock->now());
   }

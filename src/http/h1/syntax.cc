@@ -260,7 +260,7 @@ Result<std::optional<std::size_t>> HeadScanner::scan(std::string_view buffer) {
       line_start_ = at_ + 1;
     }
     if (first_line_ == 0 && at_ >= limits_.target_bytes + 64) return fail(Errc::target_too_long, "the target is too long");
-    if (first_line_ > 0 && at_ - first_line_ >= limits_.header_bytes) return fail(Errc::header_too_large, "the head is too large");
+    if (first_line_ > 0 && at_ + 1 - first_line_ > limits_.header_bytes) return fail(Errc::header_too_large, "the head is too large");
   }
   return std::optional<std::size_t>();
 }

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/openunison/admin_service.h"
+
+#include "base/log.h"
+#include "text/base64.h"
+#include "text/form.h"
+#include "text/json.h"
+
+namespace openunison::cmd {
+namespace {
+
+constexpr std::size_t kMaxBody = 256 * 1024, kMaxListed = 100'000;
+const session::Caller kCaller{"admin socket", "openunison", ""};
+
+http::Response json_response(const text::Json& json, int status = 200) {
+  return {status, {{"content-type", "application/json"}, {"cache-control", "no-store"}}, json.dump()};
+}
+
+http::Response failed(const std::string& why) {
+  text::Json json;
+  json.set("error", why);
+  return json_response(json, 400);
+}
+
+http::Response keys_response(const jose::KeyRing& keys) {
+  text::Json::Array list;
+  for (const jose::KeyInfo& key : keys.list()) {
+    text::Json entry;
+    entry.set("kid", key.kid);
+    entry.set("alg", crypto::name(key.algorithm));
+    entry.set("state", jose::name(key.state));
+    entry.set("created", rfc3339(key.created));
+    entry.set("activates", rfc3339(key.activates));
+    entry.set("leaves", rfc3339(key.leaves));
+    list.push_back(std::move(entry));
+  }
+  text::Json json;
+  json.set("keys", text::Json(std::move(list)));
+  return json_response(json);
+}
+
+text::Json session_json(const store::Live& live) {
+  text::Json json;
+  json.set("id", live.session.id.text());
+  json.set("sign_in", live.sign_in.id.text());
+  json.set("user", live.sign_in.user);
+  json.set("provider", live.sign_in.provider);
+  json.set("kind", live.session.kind == store::SessionKind::web ? "web" : "client");
+  json.set("client", live.session.client_id);
+  json.set("label", live.session.label);
+  json.set("address", live.session.address);
+  json.set("since", rfc3339(live.session.created_at));
+  json.set("last_used", rfc3339(live.session.last_used_at));
+  json.set("ends", rfc3339(store::ends_at(live.session, live.sign_in)));
+  return json;
+}
+
+class Admin {
+ public:
+  Admin(session::Sessions& sessions, jose::KeyRing& keys) : sessions_(sessions), keys_(keys) {}
+
+  Task<http::Response> list_keys(http::Request&) { co_return keys_response(keys_); }
+
+  Task<http::Response> rotate(http::Request& request) {
+    const auto form = co_await read(request);
+    if (!form) co_return failed(form.error().message());
+    auto rotated = keys_.rotate(form->value("now") == "1");
+    if (!rotated) co_return failed(rotated.error().message());
+    log::audit("key_changed", {{"kid", rotated->kid}, {"state", jose::name(rotated->state)}, {"address", kCaller.address}});
+    co_return keys_response(keys_);
+  }
+
+  Task<http::Response> retire(http::Request& request) {
+    const auto form = co_await read(request);
+    if (!form) co_return failed(form.error().message());
+    auto retired = keys_.retire(form->value("kid"));
+    if (!retired) co_return failed(retired.error().message());
+    log::audit("key_changed", {{"kid", form->value("kid")}, {"state", "retired"}, {"address", kCaller.address}});
+    co_return keys_response(keys_);
+  }
+
+  Task<http::Response> import(http::Request& request) {
+    const auto form = co_await read(request);
+    if (!form) co_return failed(form.error().message());
+    const auto file = text::base64_decode(form->value("file"));
+    if (!file) co_return failed("the file did not arrive whole");
+    const Secret passphrase{std::string(form->value("passphrase"))};
+    const bool pem = file->find("-----BEGIN") != std::string::npos;
+    auto key = pem ? crypto::PrivateKey::from_pem(*file, passphrase) : crypto::PrivateKey::from_pkcs12(*file, passphrase);
+    if (!key) co_return failed(key.error().message());
+    auto imported = keys_.import(std::move(*key), std::string(form->value("kid")));
+    if (!imported) co_return failed(imported.error().message());
+    log::audit("key_changed", {{"kid", imported->kid}, {"state", "pending"}, {"address", kCaller.address}});
+    co_return keys_response(keys_);
+  }
+
+  Task<http::Response> list_sessions(http::Request& request) {
+    const auto form = co_await read(request);
+    if (!form) co_return failed(form.error().message());
+    auto listed = co_await sessions_.list(selector_of(*form, true), kMaxListed);
+    if (!listed) co_return failed(listed.error().message());
+    text::Json::Array list;
+    for (const session::Current& each : *listed) list.push_back(session_json(each.live));
+    text::Json json;
+    json.set("sessions", text::Json(std::move(list)));
+    co_return json_response(json);
+  }
+
+  Task<http::Response> end_sessions(http::Request& request) {
+    const auto form = co_await read(request);
+    if (!form) co_return failed(form.error().message());
+    const bool named = form->get("user") || form->value("all") == "1";
+    if (!named) co_return failed("say whose sessions: user or all");
+    auto ended = co_await sessions_.end(selector_of(*form, false), "admin", kCaller);
+    if (!ended) co_return failed(ended.error().message());
+    text::Json json;
+    json.set("ended", ended->size());
+    co_return json_response(json);
+  }
+
+ private:
+  static Task<Result<text::Form>> read(http::Request& request) {
+    auto body = co_await http::read_all(*request.body, kMaxBody);
+    if (!body) co_return std::unexpected(body.error());
+    co_return text::Form::parse(*body);
+  }
+
+  static store::Selector selector_of(const text::Form& form, bool everyone_by_default) {
+    store::Selector selector;
+    if (const auto user = form.get("user")) {
+      selector.user = std::string(*user);
+    } else {
+      selector.all = everyone_by_default || form.value("all") == "1";
+    }
+    return selector;
+  }
+
+  session::Sessions& sessions_;
+  jose::KeyRing& keys_;
+};
+
+}  // namespace
+
+std::shared_ptr<http::Service> admin_service(session::Sessions& sessions, jose::KeyRing& keys) {
+  auto admin = std::make_shared<Admin>(sessions, keys);
+  auto router = std::make_shared<http::Router>();
+  const auto post = [&](const char* path, Task<http::Response> (Admin::*endpoint)(http::Request&)) {
+    router->route({"POST"}, path, http::Handler([admin, endpoint](http::Request& request) { return (*admin.*endpoint)(request); }));
+  };
+  post("/v1/keys/list", &Admin::list_keys);
+  post("/v1/keys/rotate", &Admin::rotate);
+  post("/v1/keys/retire", &Admin::retire);
+  post("/v1/keys/import", &Admin::import);
+  post("/v1/sessions/list", &Admin::list_sessions);
+  post("/v1/sessions/end", &Admin::end_sessions);
+  return router;
+}
+
+}  // namespace openunison::cmd

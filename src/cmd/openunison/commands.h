@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The subcommands of `openunison`. Each gives the process's exit code: 0 done, 1 failed, 2 used wrongly.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "config/values.h"
+
+namespace openunison::cmd {
+
+struct CommonOptions {
+  std::string values_file = "values.yaml";
+  std::string secrets_directory;
+  std::string state_directory;
+  std::string output = "text";  // or "json"
+};
+
+int serve(const CommonOptions& options);
+int check(const CommonOptions& options);
+int api_server_config(const CommonOptions& options, const std::string& format, const std::string& cluster, const std::string& ca_file);
+
+struct UserOptions {
+  std::string name, display_name, email;
+  std::vector<std::string> groups;
+  bool password_from_stdin = false;
+};
+int users_list(const CommonOptions& options);
+int users_add(const CommonOptions& options, const UserOptions& user);
+int users_passwd(const CommonOptions& options, const UserOptions& user);
+int users_remove(const CommonOptions& options, const UserOptions& user);
+
+// These talk to a running server's admin socket in the state directory.
+int keys_command(const CommonOptions& options, const std::string& action, const std::string& argument, bool now);
+int keys_import(const CommonOptions& options, const std::string& file, const std::string& kid, bool passphrase_from_stdin);
+int sessions_list(const CommonOptions& options, const std::string& user);
+int sessions_end(const CommonOptions& options, const std::string& user, bool all);
+
+// --- shared ---
+
+// Prints every problem to standard error; the values if there is no error among them.
+std::optional<config::Values> load_values(const CommonOptions& options);
+// Error: config::Errc::bad_argument.
+Result<std::string> read_file(const std::string& path);
+inline std::string admin_socket(const std::string& state_directory) { return state_directory + "/admin.sock"; }
+// "openunison: <message>" on standard error; gives 1.
+int report(const Error& error);
+
+}  // namespace openunison::cmd

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "cmd/openunison/commands.h"
+#include "config/error.h"
+
+namespace openunison::cmd {
+
+int report(const Error& error) {
+  std::cerr << "openunison: " << error.message() << '\n';
+  return 1;
+}
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream content;
+  if (in) content << in.rdbuf();
+  if (!in) return fail(config::Errc::bad_argument, path + ": " + std::strerror(errno != 0 ? errno : ENOENT));
+  return content.str();
+}
+
+std::optional<config::Values> load_values(const CommonOptions& options) {
+  const auto text = read_file(options.values_file);
+  if (!text) {
+    report(text.error());
+    return std::nullopt;
+  }
+  config::Parsed parsed = config::parse_values(*text, options.values_file);
+  for (const config::Problem& problem : parsed.problems) std::cerr << problem.text() << '\n';
+  return std::move(parsed.values);
+}
+
+}  // namespace openunison::cmd

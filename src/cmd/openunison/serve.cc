@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `serve`: the composition root. Everything that runs is made here, by hand, in the order in which it depends on each
+// other, and ends in the reverse order.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <iostream>
+#include <thread>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "cmd/openunison/admin_service.h"
+#include "cmd/openunison/commands.h"
+#include "cmd/openunison/secrets.h"
+#include "config/error.h"
+#include "http/client.h"
+#include "http/router.h"
+#include "http/server.h"
+#include "identity/connectors.h"
+#include "jose/key_ring.h"
+#include "oidc/provider.h"
+#include "portal/portal.h"
+#include "session/sign_in.h"
+#include "store/stores.h"
+#include "text/json.h"
+
+namespace openunison::cmd {
+namespace {
+
+constexpr Millis kTickEvery{1'000};
+constexpr Millis kSweepEvery{60'000};
+constexpr Millis kCertificatesEvery{5'000};
+constexpr Millis kHealthDeadline{2'000};
+constexpr Millis kMaxClockDifference{5'000};
+constexpr unsigned kMaxDefaultThreads = 4;
+constexpr std::size_t kPasswordQueue = 64;
+
+log::Level level_of(const std::string& name) {
+  if (name == "debug") return log::Level::debug;
+  if (name == "warn") return log::Level::warn;
+  if (name == "error") return log::Level::error;
+  return log::Level::info;
+}
+
+http::Limits limits_of(const config::LimitsValues& values) {
+  http::Limits limits;
+  const auto set = [](auto& limit, std::uint64_t value) {
+    if (value > 0) limit = static_cast<std::remove_reference_t<decltype(limit)>>(value);
+  };
+  const auto set_seconds = [](Millis& limit, std::uint64_t value) {
+    if (value > 0) limit = Seconds(value);
+  };
+  set(limits.header_bytes, values.header_bytes);
+  set(limits.header_count, values.header_count);
+  set(limits.body_bytes, values.body_bytes);
+  set(limits.target_bytes, values.target_bytes);
+  set(limits.body_min_bytes_per_second, values.body_min_bytes_per_second);
+  set(limits.requests_in_flight, values.requests_in_flight);
+  set(limits.connections, values.connections);
+  set(limits.connections_per_address, values.connections_per_address);
+  set_seconds(limits.header_timeout, values.header_timeout_seconds);
+  set_seconds(limits.idle_timeout, values.idle_timeout_seconds);
+  set_seconds(limits.first_byte_timeout, values.first_byte_timeout_seconds);
+  set_seconds(limits.drain_timeout, values.drain_timeout_seconds);
+  return limits;
+}
+
+jose::KeyPolicy key_policy_of(const config::Values& values) {
+  jose::KeyPolicy policy;
+  if (values.signing_algorithm == config::SigningAlgorithm::es256) policy.algorithm = crypto::Algorithm::es256;
+  policy.jwks_max_age = values.jwks_max_age;
+  policy.publish_ahead = values.jwks_publish_ahead;
+  policy.rotate_every = values.key_rotate_every;
+  policy.token_life = values.authentication.token_life;
+  return policy;
+}
+
+std::string trusted_pem(const config::Values& values, std::string_view name) {
+  for (const config::TrustedCertificate& trusted : values.trusted_certs) {
+    if (trusted.name == name) return trusted.pem;
+  }
+  return {};
+}
+
+class Server {
+ public:
+  Server(config::Values values, SecretsDirectory secrets, std::string state_directory)
+      : values_(std::make_shared<const config::Values>(std::move(values))),
+        secrets_(std::move(secrets)),
+        state_directory_(std::move(state_directory)),
+        runtime_(values_->threads > 0 ? values_->threads : std::clamp(std::thread::hardware_concurrency(), 1u, kMaxDefaultThreads)) {}
+
+  Result<void> start() {
+    std::error_code failed;
+    std::filesystem::create_directories(state_directory_, failed);
+    if (failed) return fail(config::Errc::bad_argument, state_directory_ + ": " + failed.message());
+    ::chmod(state_directory_.c_str(), 0700);
+    master_.emplace(TRY(secrets_.master_key()));
+    store_ = values_->store == config::StoreKind::memory ? store::memory_store() : TRY(store::sqlite_store(state_directory_ + "/sessions.db"));
+    keys_ = TRY(jose::KeyRing::open(state_directory_ + "/keys.sealed", *master_, key_policy_of(*values_), random_, clock_));
+    TRY_VOID(make_connectors());
+    sessions_.emplace(session::Dependencies{values_, store_.get(), &*connectors_, &*master_, &random_, &clock_});
+    sign_in_.emplace(*sessions_, *connectors_, *master_);
+    TRY_VOID(make_services());
+    TRY_VOID(listen());
+    start_housekeeping();
+    return {};
+  }
+
+  void run() {
+    runtime_.on_signal([this](int signal) {
+      if (signal == SIGHUP) {
+        reload_certificates(true);
+      } else if (!stopping_.exchange(true)) {
+        runtime_.spawn(0, shut_down());
+      } else {
+        runtime_.stop();
+      }
+    });
+    runtime_.run();
+    log::info("stopped");
+    log::flush();
+  }
+
+ private:
+  Result<void> make_connectors() {
+    std::vector<std::string> roots;
+    for (const config::TrustedCertificate& trusted : values_->trusted_certs) roots.push_back(trusted.pem);
+    const auto tls = TRY(net::TlsClientContext::create(roots));
+    std::vector<std::unique_ptr<identity::Connector>> connectors;
+    for (const config::IdentityProvider& provider : values_->identity_providers) {
+      if (provider.kind == config::ProviderKind::local) {
+        connectors.push_back(identity::local_connector({provider, secrets_.path_of("users.yaml"), &passwords_, &random_, &clock_}));
+        continue;
+      }
+      auto secret = TRY(secrets_.read(provider.client_secret_name));
+      http::ClientOptions options;
+      options.tls = tls;
+      options.proxy = provider.http_proxy.empty() ? values_->http_proxy : provider.http_proxy;
+      options.no_proxy = values_->no_proxy;
+      clients_.push_back(std::make_unique<http::Client>(runtime_, std::move(options)));
+      connectors.push_back(identity::oidc_connector(
+          {provider, secret ? std::move(*secret) : Secret(), clients_.back().get(), &random_, &clock_}));
+    }
+    connectors_.emplace(std::move(connectors));
+    return {};
+  }
+
+  Result<void> make_services() {
+    portal::PortalOptions options;
+    options.portal_ca_pem = trusted_pem(*values_, "unison-ca");
+    const std::string& logo = values_->branding.logo_path;
+    if (!logo.empty()) {
+      options.logo = TRY(read_file((std::filesystem::path(values_->file).parent_path() / logo).string()));
+      options.logo_type = logo.ends_with(".png") ? "image/png" : "image/svg+xml";
+    }
+    portal_ = TRY(portal::Portal::create(std::move(options), {&*sessions_, &*sign_in_, &*connectors_}));
+    TRY_VOID(make_providers());
+
+    auto router = std::make_shared<http::Router>();
+    for (const auto& provider : providers_) {
+      provider->mount(*router);
+      portal_->add_return_targets(provider.get());
+    }
+    portal_->mount(*router);
+    auto hosts = std::make_shared<http::HostRouter>();
+    hosts->add(values_->portal_host, router);
+    public_service_ = hosts;
+    return {};
+  }
+
+  // One provider an issuer path; the clusters that share it are its clients, and the first has those of values as well.
+  Result<void> make_providers() {
+    std::vector<oidc::ProviderOptions> all;
+    for (const config::Cluster& cluster : values_->clusters) {
+      auto found = std::find_if(all.begin(), all.end(), [&](const oidc::ProviderOptions& each) { return each.path == cluster.issuer_path; });
+      if (found == all.end()) {
+        oidc::ProviderOptions options;
+        options.issuer = values_->issuer(cluster);
+        options.path = cluster.issuer_path;
+        found = all.insert(all.end(), std::move(options));
+      }
+      found->clients.push_back(oidc::cluster_client(cluster));
+    }
+    for (const config::Client& client : values_->clients) {
+      auto secret = TRY(secrets_.read("CLIENT_" + client.client_id));
+      if (!client.is_public && !secret) {
+        return fail(config::Errc::bad_argument, secrets_.path_of("CLIENT_" + client.client_id) + " is missing: the secret of the client " + client.client_id);
+      }
+      all.front().clients.push_back(oidc::configured_client(client, secret ? *secret : Secret()));
+    }
+    for (oidc::ProviderOptions& options : all) {
+      providers_.push_back(std::make_unique<oidc::Provider>(std::move(options), oidc::ProviderDependencies{&*sessions_, keys_.get(), &*master_, portal_.get()}));
+    }
+    return {};
+  }
+
+  Result<void> listen() {
+    http::ServerOptions options;
+    options.name = "portal";
+    options.listen = values_->listen;
+    options.limits = limits_of(values_->limits);
+    if (!values_->plain_http) {
+      certificates_seen_ = secrets_.fingerprint(values_->tls);
+      const auto pairs = TRY(secrets_.certificates(values_->tls));
+      options.tls = TRY(net::TlsServerContext::create(pairs));
+    }
+    public_server_ = TRY(http::Server::start(runtime_, std::move(options), public_service_));
+
+    http::ServerOptions management;
+    management.name = "management";
+    management.listen = {values_->management};
+    management_server_ = TRY(http::Server::start(runtime_, std::move(management), management_service()));
+
+    admin_service_ = admin_service(*sessions_, *keys_);
+    admin_listener_ = TRY(net::Listener::open_unix(runtime_, admin_socket(state_directory_), [this](std::unique_ptr<net::Stream> stream) {
+      return http::serve_connection(std::move(stream), *admin_service_, admin_limits_);
+    }));
+    for (std::size_t i = 0; i < values_->listen.size(); ++i) {
+      log::info("listening", {{"address", values_->listen[i]}, {"port", public_server_->ports()[i]}, {"portal", values_->portal_origin()}});
+    }
+    return {};
+  }
+
+  std::shared_ptr<http::Service> management_service() {
+    auto router = std::make_shared<http::Router>();
+    const auto add = [&](const char* path, Task<http::Response> (Server::*endpoint)(http::Request&)) {
+      router->route({"GET"}, path, http::Handler([this, endpoint](http::Request& request) { return (this->*endpoint)(request); }));
+    };
+    add("/healthz", &Server::healthz);
+    add("/readyz", &Server::readyz);
+    add("/metrics", &Server::metrics);
+    return router;
+  }
+
+  Task<http::Response> healthz(http::Request&) { co_return http::Response{200, {{"content-type", "text/plain; charset=utf-8"}}, "ok\n"}; }
+
+  Task<http::Response> metrics(http::Request&) {
+    co_return http::Response{200, {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}}, metrics::expose()};
+  }
+
+  // Ready: sessions can be read and written. An identity provider that is away is said, but doesn't take us out of service:
+  // people who are signed in go on working.
+  Task<http::Response> readyz(http::Request&) {
+    text::Json json;
+    auto probe = co_await store_->probe();
+    const bool ready = probe.has_value() && !stopping_;
+    json.set("ready", ready);
+    if (!probe) json.set("store", probe.error().message());
+    if (stopping_) json.set("stopping", true);
+    text::Json::Array providers;
+    for (const auto& connector : connectors_->all()) {
+      const auto health = co_await connector->health(net::in(kHealthDeadline));
+      text::Json entry;
+      entry.set("name", connector->name());
+      entry.set("reachable", health.reachable);
+      if (!health.detail.empty()) entry.set("detail", health.detail);
+      if (health.clock_ahead && std::chrono::abs(*health.clock_ahead) > kMaxClockDifference) {
+        entry.set("warning", "its clock and ours differ by " + std::to_string(health.clock_ahead->count()) + " ms");
+      }
+      providers.push_back(std::move(entry));
+    }
+    json.set("identity_providers", text::Json(std::move(providers)));
+    co_return http::Response{ready ? 200 : 503, {{"content-type", "application/json"}, {"cache-control", "no-store"}}, json.dump() + "\n"};
+  }
+
+  void start_housekeeping() {
+    runtime_.spawn(0, tick_keys());
+    runtime_.spawn(0, sweep_sessions());
+    if (!values_->plain_http) runtime_.spawn(0, watch_certificates());
+  }
+
+  Task<void> tick_keys() {
+    while (!stopping_) {
+      auto ticked = keys_->tick();
+      if (!ticked) log::error("the signing keys can't be moved along", {{"reason", ticked.error().message()}});
+      co_await net::sleep_until(net::in(kTickEvery));
+    }
+  }
+
+  Task<void> sweep_sessions() {
+    while (!stopping_) {
+      co_await sessions_->sweep();
+      co_await net::sleep_until(net::in(kSweepEvery));
+    }
+  }
+
+  Task<void> watch_certificates() {
+    while (!stopping_) {
+      co_await net::sleep_until(net::in(kCertificatesEvery));
+      reload_certificates(false);
+    }
+  }
+
+  // Keeps the former ones where the new can't be used.
+  void reload_certificates(bool even_unchanged) {
+    const std::string seen = secrets_.fingerprint(values_->tls);
+    if (values_->plain_http || (seen == certificates_seen_ && !even_unchanged)) return;
+    certificates_seen_ = seen;
+    auto pairs = secrets_.certificates(values_->tls);
+    auto context = pairs ? net::TlsServerContext::create(*pairs) : Result<std::shared_ptr<const net::TlsServerContext>>(std::unexpected(pairs.error()));
+    if (!context) {
+      log::error("the new certificates can't be used; the former ones go on", {{"reason", context.error().message()}});
+      return;
+    }
+    public_server_->set_tls(std::move(*context));
+    log::info("certificates were read again");
+  }
+
+  Task<void> shut_down() {
+    log::info("stopping; requests that run are finished first");
+    admin_listener_->close();
+    co_await public_server_->drain();
+    runtime_.stop();
+  }
+
+  std::shared_ptr<const config::Values> values_;
+  SecretsDirectory secrets_;
+  std::string state_directory_;
+  SystemClock clock_;
+  crypto::SystemRandom random_;
+  net::Runtime runtime_;
+  net::WorkPool passwords_{"password", 1, kPasswordQueue};
+  std::optional<crypto::MasterKey> master_;
+  std::unique_ptr<store::SessionStore> store_;
+  std::unique_ptr<jose::KeyRing> keys_;
+  std::vector<std::unique_ptr<http::Client>> clients_;
+  std::optional<session::Connectors> connectors_;
+  std::optional<session::Sessions> sessions_;
+  std::optional<session::SignInFlow> sign_in_;
+  std::unique_ptr<portal::Portal> portal_;
+  std::vector<std::unique_ptr<oidc::Provider>> providers_;
+  std::shared_ptr<http::Service> public_service_, admin_service_;
+  const http::Limits admin_limits_;
+  std::unique_ptr<http::Server> public_server_, management_server_;
+  std::unique_ptr<net::Listener> admin_listener_;
+  std::string certificates_seen_;
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace
+
+int serve(const CommonOptions& options) {
+  auto values = load_values(options);
+  if (!values) return 1;
+  log::configure(level_of(values->log_level), "");
+  Server server(std::move(*values), SecretsDirectory(options.secrets_directory), options.state_directory);
+  const auto started = server.start();
+  if (!started) return report(started.error());
+  server.run();
+  return 0;
+}
+
+}  // namespace openunison::cmd
