@@ -107,7 +107,7 @@ TEST(HkdfSha256, Rfc5869) {
   }
 }
 
-TEST(HkdfSha256, LongestOutputAndNoLonger) {
+TEST(HkdfSha256DeathTest, LongestOutputAndNoLonger) {
   EXPECT_EQ(hkdf_sha256("key", {}, {}, 255 * 32).size(), 255u * 32u);
   EXPECT_DEATH(hkdf_sha256("key", {}, {}, 255 * 32 + 1), "CHECK failed");
 }

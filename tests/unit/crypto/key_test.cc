@@ -107,8 +107,11 @@ TEST(PublicKey, RefusesRsaNumbersOfWrongSizeOrForm) {
   };
   for (const auto& test : cases) {
     SCOPED_TRACE(test.what);
-    expect_bad_key(
-        PublicKey::create({.kind = KeyKind::rsa, .n = test.n, .e = test.e, .x = {}, .y = {}}));
+    const auto key =
+        PublicKey::create({.kind = KeyKind::rsa, .n = test.n, .e = test.e, .x = {}, .y = {}});
+    expect_bad_key(key);
+    const bool about_the_exponent = test.n == n;
+    EXPECT_EQ(key.error().message().find("exponent") != std::string::npos, about_the_exponent);
   }
 }
 
@@ -135,6 +138,7 @@ TEST(PublicKey, RefusesPointsThatAreNotOnTheCurve) {
   expect_bad_key(with(good.x, good.y.substr(1)));
   expect_bad_key(with('\0' + good.x, good.y));
   expect_bad_key(with(good.x, ""));
+  expect_bad_key(with(good.x.substr(0, 31), good.x.substr(31) + good.y));  // the right sum
   // A point of P-256 is none of P-384.
   expect_bad_key(
       PublicKey::create({.kind = KeyKind::p384, .n = {}, .e = {}, .x = good.x, .y = good.y}));

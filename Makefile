@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door. `make help` lists every verb.
+SHELL := /bin/bash
+BUILD := build/release
+.DEFAULT_GOAL := help
+IDP ?= oidc
+
+help: ## Lists the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Finds or installs everything that building needs
+	@tools/setup build
+
+build: setup ## Builds build/release/bin/openunison
+	@cmake --preset release > build-configure.log 2>&1 || { cat build-configure.log; exit 1; }; rm -f build-configure.log
+	@ninja -C $(BUILD) openunison
+
+demo: build ## Starts portal, provider and a real API server, signs in, runs kubectl; IDP=local for built-in users
+	@exec npx tsx tests/e2e/demo.ts $(IDP)
+
+test: test-unit test-e2e ## Everything: unit tests, then the whole thing from outside
+
+test-unit: setup ## The unit tests
+	@tools/unit_tests release
+
+test-e2e: build ## The built program with a real API server, kubectl, browser and identity provider
+	@tools/setup test
+	@tools/cluster_tools > /dev/null
+	@tools/e2e_tests
+
+lint: setup ## What CI holds the sources against
+	@tools/lint
+
+check-layers: ## Includes go downward only
+	@tools/check_layers
+
+format: setup ## Formats the C++ sources
+	@find src tests/unit -name '*.cc' -o -name '*.h' | xargs clang-format-19 -i
+
+sanitize: setup ## The unit tests under address, undefined and thread sanitizers
+	@tools/unit_tests asan
+	@tools/unit_tests tsan
+
+screenshots: build ## Pictures of every page into build/screenshots
+	@tools/setup test
+	@tools/cluster_tools > /dev/null
+	@cd tests/e2e && npx vitest run browser
+
+build-times: ## The slowest files of the release build
+	@tools/build_times
+
+clean: ## Removes build/
+	@rm -rf build
+
+.PHONY: help setup build demo test test-unit test-e2e lint check-layers format sanitize screenshots build-times clean

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A person's machine: a clean HOME in which the pasted command was run.
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { join } from "node:path";
+
+import { run, type Output } from "./process.ts";
+
+export class Machine {
+  readonly home: string;
+  constructor(folder: string, private readonly tools: string) {
+    mkdirSync(folder, { recursive: true });
+    this.home = mkdtempSync(join(folder, "home-"));
+  }
+  get config(): string {
+    return join(this.home, ".kube", "config");
+  }
+  environment(kubeconfig?: string): NodeJS.ProcessEnv {
+    const env: NodeJS.ProcessEnv = { HOME: this.home, PATH: `${this.tools}:/usr/local/bin:/usr/bin:/bin`, LANG: "C.UTF-8" };
+    if (kubeconfig) env.KUBECONFIG = kubeconfig;
+    return env;
+  }
+  /** Pastes a command into a shell. */
+  paste(command: string, shell: string[] = ["/bin/bash", "-c"]): Promise<Output> {
+    return run(shell[0]!, [...shell.slice(1), command], { env: this.environment(), cwd: this.home });
+  }
+  kubectl(args: string[], kubeconfig?: string, timeout = 60_000): Promise<Output> {
+    return run(join(this.tools, "kubectl"), args, { env: this.environment(kubeconfig), cwd: this.home, timeout });
+  }
+}
