@@ -16,7 +16,7 @@ build: setup ## Builds build/release/bin/openunison
 	@ninja -C $(BUILD) openunison
 
 demo: build ## Starts portal, provider and a real API server, signs in, runs kubectl; IDP=local for built-in users
-	@exec npx tsx tests/e2e/demo.ts $(IDP)
+	@exec node --import tsx tests/e2e/demo.ts $(IDP)
 
 test: test-unit test-e2e ## Everything: unit tests, then the whole thing from outside
 

@@ -66,6 +66,10 @@ std::unexpected<Error> not_public_numbers() {
   return openssl_failed(Errc::bad_key, "these numbers are not a public key");
 }
 
+std::unexpected<Error> bad_exponent() {
+  return openssl_failed(Errc::bad_key, "an RSA key with this public exponent is not accepted");
+}
+
 BignumPtr number_parameter(EVP_PKEY* key, const char* name) {
   BIGNUM* number = nullptr;
   return BignumPtr(EVP_PKEY_get_bn_param(key, name, &number) == 1 ? number : nullptr);
@@ -88,7 +92,7 @@ Result<void> check_rsa(EVP_PKEY* key) {
   const BignumPtr exponent = number_parameter(key, OSSL_PKEY_PARAM_RSA_E);
   if (!exponent || !BN_is_odd(exponent.get()) || BN_is_one(exponent.get()) ||
       BN_num_bits(exponent.get()) > kMaxExponentBits) {
-    return openssl_failed(Errc::bad_key, "an RSA key with this public exponent is not accepted");
+    return bad_exponent();
   }
   return {};
 }
@@ -217,11 +221,10 @@ Result<KeyPtr> key_from(const char* kind, const OSSL_PARAM_BLD* numbers) {
 
 Result<KeyPtr> rsa_key(const PublicNumbers& numbers) {
   // Before the numbers are worth any work; the exact bounds are check_rsa's.
-  if (numbers.n.size() > kMaxRsaBits / 8 + 1 || numbers.e.size() > kMaxExponentBits / 8 + 1) {
-    return fail(Errc::bad_key,
-                "an RSA key of more than 8192 bits, or with an exponent of more "
-                "than 64 bits, is not accepted");
+  if (numbers.n.size() > kMaxRsaBits / 8 + 1) {
+    return fail(Errc::bad_key, "an RSA key of more than 8192 bits is not accepted");
   }
+  if (numbers.e.size() > kMaxExponentBits / 8 + 1) return bad_exponent();
   const BignumPtr n(BN_bin2bn(bytes(numbers.n), static_cast<int>(numbers.n.size()), nullptr));
   const BignumPtr e(BN_bin2bn(bytes(numbers.e), static_cast<int>(numbers.e.size()), nullptr));
   const BuilderPtr builder(OSSL_PARAM_BLD_new());

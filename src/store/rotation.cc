@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/rotation.h"
 
+#include <algorithm>
+
 namespace openunison::store {
 namespace {
 
 constexpr std::size_t kMaxSuperseded = 8;
+constexpr Seconds kClockLeeway{300};
 
 void note_use(Session& session, const RotateRequest& request) {
   session.last_used_at = std::max(session.last_used_at, request.now);
@@ -12,12 +15,28 @@ void note_use(Session& session, const RotateRequest& request) {
   session.user_agent = request.user_agent;
 }
 
-// Whether `generation`, an older one, was superseded less than `grace` ago.
-bool within_grace(const Session& session, const RotateRequest& request) {
+// Whether a generation that was superseded then may still be repeated. Threads read the clock a little apart, and it may be
+// set back by some minutes; one that was set back by more mustn't bring old tokens back for as long.
+bool within_grace(WallTime superseded, const RotateRequest& request) {
+  const Millis age = request.now - superseded;
+  return age < request.grace && age > -kClockLeeway;
+}
+
+// The time at which the presented generation, an older one, was superseded, if it is known still.
+std::optional<WallTime> superseded_at(const Session& session, const RotateRequest& request) {
   const std::size_t behind = session.generation - request.generation;  // ≥ 1
-  if (behind > session.superseded_at.size()) return false;
-  const WallTime superseded = session.superseded_at[session.superseded_at.size() - behind];
-  return request.now - superseded < request.grace;
+  if (behind > session.superseded_at.size()) return std::nullopt;
+  return session.superseded_at[session.superseded_at.size() - behind];
+}
+
+void supersede(Session& session, const RotateRequest& request) {
+  std::vector<WallTime>& times = session.superseded_at;
+  times.push_back(request.now);
+  // What can't be repeated any more needn't be kept; a row stays small.
+  const auto needed = std::find_if(times.begin(), times.end(), [&](WallTime time) { return within_grace(time, request); });
+  times.erase(times.begin(), needed);
+  if (times.size() > kMaxSuperseded) times.erase(times.begin());
+  ++session.generation;
 }
 
 }  // namespace
@@ -28,13 +47,12 @@ RotationStep rotate_session(Session& session, const RotateRequest& request) {
     return {Rotated::Outcome::stale, true, false};
   }
   if (request.generation == session.generation) {
-    if (session.superseded_at.size() == kMaxSuperseded) session.superseded_at.erase(session.superseded_at.begin());
-    session.superseded_at.push_back(request.now);
-    ++session.generation;
+    supersede(session, request);
     note_use(session, request);
     return {Rotated::Outcome::rotated, false, true};
   }
-  if (within_grace(session, request)) return {Rotated::Outcome::repeated, false, false};
+  const auto superseded = superseded_at(session, request);
+  if (superseded && within_grace(*superseded, request)) return {Rotated::Outcome::repeated, false, false};
   ++session.stale_refusals;
   return {Rotated::Outcome::stale, request.revoke_on_reuse, true};
 }

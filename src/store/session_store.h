@@ -32,14 +32,19 @@ struct RotateRequest {
 struct Rotated {
   enum class Outcome {
     rotated,   // generation + 1 is current now
-    repeated,  // superseded within the grace window; `live` has the newest generation
-    stale,     // outside it: refused; ended as well if revoke_on_reuse
+    // Superseded less than `grace` ago, each older generation by its own time (the last eight are known); `live` has the
+    // newest generation. Changes nothing.
+    repeated,
+    // Outside of that: refused and counted in stale_refusals; the family ends as well if revoke_on_reuse. A generation
+    // higher than the stored one ends it in any case: its MAC is ours, so an older database was put back.
+    stale,
   };
   Outcome outcome;
   Live live;                     // after the step
 };
 
-// What to end. Exactly one member is set; empty fields inside narrow nothing.
+// What to end or list. Exactly one member is set (none: nothing matches). An empty provider or subject narrows nothing; an
+// account with both empty, and an empty sid, match nothing.
 struct Selector {
   std::optional<SessionId> session;
   std::optional<SignInId> sign_in;
@@ -57,11 +62,11 @@ class SessionStore {
  public:
   virtual ~SessionStore() = default;
 
-  // A sign-in with its first session. Error: unavailable.
+  // A sign-in with its first session. Errors: conflict (an id or token hash is taken), unavailable.
   virtual Task<Result<void>> open(SignIn sign_in, Session first) = 0;
   // One more session of a living sign-in; with `code`, records that code as redeemed in the same
   // step. Errors: not_found (the sign-in is over), already_used (the code; the message holds nothing, see
-  // `redeemed_by`), unavailable.
+  // `redeemed_by`), conflict (an id or token hash is taken), unavailable.
   struct Redemption { CodeId code; WallTime expires_at; };
   virtual Task<Result<void>> add(Session session, std::optional<Redemption> code, WallTime now) = 0;
   // The session that a code was redeemed into, while its record lives. Error: not_found.
@@ -88,7 +93,7 @@ class SessionStore {
   // Living sessions of an account, of a user, or all (at most `limit`), oldest sign-in first.
   virtual Task<Result<std::vector<Live>>> list(Selector selector, std::size_t limit, WallTime now) = 0;
 
-  // Deletes at most `limit` rows that are over; gives how many. Gives 0 when nothing is left.
+  // Deletes at most `limit` (≥ 1) sessions and redemptions that are over; gives how many. 0: nothing is left.
   virtual Task<Result<std::size_t>> sweep(WallTime now, std::size_t limit) = 0;
   // Living sessions, for the metric; may be an estimate.
   virtual Task<Result<std::size_t>> count(WallTime now) = 0;

@@ -26,6 +26,7 @@ Touches::Map Touches::pending() const {
 
 void Touches::written(const Map& map) {
   const std::lock_guard lock(mutex_);
+  ++epoch_;
   for (const auto& [id, at] : map) {
     const auto found = map_.find(id);
     if (found != map_.end() && found->second == at) map_.erase(found);
@@ -35,6 +36,11 @@ void Touches::written(const Map& map) {
 bool Touches::empty() const {
   const std::lock_guard lock(mutex_);
   return map_.empty();
+}
+
+std::uint64_t Touches::epoch() const {
+  const std::lock_guard lock(mutex_);
+  return epoch_;
 }
 
 }  // namespace openunison::store

@@ -23,9 +23,13 @@ class Touches {
   Map pending() const;
   void written(const Map& map);
   bool empty() const;
+  // Grows with written(). A read of committed rows holds, with apply(), if it is the same before and after: else a use
+  // may have gone from here to a row that had been read already.
+  std::uint64_t epoch() const;
 
  private:
   mutable std::mutex mutex_;
+  std::uint64_t epoch_ = 0;
   Map map_;
 };
 

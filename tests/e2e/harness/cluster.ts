@@ -110,7 +110,8 @@ export class Cluster {
     const role = (kind: string, name: string) => ({ kind, name, apiGroup: "rbac.authorization.k8s.io" });
     await this.apply(
       { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name: "demo-admins" }, roleRef: role("ClusterRole", "cluster-admin"), subjects: group("demo-admins") },
-      { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name: "developers" }, roleRef: role("ClusterRole", "view"), subjects: group("developers") },
+      { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "pod-reader" }, rules: [{ apiGroups: [""], resources: ["pods", "pods/log", "namespaces"], verbs: ["get", "list", "watch"] }] },
+      { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name: "developers" }, roleRef: role("ClusterRole", "pod-reader"), subjects: group("developers") },
     );
   }
 

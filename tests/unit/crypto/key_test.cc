@@ -96,6 +96,7 @@ TEST(PublicKey, RefusesRsaNumbersOfWrongSizeOrForm) {
       {"2047 bits", short_by_a_bit, "\x01\x00\x01"s},
       {"1024 bits", n.substr(128), "\x01\x00\x01"s},
       {"8200 bits", "\x80" + std::string(1023, '\0') + "\1", "\x01\x00\x01"s},
+      {"8193 bits", "\1" + std::string(1023, '\0') + "\1", "\x01\x00\x01"s},
       {"a megabyte", std::string(1'000'000, '\xff'), "\x01\x00\x01"s},
       {"no exponent", n, ""},
       {"exponent zero", n, "\0"s},

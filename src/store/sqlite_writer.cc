@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/sqlite_writer.h"
+
+#include "base/log.h"
+#include "store/error.h"
+#include "store/sqlite_rows.h"
+
+namespace openunison::store::sqlite {
+namespace {
+
+constexpr std::size_t kMaxQueue = 10'000;
+constexpr std::size_t kMaxBatch = 256;
+// A caller waits no longer; a disk that hangs must not hold every request.
+constexpr Seconds kLongestWait{10};
+constexpr Seconds kTouchDelay{5};
+// Of 4 KiB, in the log, before they are copied into the database file.
+constexpr int kCheckpointPages = 1'000;
+
+}  // namespace
+
+Writer::Writer(std::unique_ptr<Connection> writer, std::unique_ptr<Connection> checkpointer, Touches& touches)
+    : touches_(touches),
+      connection_(std::move(writer)),
+      checkpointer_(std::move(checkpointer)),
+      commit_seconds_(metrics::latency("openunison_store_commit_seconds", "Time of one transaction of the session store, until the disk had it")),
+      commits_(metrics::counter("openunison_store_commits_total", "Transactions of the session store")),
+      steps_(metrics::counter("openunison_store_committed_steps_total",
+                              "Steps in those transactions; divided by them, the size of a batch")),
+      overflows_(metrics::counter("openunison_store_errors_total", "Steps of the session store that failed, by reason",
+                                  {{"reason", "queue_full"}})),
+      writer_thread_([this] { write(); }),
+      checkpoint_thread_([this] { checkpoint(); }) {}
+
+Writer::~Writer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_writer_.notify_all();
+  wake_checkpointer_.notify_all();
+  writer_thread_.join();
+  checkpoint_thread_.join();
+}
+
+Task<Result<void>> Writer::enqueue(std::shared_ptr<Step> step) {
+  bool full = false;
+  {
+    const std::lock_guard lock(mutex_);
+    full = queue_.size() >= kMaxQueue;
+    if (!full) queue_.push_back(step);
+  }
+  if (full) {
+    overflows_.add();
+    co_return fail(Errc::unavailable, "too many changes wait for the session database");
+  }
+  wake_writer_.notify_one();
+  const bool done = co_await step->done.wait(net::in(kLongestWait));
+  if (!done) {
+    step->abandoned = true;
+    co_return fail(Errc::unavailable, connection_->file() + ": the disk didn't answer in time; it is unknown whether the change was made");
+  }
+  co_return Result<void>{};
+}
+
+void Writer::wake_for_touches() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (touched_) return;
+    touched_ = true;
+  }
+  wake_writer_.notify_one();
+}
+
+bool Writer::take(Batch& batch) {
+  batch.clear();
+  std::unique_lock lock(mutex_);
+  const auto ready = [this] { return stopping_ || !queue_.empty(); };
+  wake_writer_.wait(lock, [&] { return ready() || touched_; });
+  if (!ready()) wake_writer_.wait_for(lock, kTouchDelay, ready);
+  touched_ = false;
+  while (!queue_.empty() && batch.size() < kMaxBatch) {
+    batch.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  return !batch.empty() || !stopping_;
+}
+
+void Writer::write() {
+  Batch batch;
+  while (take(batch)) {
+    run_batch(batch);
+    drive_checkpoint();
+  }
+  run_batch({});  // uses that were noted last
+}
+
+void Writer::drive_checkpoint() {
+  bool finish = false;
+  {
+    const std::lock_guard lock(mutex_);
+    finish = checkpoint_ == Checkpoint::copied;
+    if (finish) checkpoint_ = Checkpoint::none;
+    if (!finish && checkpoint_ == Checkpoint::none && connection_->log_pages() >= kCheckpointPages) {
+      checkpoint_ = Checkpoint::due;
+    }
+  }
+  if (!finish) return wake_checkpointer_.notify_one();
+  // The other thread has copied nearly all. With the few pages that came meanwhile the log is done with and the next
+  // commit starts it anew; else it would grow for as long as writing doesn't pause.
+  const auto copied = connection_->checkpoint();
+  if (!copied) log::warn("the session database's log couldn't be written back", {{"reason", copied.error().message()}});
+}
+
+void Writer::checkpoint() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_checkpointer_.wait(lock, [this] { return stopping_ || checkpoint_ == Checkpoint::due; });
+    if (stopping_) return;
+    lock.unlock();
+    const auto copied = checkpointer_->checkpoint();
+    if (!copied) log::warn("the session database's log couldn't be written back", {{"reason", copied.error().message()}});
+    lock.lock();
+    checkpoint_ = Checkpoint::copied;
+  }
+}
+
+Result<void> Writer::transact(const Batch& batch, const Touches::Map& touched, bool& one_step_failed) {
+  TRY_VOID(connection_->begin());
+  for (const auto& [id, at] : touched) TRY_VOID(update_last_used(*connection_, id, at));
+  for (const auto& step : batch) {
+    if (step->abandoned) continue;
+    step->apply(*connection_);
+    const Error* failure = step->failure();
+    if (failure == nullptr) continue;
+    one_step_failed = true;
+    return std::unexpected(*failure);
+  }
+  return connection_->commit();
+}
+
+void Writer::run_batch(const Batch& batch) {
+  const Touches::Map touched = touches_.pending();
+  if (batch.empty() && touched.empty()) return;
+  const auto started = std::chrono::steady_clock::now();
+  bool one_step_failed = false;
+  const Result<void> committed = transact(batch, touched, one_step_failed);
+  if (!committed) connection_->roll_back();
+  if (one_step_failed && batch.size() > 1) {
+    for (const auto& step : batch) run_batch({step});
+    return;
+  }
+  note_health(committed);
+  if (committed) {
+    touches_.written(touched);
+    commit_seconds_.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+    commits_.add();
+    steps_.add(static_cast<double>(batch.size()));
+  }
+  for (const auto& step : batch) {
+    if (!committed) step->refuse(committed.error());
+    step->done.complete();
+  }
+}
+
+void Writer::note_health(const Result<void>& committed) {
+  if (!committed && healthy_) log::error("the session database can't be written", {{"reason", committed.error().message()}});
+  if (committed && !healthy_) log::info("the session database can be written again");
+  healthy_ = committed.has_value();
+}
+
+}  // namespace openunison::store::sqlite

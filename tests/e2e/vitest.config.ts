@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One process for all files: they share one stack (harness/stack.ts), which takes seconds to start and is stopped at exit.
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["*.test.ts"],
+    pool: "forks",
+    poolOptions: { forks: { singleFork: true, isolate: false } },
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    teardownTimeout: 30_000,
+  },
+});
