@@ -54,9 +54,13 @@ Task<http::Response> Provider::Impl::end_session(http::Request& request) {
   const session::Caller caller = session::caller_of(request);
   store::Selector selector;
   if (*browser) {
-    // Somebody else, or another sign-in, is at this browser: ask.
-    if (!named || named->live.sign_in.id != (*browser)->live.sign_in.id) co_return redirect(std::string(kAskPage));
-    selector.sign_in = named->live.sign_in.id;
+    // Somebody else, or another sign-in, is at this browser: ask. Where the client's own session is over already, that it
+    // was given a token of this person is proof enough.
+    const std::string* subject = hint->string_claim("sub");
+    const bool same = named ? named->live.sign_in.id == (*browser)->live.sign_in.id
+                            : subject != nullptr && *subject == (*browser)->principal.user;
+    if (!same) co_return redirect(std::string(kAskPage));
+    selector.sign_in = (*browser)->live.sign_in.id;
   } else if (named) {
     selector.session = named->live.session.id;
   }

@@ -41,6 +41,21 @@ std::string content_security_policy(const std::string& form_origin) {
 
 }  // namespace
 
+std::string provider_label(const identity::Connector& connector) {
+  const config::IdentityProvider& settings = connector.settings();
+  if (!settings.label.empty()) return settings.label;
+  if (settings.kind == config::ProviderKind::local) return "password";
+  switch (settings.profile) {
+    case config::ProviderProfile::okta: return "Okta";
+    case config::ProviderProfile::entra: return "Microsoft Entra ID";
+    case config::ProviderProfile::keycloak: return "Keycloak";
+    case config::ProviderProfile::google: return "Google";
+    case config::ProviderProfile::generic: break;
+  }
+  const auto url = text::Url::parse(settings.issuer.empty() ? settings.auth_url : settings.issuer);
+  return url ? url->host : settings.name;
+}
+
 http::Response see_other(std::string location, const std::vector<std::string>& set_cookies) {
   http::Response response;
   response.status = 303;
@@ -79,9 +94,9 @@ http::Response Portal::Impl::render(const http::Request& request, const Current*
   data.set("cluster_label", values().clusters.front().label.empty() ? values().clusters.front().name
                                                                      : values().clusters.front().label);
   data.set("theme", name(theme));
-  data.set("theme_is_dark", theme == Theme::dark);
-  data.set("theme_is_light", theme == Theme::light);
-  data.set("theme_is_system", theme == Theme::system);
+  data.set("theme_is_dark", theme == Theme::dark ? "true" : "false");
+  data.set("theme_is_light", theme == Theme::light ? "true" : "false");
+  data.set("theme_is_system", theme == Theme::system ? "true" : "false");
   data.set("path", request.path);
   data.set("server_time", now().time_since_epoch().count());
   if (current != nullptr) {
@@ -89,8 +104,7 @@ http::Response Portal::Impl::render(const http::Request& request, const Current*
     person.set("name", current->principal.display_name.empty() ? current->principal.user : current->principal.display_name);
     person.set("user", current->principal.user);
     const identity::Connector* connector = connectors.find(current->principal.provider);
-    person.set("provider", connector != nullptr && !connector->settings().label.empty() ? connector->settings().label
-                                                                                         : current->principal.provider);
+    person.set("provider", connector != nullptr ? provider_label(*connector) : current->principal.provider);
     person.set("ends", when(current->live.sign_in.expires_at, now()));
     data.set("person", std::move(person));
     data.set("csrf", sessions.csrf_token(*current));

@@ -77,6 +77,9 @@ struct Portal::Impl {
   std::vector<const session::ReturnTargets*> return_targets;
 };
 
+// The provider's name for people: its label, else what its kind gives.
+std::string provider_label(const identity::Connector& connector);
+
 http::Response see_other(std::string location, const std::vector<std::string>& set_cookies = {});
 
 // The last part of the path: "/k8s/demo/command" with prefix "/k8s/" and suffix "/command" → "demo".

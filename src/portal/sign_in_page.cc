@@ -25,10 +25,6 @@ std::string start_link(std::string_view provider, std::string_view return_to, bo
   return link;
 }
 
-std::string label_of(const identity::Connector& connector) {
-  return connector.settings().label.empty() ? connector.name() : connector.settings().label;
-}
-
 }  // namespace
 
 Task<http::Response> Portal::Impl::login(http::Request& request) {
@@ -68,9 +64,9 @@ Task<http::Response> Portal::Impl::login(http::Request& request) {
       continue;
     }
     text::Json entry;
-    entry.set("label", label_of(*each));
+    entry.set("label", provider_label(*each));
     entry.set("link", start_link(each->name(), return_to, force, hint));
-    entry.set("initial", label_of(*each).substr(0, 1));
+    entry.set("initial", provider_label(*each).substr(0, 1));
     const bool used_last = each->name() == last;
     entry.set("used_last", used_last);
     redirects.insert(used_last ? redirects.begin() : redirects.end(), std::move(entry));

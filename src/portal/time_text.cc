@@ -37,7 +37,8 @@ std::string exact(WallTime time) {
 text::Json when(WallTime time, WallTime now) {
   std::string text;
   if (time > now) {
-    text = "in " + in_words(time - now);
+    // Up to the next minute: what began with twelve hours says so, and no end comes before it is said.
+    text = "in " + in_words(time - now + Seconds(59));
   } else if (now - time < Seconds(60)) {
     text = "just now";
   } else {

@@ -21,7 +21,7 @@ export function inWords(milliseconds: number): string {
 }
 
 export function relative(time: number, now: number): string {
-  if (time > now) return `in ${inWords(time - now)}`;
+  if (time > now) return `in ${inWords(time - now + 59_000)}`;
   return now - time < minute ? "just now" : `${inWords(now - time)} ago`;
 }
 

@@ -33,8 +33,8 @@ export class Cluster {
     const { folder, authority } = this;
     const file = (name: string) => join(folder, name);
     const serving = await authority.issue(`apiserver-${this.port}`, "/CN=kube-apiserver");
-    const admin = await authority.issue("admin", "/O=system:masters/CN=admin", "clientAuth");
-    const kubelet = await authority.issue("kubelet-client", "/O=system:masters/CN=kube-apiserver-kubelet-client", "clientAuth");
+    const admin = await authority.issue(`admin-${this.port}`, "/O=system:masters/CN=admin", "clientAuth");
+    const kubelet = await authority.issue(`kubelet-client-${this.port}`, "/O=system:masters/CN=kube-apiserver-kubelet-client", "clientAuth");
     await must("openssl", ["genrsa", "-out", file("sa.key"), "2048"]);
     await must("openssl", ["rsa", "-in", file("sa.key"), "-pubout", "-out", file("sa.pub")]);
     writeFileSync(file("audit.yaml"), "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\nomitStages: [RequestReceived]\n");
@@ -72,7 +72,7 @@ export class Cluster {
 
   private async startNodes(): Promise<void> {
     const kubeletPort = await freePort();
-    const kubelet = await this.authority.issue("kubelet", "/CN=kubelet");
+    const kubelet = await this.authority.issue(`kubelet-${this.port}`, "/CN=kubelet");
     this.launch("kube-controller-manager", [`--kubeconfig=${this.adminKubeconfig}`, `--service-account-private-key-file=${join(this.folder, "sa.key")}`, `--root-ca-file=${this.authority.caFile}`,
       "--use-service-account-credentials=false", "--leader-elect=false", "--bind-address=127.0.0.1", "--secure-port=0"]);
     const logs = join(this.folder, "pod.log");

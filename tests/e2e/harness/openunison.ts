@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 import type { Authority } from "./certs.ts";
 import { openunisonProgram } from "./paths.ts";
-import { must, start, waitFor, type Program } from "./process.ts";
+import { Hopeless, must, start, waitFor, type Program } from "./process.ts";
 
 export interface OpenUnisonOptions {
   folder: string;
@@ -94,7 +94,7 @@ ${options.extra ?? ""}`);
   async start(): Promise<void> {
     this.program = start("openunison", openunisonProgram, ["serve", "-f", this.valuesFile, "--secrets", this.secrets, "--state", this.state], this.log);
     await waitFor("openunison to be ready", async () => {
-      if (this.program!.exited) throw new Error(`openunison ended: ${readFileSync(this.log, "utf8").slice(-2000)}`);
+      if (this.program!.exited) throw new Hopeless(`openunison ended: ${readFileSync(this.log, "utf8").slice(-2000)}`);
       return (await fetch(`${this.management}/readyz`)).ok;
     }, 20_000, 30);
   }

@@ -56,6 +56,7 @@ export function run(command: string, args: string[], options: { env?: NodeJS.Pro
       const code = error ? (typeof error.code === "number" ? error.code : 255) : 0;
       resolve({ code, stdout, stderr });
     });
+    child.stdin?.on("error", () => {});  // it may end without reading
     child.stdin?.end(options.input ?? "");
   });
 }
@@ -67,7 +68,10 @@ export async function must(command: string, args: string[], options: Parameters<
   return output.stdout;
 }
 
-/** Tries until `probe` gives something truthy. */
+/** What waiting longer can't mend. */
+export class Hopeless extends Error {}
+
+/** Tries until `probe` gives something truthy, or throws Hopeless. */
 export async function waitFor<T>(what: string, probe: () => Promise<T | undefined | false>, timeout = 60_000, every = 100): Promise<T> {
   const end = Date.now() + timeout;
   let last = "";
@@ -76,6 +80,7 @@ export async function waitFor<T>(what: string, probe: () => Promise<T | undefine
       const value = await probe();
       if (value) return value;
     } catch (error) {
+      if (error instanceof Hopeless) throw error;
       last = String(error);
     }
     await sleep(every);

@@ -52,7 +52,7 @@ clients:
   redirect_uris: ["https://127.0.0.1:9999/callback"]
   post_logout_redirect_uris: ["https://127.0.0.1:9999/bye"]`,
     extra: `clusters:
-- {name: second, label: Second cluster, k8s_url: "${second.server}", client_id: kubernetes-second, k8s_username_prefix: ""}
+- {name: second, label: Second cluster, k8s_url: "${second.server}", client_id: kubernetes-second, k8s_username_prefix: "", k8s_ca_pem_b64: ${Buffer.from(authority.caPem).toString("base64")}}
 `,
   });
   await portal.prepare();

@@ -51,7 +51,8 @@ export class Upstream {
       cookies: { keys: ["only for tests"] },
       ttl: { AccessToken: 600, IdToken: 600, Session: 86_400, Grant: 86_400, Interaction: 600, RefreshToken: 86_400 },
       interactions: { url: (_context, interaction) => `/login/${interaction.uid}` },
-      issueRefreshToken: async (_context, client, code) => client.grantTypeAllowed("refresh_token") && code.scopes.has("offline_access"),
+      // As Okta: offline_access is enough, no consent prompt is needed (oidc-provider drops the scope without one).
+      issueRefreshToken: async (_context, client) => client.grantTypeAllowed("refresh_token"),
       findAccount: async (_context, id) => {
         const person = control.people[id];
         if (!person || person.disabled) return undefined;
