@@ -110,14 +110,19 @@ struct Client::Impl {
     return "proxy-authorization: Basic " + text::base64_encode(decoded.value_or("")) + "\r\n";
   }
 
-  std::unique_ptr<net::Stream> take_idle(unsigned thread, const std::string& origin) {
+  // A pooled connection that is still good: young enough, and the other side has neither closed it nor said anything.
+  Task<std::unique_ptr<net::Stream>> take_idle(unsigned thread, const std::string& origin) {
     auto& list = idle[thread][origin];
     while (!list.empty()) {
       Idle last = std::move(list.back());
       list.pop_back();
-      if (std::chrono::steady_clock::now() - last.since < options.idle_timeout) return std::move(last.stream);
+      const net::Deadline now = std::chrono::steady_clock::now();
+      if (now - last.since >= options.idle_timeout) continue;
+      char unexpected;
+      auto read = co_await last.stream->read_some({&unexpected, 1}, now);
+      if (!read && read.error().is(net::Errc::timed_out)) co_return std::move(last.stream);
     }
-    return nullptr;
+    co_return nullptr;
   }
 
   void keep(unsigned thread, const std::string& origin, std::unique_ptr<net::Stream> stream) {
@@ -190,7 +195,8 @@ struct Client::Impl {
   Task<Result<Response>> fetch_once(ClientRequest& request, net::Deadline deadline) {
     const net::Executor executor = co_await net::current_executor();
     const unsigned thread = net::Runtime::index(executor);
-    if (auto pooled = take_idle(thread, request.url.origin())) {
+    auto pooled = co_await take_idle(thread, request.url.origin());
+    if (pooled) {
       Attempt attempt = co_await exchange(request, std::move(pooled), thread, deadline);
       const bool repeatable = request.method == "GET" || request.method == "HEAD";
       if (attempt.response || attempt.any_byte || !repeatable) co_return std::move(attempt.response);

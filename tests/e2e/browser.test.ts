@@ -130,6 +130,7 @@ test("the keyboard reaches everything: skip link first, then the navigation", as
   const context = await browser.newContext();
   const page = await context.newPage();
   await signIn(page, "alice");
+  await page.waitForSelector(".skip");
   await page.keyboard.press("Tab");
   expect(await page.evaluate("document.activeElement.textContent")).toBe("Skip to content");
   await context.close();
