@@ -4,6 +4,9 @@ SHELL := /bin/bash
 BUILD := build/release
 .DEFAULT_GOAL := help
 IDP ?= oidc
+# A fresh clone in another folder finds what was compiled before.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
 
 help: ## Lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
