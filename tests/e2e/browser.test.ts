@@ -2,35 +2,25 @@
 //
 // Chromium through the real sign-in, with portal (localhost) and identity provider (127.0.0.1) on different sites. Every page is
 // held against axe and pictured in light, dark and on a phone.
-import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { launchBrowser, looks, violations } from "./harness/chromium.ts";
 import { root } from "./harness/paths.ts";
-import { must } from "./harness/process.ts";
 import { stack, type Stack } from "./harness/stack.ts";
 import { demoPeople } from "./harness/upstream.ts";
 
 const pictures = join(root, "build/screenshots");
-const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 let s: Stack;
 let browser: Browser;
 
 beforeAll(async () => {
   s = await stack();
   mkdirSync(pictures, { recursive: true });
-  const home = mkdtempSync(join(s.folder, "browser-"));
-  const database = join(home, ".pki/nssdb");
-  mkdirSync(database, { recursive: true });
-  await must("certutil", ["-N", "-d", `sql:${database}`, "--empty-password"]);
-  await must("certutil", ["-A", "-d", `sql:${database}`, "-n", "demo", "-t", "C,,", "-i", s.authority.caFile]);
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", env: { ...process.env, HOME: home } as Record<string, string>,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
+  browser = await launchBrowser(s.folder, s.authority.caFile);
 });
 afterAll(async () => browser?.close());
 
@@ -40,19 +30,6 @@ async function signIn(page: Page, user = "alice", start = "/"): Promise<void> {
   await page.fill("#password", demoPeople[user]!.password);
   await page.click("button");
 }
-
-async function violations(page: Page): Promise<string[]> {
-  // By the protocol, not as a script of the page: its content security policy would rightly refuse one.
-  await page.evaluate(axeSource);
-  const result = (await page.evaluate("axe.run()")) as { violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] };
-  return result.violations.map((violation) => `${violation.id}: ${violation.nodes[0]!.html} ${violation.nodes[0]!.failureSummary ?? ""}`);
-}
-
-const looks: [string, Parameters<Browser["newContext"]>[0]][] = [
-  ["light", { colorScheme: "light", viewport: { width: 1200, height: 800 } }],
-  ["dark", { colorScheme: "dark", viewport: { width: 1200, height: 800 } }],
-  ["phone", { colorScheme: "light", viewport: { width: 320, height: 700 } }],
-];
 
 describe.each(looks)("pages in %s", (look, options) => {
   let context: BrowserContext, page: Page;

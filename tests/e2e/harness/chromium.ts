@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Debian's Chromium with the run's CA in a throwaway HOME; certificate errors are never ignored.
+import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+
+import { must } from "./process.ts";
+
+export async function launchBrowser(folder: string, caFile: string): Promise<Browser> {
+  const home = mkdtempSync(join(folder, "browser-"));
+  const database = join(home, ".pki/nssdb");
+  mkdirSync(database, { recursive: true });
+  await must("certutil", ["-N", "-d", `sql:${database}`, "--empty-password"]);
+  await must("certutil", ["-A", "-d", `sql:${database}`, "-n", "demo", "-t", "C,,", "-i", caFile]);
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", env: { ...process.env, HOME: home } as Record<string, string>,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+}
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe finds, a line each. It runs by the browser's protocol: the pages' own policy would rightly refuse a foreign script. */
+export async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axeSource);
+  const result = (await page.evaluate("axe.run()")) as { violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] };
+  return result.violations.map((violation) => `${violation.id}: ${violation.nodes[0]!.html} ${violation.nodes[0]!.failureSummary ?? ""}`);
+}
+
+export const looks: [string, BrowserContextOptions][] = [
+  ["light", { colorScheme: "light", viewport: { width: 1200, height: 800 } }],
+  ["dark", { colorScheme: "dark", viewport: { width: 1200, height: 800 } }],
+  ["phone", { colorScheme: "light", viewport: { width: 320, height: 700 } }],
+];
