@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/api_server_config.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "config/error.h"
 #include "text/json.h"
 #include "text/yaml.h"
@@ -8,7 +11,8 @@
 namespace openunison::config {
 namespace {
 
-constexpr std::string_view kFormats[] = {"all", "flags", "authentication-configuration", "eks-cli", "eksctl", "terraform", "json"};
+constexpr std::string_view kFormats[] = {
+    "all", "flags", "authentication-configuration", "eks-cli", "eksctl", "terraform", "json"};
 
 struct Facts {
   std::string issuer, client_id, username_prefix, groups_prefix, name;
@@ -16,8 +20,10 @@ struct Facts {
 };
 
 std::string flags(const Facts& facts) {
-  std::string out = "--oidc-issuer-url=" + facts.issuer + "\n--oidc-client-id=" + facts.client_id + "\n--oidc-username-claim=sub\n--oidc-groups-claim=groups\n";
-  if (!facts.username_prefix.empty()) out += "--oidc-username-prefix=" + facts.username_prefix + "\n";
+  std::string out = "--oidc-issuer-url=" + facts.issuer + "\n--oidc-client-id=" + facts.client_id +
+                    "\n--oidc-username-claim=sub\n--oidc-groups-claim=groups\n";
+  if (!facts.username_prefix.empty())
+    out += "--oidc-username-prefix=" + facts.username_prefix + "\n";
   if (!facts.groups_prefix.empty()) out += "--oidc-groups-prefix=" + facts.groups_prefix + "\n";
   out += "--oidc-required-claim=token_use=id\n";
   if (!facts.options.ca_file.empty()) out += "--oidc-ca-file=" + facts.options.ca_file + "\n";
@@ -30,29 +36,43 @@ std::string quoted(std::string_view text) {
   return out;
 }
 
-std::string authentication_configuration(const Facts& facts) {
-  // Here a prefix is always written: "" for none.
-  const std::string username_prefix = facts.username_prefix == "-" ? "" : facts.username_prefix.empty() ? facts.issuer + "#" : facts.username_prefix;
-  std::string out = "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\njwt:\n- issuer:\n    url: " + quoted(facts.issuer) + "\n    audiences:\n    - " +
-                    quoted(facts.client_id) + "\n";
-  if (!facts.options.ca_pem.empty()) {
-    out += "    certificateAuthority: |\n";
-    std::string_view rest = facts.options.ca_pem;
-    while (!rest.empty()) {
-      const std::size_t end = std::min(rest.find('\n'), rest.size());
-      if (end > 0) out += "      " + std::string(rest.substr(0, end)) + "\n";
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-    }
+// The lines of a PEM text, under a YAML key at depth two.
+std::string indented(std::string_view pem) {
+  std::string out;
+  while (!pem.empty()) {
+    const std::size_t end = std::min(pem.find('\n'), pem.size());
+    std::string line(pem.substr(0, end));
+    std::erase(line, '\r');
+    if (!line.empty()) out += "      " + line + "\n";
+    pem.remove_prefix(std::min(end + 1, pem.size()));
   }
-  out += "  claimValidationRules:\n  - claim: token_use\n    requiredValue: id\n  claimMappings:\n    username:\n      claim: sub\n      prefix: " + quoted(username_prefix) +
-         "\n    groups:\n      claim: groups\n      prefix: " + quoted(facts.groups_prefix) + "\n";
   return out;
 }
 
-// EKS takes no "-": no prefix is written as "-" in the flag's sense by its own console; its API documents the same default
-// (issuer#) and the same way to turn it off.
+std::string authentication_configuration(const Facts& facts) {
+  // Here a prefix is always written: "" for none.
+  const std::string username_prefix = facts.username_prefix == "-"    ? ""
+                                      : facts.username_prefix.empty() ? facts.issuer + "#"
+                                                                      : facts.username_prefix;
+  std::string out =
+      "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\njwt:\n- "
+      "issuer:\n    url: " +
+      quoted(facts.issuer) + "\n    audiences:\n    - " + quoted(facts.client_id) + "\n";
+  if (!facts.options.ca_pem.empty()) {
+    out += "    certificateAuthority: |\n" + indented(facts.options.ca_pem);
+  }
+  out +=
+      "  claimValidationRules:\n  - claim: token_use\n    requiredValue: id\n  claimMappings:\n    "
+      "username:\n      claim: sub\n      prefix: " +
+      quoted(username_prefix) +
+      "\n    groups:\n      claim: groups\n      prefix: " + quoted(facts.groups_prefix) + "\n";
+  return out;
+}
+
+// EKS reads its prefixes as kube-apiserver reads the flags: "-" for none, absent for issuer#.
 std::string eks_cli(const Facts& facts) {
-  std::string out = "aws eks associate-identity-provider-config --cluster-name " + facts.name + " --oidc 'identityProviderConfigName=openunison,issuerUrl=" + facts.issuer +
+  std::string out = "aws eks associate-identity-provider-config --cluster-name " + facts.name +
+                    " --oidc 'identityProviderConfigName=openunison,issuerUrl=" + facts.issuer +
                     ",clientId=" + facts.client_id + ",usernameClaim=sub,groupsClaim=groups";
   if (!facts.username_prefix.empty()) out += ",usernamePrefix=" + facts.username_prefix;
   if (!facts.groups_prefix.empty()) out += ",groupsPrefix=" + facts.groups_prefix;
@@ -60,20 +80,31 @@ std::string eks_cli(const Facts& facts) {
 }
 
 std::string eksctl(const Facts& facts) {
-  std::string out = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata:\n  name: " + quoted(facts.name) +
-                    "\n  region: REGION\nidentityProviders:\n- name: openunison\n  type: oidc\n  issuerUrl: " + quoted(facts.issuer) + "\n  clientId: " + quoted(facts.client_id) +
-                    "\n  usernameClaim: sub\n  groupsClaim: groups\n";
-  if (!facts.username_prefix.empty()) out += "  usernamePrefix: " + quoted(facts.username_prefix) + "\n";
+  std::string out =
+      "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata:\n  name: " +
+      quoted(facts.name) +
+      "\n  region: REGION\nidentityProviders:\n- name: openunison\n  type: oidc\n  issuerUrl: " +
+      quoted(facts.issuer) + "\n  clientId: " + quoted(facts.client_id) +
+      "\n  usernameClaim: sub\n  groupsClaim: groups\n";
+  if (!facts.username_prefix.empty())
+    out += "  usernamePrefix: " + quoted(facts.username_prefix) + "\n";
   if (!facts.groups_prefix.empty()) out += "  groupsPrefix: " + quoted(facts.groups_prefix) + "\n";
   return out + "  requiredClaims:\n    token_use: id\n";
 }
 
 std::string terraform(const Facts& facts) {
-  std::string out = "resource \"aws_eks_identity_provider_config\" \"openunison\" {\n  cluster_name = " + quoted(facts.name) +
-                    "\n\n  oidc {\n    identity_provider_config_name = \"openunison\"\n    issuer_url                    = " + quoted(facts.issuer) +
-                    "\n    client_id                     = " + quoted(facts.client_id) + "\n    username_claim                = \"sub\"\n    groups_claim                  = \"groups\"\n";
-  if (!facts.username_prefix.empty()) out += "    username_prefix               = " + quoted(facts.username_prefix) + "\n";
-  if (!facts.groups_prefix.empty()) out += "    groups_prefix                 = " + quoted(facts.groups_prefix) + "\n";
+  std::string out =
+      "resource \"aws_eks_identity_provider_config\" \"openunison\" {\n  cluster_name = " +
+      quoted(facts.name) +
+      "\n\n  oidc {\n    identity_provider_config_name = \"openunison\"\n    issuer_url            "
+      "        = " +
+      quoted(facts.issuer) + "\n    client_id                     = " + quoted(facts.client_id) +
+      "\n    username_claim                = \"sub\"\n    groups_claim                  = "
+      "\"groups\"\n";
+  if (!facts.username_prefix.empty())
+    out += "    username_prefix               = " + quoted(facts.username_prefix) + "\n";
+  if (!facts.groups_prefix.empty())
+    out += "    groups_prefix                 = " + quoted(facts.groups_prefix) + "\n";
   return out + "    required_claims               = { token_use = \"id\" }\n  }\n}\n";
 }
 
@@ -98,23 +129,39 @@ Result<ApiServerFormat> parse_api_server_format(std::string_view name) {
     if (kFormats[i] == name) return static_cast<ApiServerFormat>(i);
   }
   std::string known;
-  for (const std::string_view format : kFormats) known += (known.empty() ? "" : ", ") + std::string(format);
-  return fail(Errc::bad_argument, "there is no format " + std::string(name) + "; use one of: " + known);
+  for (const std::string_view format : kFormats)
+    known += (known.empty() ? "" : ", ") + std::string(format);
+  return fail(Errc::bad_argument,
+              "there is no format " + std::string(name) + "; use one of: " + known);
 }
 
-std::string api_server_config(const Values& values, const Cluster& cluster, ApiServerFormat format, const ApiServerConfigOptions& options) {
-  const Facts facts{values.issuer(cluster), cluster.client_id, cluster.username_prefix, cluster.groups_prefix, cluster.name, options};
+std::string api_server_config(const Values& values, const Cluster& cluster, ApiServerFormat format,
+                              const ApiServerConfigOptions& options) {
+  const Facts facts{values.issuer(cluster), cluster.client_id, cluster.username_prefix,
+                    cluster.groups_prefix,  cluster.name,      options};
   switch (format) {
-    case ApiServerFormat::flags: return flags(facts);
-    case ApiServerFormat::authentication_configuration: return authentication_configuration(facts);
-    case ApiServerFormat::eks_cli: return eks_cli(facts);
-    case ApiServerFormat::eksctl: return eksctl(facts);
-    case ApiServerFormat::terraform: return terraform(facts);
-    case ApiServerFormat::json: return json(facts);
-    case ApiServerFormat::all: break;
+    case ApiServerFormat::flags:
+      return flags(facts);
+    case ApiServerFormat::authentication_configuration:
+      return authentication_configuration(facts);
+    case ApiServerFormat::eks_cli:
+      return eks_cli(facts);
+    case ApiServerFormat::eksctl:
+      return eksctl(facts);
+    case ApiServerFormat::terraform:
+      return terraform(facts);
+    case ApiServerFormat::json:
+      return json(facts);
+    case ApiServerFormat::all:
+      break;
   }
-  return "# Flags of kube-apiserver\n" + flags(facts) + "\n# Or, from Kubernetes 1.34 on, a file for --authentication-config\n" + authentication_configuration(facts) +
-         "\n# EKS, with the AWS command line\n" + eks_cli(facts) + "\n# EKS, with eksctl\n" + eksctl(facts) + "\n# EKS, with Terraform\n" + terraform(facts);
+  return "# Flags of kube-apiserver\n" + flags(facts) +
+         "\n# Or, from Kubernetes 1.34 on, a file for --authentication-config\n" +
+         authentication_configuration(facts) +
+         "\n# EKS reaches this portal only by a publicly trusted certificate; set region and "
+         "cluster name.\n# EKS, with the AWS command line\n" +
+         eks_cli(facts) + "\n# EKS, with eksctl\n" + eksctl(facts) + "\n# EKS, with Terraform\n" +
+         terraform(facts);
 }
 
 }  // namespace openunison::config

@@ -13,7 +13,12 @@
 namespace openunison::config {
 namespace {
 
+using text::Position;
 using text::Yaml;
+
+constexpr std::size_t kMaxShown = 80;
+// Looking for the nearest name costs; a file with more unknown keys than this isn't a values file.
+constexpr int kMaxSuggestions = 100;
 
 std::optional<bool> parse_boolean(const Yaml& value) {
   if (value.kind != Yaml::Kind::scalar || value.quoted) return std::nullopt;
@@ -22,33 +27,47 @@ std::optional<bool> parse_boolean(const Yaml& value) {
   return std::nullopt;
 }
 
-std::optional<std::int64_t> parse_integer(std::string_view text) {
+std::optional<std::int64_t> parse_integer(const Yaml& value) {
+  if (value.kind != Yaml::Kind::scalar) return std::nullopt;
+  const std::string& text = value.scalar;
   std::int64_t number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failed != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
 }
 
-const char* type_name(Type type) {
-  switch (type) {
-    case Type::string: return "text";
-    case Type::boolean: return "true or false";
-    case Type::integer: return "a whole number";
-    case Type::strings: return "a list of text";
-    case Type::map: return "a map";
-    case Type::list: return "a list of maps";
-    case Type::anything: break;
-  }
-  return "a value";
+bool in_bounds(const Key& key, std::int64_t number) {
+  return key.max == 0 || (number >= key.min && number <= key.max);
 }
 
-bool has_choice(std::string_view choices, std::string_view value) {
-  while (!choices.empty()) {
-    const std::size_t end = std::min(choices.find('|'), choices.size());
-    if (choices.substr(0, end) == value) return true;
-    choices.remove_prefix(std::min(end + 1, choices.size()));
+bool has_bad_control(const Key& key, std::string value) {
+  if (key.type == Type::block) std::erase_if(value, [](char c) { return c == '\n' || c == '\r'; });
+  return text::has_control(value);
+}
+
+bool is_good_string(const Key& key, const std::string& value) {
+  return !has_bad_control(key, value) && (key.choices.empty() || has_choice(key.choices, value));
+}
+
+const char* type_name(Type type) {
+  switch (type) {
+    case Type::string:
+    case Type::block:
+      return "text";
+    case Type::boolean:
+      return "true or false";
+    case Type::integer:
+      return "a whole number";
+    case Type::strings:
+      return "a list of text";
+    case Type::map:
+      return "a map";
+    case Type::list:
+      return "a list of maps";
+    case Type::anything:
+      break;
   }
-  return false;
+  return "a value";
 }
 
 std::string joined(std::string_view prefix, std::string_view path) {
@@ -56,113 +75,169 @@ std::string joined(std::string_view prefix, std::string_view path) {
   return std::string(prefix) + "." + std::string(path);
 }
 
+// Whether a refused key asks for what happens here anyway.
+bool is_harmless(const Key& key, const Yaml& value) {
+  if (value.kind == Yaml::Kind::null) return true;
+  if (value.kind == Yaml::Kind::sequence) return value.items.empty();
+  if (value.kind == Yaml::Kind::map) return value.entries.empty();
+  if (key.type != Type::boolean && value.scalar.empty()) return true;
+  if (!key.harmless.empty()) return has_choice(key.harmless, value.scalar);
+  return parse_boolean(value) == false;
+}
+
 }  // namespace
 
-void Reader::add(Severity severity, const Yaml* at, std::string key, std::string message) {
-  const text::Position position = at != nullptr ? at->position : text::Position{1, 1};
-  problems_.push_back({severity, file_, position, std::move(key), std::move(message)});
+std::string shown_text(std::string_view text) {
+  std::string out(text.substr(0, kMaxShown));
+  while (!text::valid_utf8(out)) out.pop_back();  // cut inside a character
+  if (text::has_control(out)) {
+    std::replace_if(out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  }
+  if (text.size() > kMaxShown) out += "...";
+  return out;
+}
+
+bool Reader::is_wrong(std::string_view key) const {
+  while (!key.empty()) {
+    if (wrong_.contains(key)) return true;
+    const std::size_t end = key.find_last_of(".[");
+    key = end == std::string_view::npos ? std::string_view() : key.substr(0, end);
+  }
+  return false;
+}
+
+void Reader::error(Position at, std::string key, std::string message) {
+  if (is_wrong(key)) return;
+  wrong_.insert(key);
+  problems_.push_back({Severity::error, file_, at, std::move(key), std::move(message)});
+}
+
+void Reader::warning(Position at, std::string key, std::string message) {
+  problems_.push_back({Severity::warning, file_, at, std::move(key), std::move(message)});
 }
 
 void Reader::check() {
   if (root_.kind == Yaml::Kind::null) return;
-  if (root_.kind != Yaml::Kind::map) return error(&root_, "", "the file must be a map of keys");
+  if (root_.kind != Yaml::Kind::map) {
+    return error(root_.position, "values", "the file must be a map of keys");
+  }
   check_map(root_, "", "");
 }
 
-void Reader::check_map(const Yaml& map, const std::string& schema_path, const std::string& shown_path) {
+void Reader::check_map(const Yaml& map, const std::string& schema_path,
+                       const std::string& shown_path) {
   for (const Yaml::Entry& entry : map.entries) {
-    const std::string path = joined(schema_path, entry.key), shown = joined(shown_path, entry.key);
-    const Key* key = find_key(path);
+    const std::string shown = joined(shown_path, shown_text(entry.key));
+    // A dot in a key would look like the path of a nested one.
+    const bool plain = entry.key.find_first_of(".[") == std::string::npos;
+    const Key* key = plain ? find_key(joined(schema_path, entry.key)) : nullptr;
     if (key == nullptr) {
       unknown_key(entry, schema_path, shown);
-      continue;
-    }
-    Yaml at = {};
-    at.position = entry.position;
-    // `false`, `""` and empty lists ask for nothing, so they need no refusal.
-    const auto flag = parse_boolean(entry.value);
-    const bool asks_for_nothing = entry.value.kind == Yaml::Kind::null || (flag && !*flag) ||
-                                  (entry.value.kind == Yaml::Kind::scalar && entry.value.scalar.empty()) ||
-                                  (entry.value.kind == Yaml::Kind::sequence && entry.value.items.empty()) ||
-                                  (entry.value.kind == Yaml::Kind::map && entry.value.entries.empty());
-    if (key->status == Status::refused && !asks_for_nothing) {
-      error(&at, shown, std::string(key->meaning));
-    } else if (key->status == Status::ignored) {
-      warning(&at, shown, "is ignored. " + std::string(key->meaning));
-    } else if (key->status == Status::honoured) {
-      check_value(*key, entry.value, shown);
+    } else {
+      check_entry(*key, entry, shown);
     }
   }
+}
+
+void Reader::check_entry(const Key& key, const Yaml::Entry& entry, const std::string& shown) {
+  if (key.status == Status::ignored) {
+    return warning(entry.position, shown, "is ignored. " + std::string(key.meaning));
+  }
+  if (key.status == Status::refused) {
+    if (!is_harmless(key, entry.value)) {
+      error(entry.position, shown, "is refused. " + std::string(key.meaning));
+    }
+    return;
+  }
+  check_value(key, entry.value, shown);
 }
 
 void Reader::check_value(const Key& key, const Yaml& value, const std::string& shown) {
   if (value.kind == Yaml::Kind::null) return;
-  const auto wrong = [&] { error(&value, shown, fmt::format("must be {}", type_name(key.type))); };
   switch (key.type) {
-    case Type::anything: return;
+    case Type::anything:
+      return;
     case Type::map:
-      if (value.kind != Yaml::Kind::map) return wrong();
-      return check_map(value, std::string(key.path), shown);
+      if (value.kind == Yaml::Kind::map) return check_map(value, std::string(key.path), shown);
+      break;
     case Type::list:
-      if (value.kind != Yaml::Kind::sequence) return wrong();
-      for (std::size_t i = 0; i < value.items.size(); ++i) {
-        const std::string item = fmt::format("{}[{}]", shown, i);
-        if (value.items[i].kind != Yaml::Kind::map) {
-          error(&value.items[i], item, "must be a map");
-        } else {
-          check_map(value.items[i], std::string(key.path) + "[]", item);
-        }
-      }
-      return;
     case Type::strings:
-      if (value.kind != Yaml::Kind::sequence) return wrong();
-      for (const Yaml& item : value.items) {
-        if (item.kind != Yaml::Kind::scalar) error(&item, shown, "must hold text only");
-      }
-      return;
+      if (value.kind == Yaml::Kind::sequence) return check_list(key, value, shown);
+      break;
     case Type::boolean:
-      if (!parse_boolean(value)) wrong();
-      return;
-    case Type::integer: {
-      const auto number = value.kind == Yaml::Kind::scalar ? parse_integer(value.scalar) : std::nullopt;
-      if (!number) return wrong();
-      if (key.max > 0 && (*number < key.min || *number > key.max)) {
-        error(&value, shown, fmt::format("must be from {} to {}", key.min, key.max));
-      }
-      return;
-    }
+    case Type::integer:
     case Type::string:
-      if (value.kind != Yaml::Kind::scalar) return wrong();
-      if (text::has_control(value.scalar)) return error(&value, shown, "must not have control characters");
-      if (!key.choices.empty() && !has_choice(key.choices, value.scalar)) {
-        std::string choices(key.choices);
-        std::replace(choices.begin(), choices.end(), '|', ',');
-        error(&value, shown, "must be one of: " + choices);
+    case Type::block:
+      if (value.kind == Yaml::Kind::scalar) return check_scalar(key, value, shown);
+      break;
+  }
+  error(value.position, shown, fmt::format("must be {}", type_name(key.type)));
+}
+
+void Reader::check_list(const Key& key, const Yaml& value, const std::string& shown) {
+  for (std::size_t i = 0; i < value.items.size(); ++i) {
+    const Yaml& item = value.items[i];
+    const std::string item_shown = fmt::format("{}[{}]", shown, i);
+    if (key.type == Type::list) {
+      if (item.kind != Yaml::Kind::map) {
+        error(item.position, item_shown, "must be a map");
+      } else {
+        check_map(item, std::string(key.path) + "[]", item_shown);
       }
-      return;
+    } else if (item.kind != Yaml::Kind::scalar || item.scalar.empty()) {
+      error(item.position, item_shown, "must be text");
+    } else if (text::has_control(item.scalar)) {
+      error(item.position, item_shown, "must not have control characters");
+    }
   }
 }
 
-void Reader::unknown_key(const Yaml::Entry& entry, const std::string& schema_path, const std::string& shown) {
-  std::vector<std::string_view> siblings, leaves;
-  const std::string prefix = schema_path.empty() ? "" : schema_path + ".";
-  std::string elsewhere;
-  for (const Key& key : schema()) {
-    const std::size_t dot = key.path.rfind('.');
-    const std::string_view leaf = dot == std::string_view::npos ? key.path : key.path.substr(dot + 1);
-    if (key.path.starts_with(prefix) && key.path.substr(prefix.size()).find('.') == std::string_view::npos) siblings.push_back(key.path.substr(prefix.size()));
-    if (leaf == entry.key && elsewhere.empty()) elsewhere = key.path;
+void Reader::check_scalar(const Key& key, const Yaml& value, const std::string& shown) {
+  const Position at = value.position;
+  if (key.type == Type::boolean && !parse_boolean(value)) {
+    return error(at, shown, "must be true or false, without quotes");
   }
-  const std::string_view nearest = text::nearest(entry.key, siblings.data(), siblings.size());
+  if (key.type == Type::integer) {
+    const auto number = parse_integer(value);
+    if (!number) return error(at, shown, "must be a whole number");
+    if (!in_bounds(key, *number)) {
+      error(at, shown, fmt::format("must be from {} to {}", key.min, key.max));
+    }
+  }
+  const bool is_text = key.type == Type::string || key.type == Type::block;
+  if (!is_text || is_good_string(key, value.scalar)) return;
+  if (has_bad_control(key, value.scalar))
+    return error(at, shown, "must not have control characters");
+  std::string known;
+  for_each_choice(key.choices, [&](std::string_view choice) {
+    known += (known.empty() ? "" : ", ") + std::string(choice);
+  });
+  error(at, shown, "must be one of: " + known);
+}
+
+void Reader::unknown_key(const Yaml::Entry& entry, const std::string& schema_path,
+                         const std::string& shown) {
   std::string message = "unknown key";
-  if (!nearest.empty()) {
-    message += "; did you mean " + prefix + std::string(nearest) + "?";
-  } else if (!elsewhere.empty()) {
-    message += "; did you mean " + elsewhere + "?";
+  if (++suggestions_ <= kMaxSuggestions && entry.key.size() <= kMaxShown) {
+    const std::string prefix = schema_path.empty() ? "" : schema_path + ".";
+    std::vector<std::string_view> siblings;
+    std::string elsewhere;
+    for (const Key& key : schema()) {
+      const std::string_view leaf = key.path.substr(key.path.rfind('.') + 1);
+      if (elsewhere.empty() && (leaf == entry.key || key.path == entry.key)) elsewhere = key.path;
+      if (key.path.size() == prefix.size() + leaf.size() && key.path.starts_with(prefix)) {
+        siblings.push_back(leaf);
+      }
+    }
+    const std::string_view nearest = text::nearest(entry.key, siblings.data(), siblings.size());
+    if (!nearest.empty()) elsewhere = prefix + std::string(nearest);
+    if (elsewhere == entry.key) {
+      message += "; write its parts as maps inside each other";
+    } else if (!elsewhere.empty()) {
+      message += "; did you mean " + elsewhere + "?";
+    }
   }
-  Yaml at = {};
-  at.position = entry.position;
-  error(&at, shown, std::move(message));
+  error(entry.position, shown, std::move(message));
 }
 
 const Yaml* Reader::find(const Yaml& item, std::string_view path) const {
@@ -175,32 +250,57 @@ const Yaml* Reader::find(const Yaml& item, std::string_view path) const {
   return at != nullptr && at->kind != Yaml::Kind::null ? at : nullptr;
 }
 
+Position Reader::position(const Yaml& item, std::string_view path, Position otherwise) const {
+  const Yaml* at = &item;
+  Position nearest = otherwise;
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('.'), path.size());
+    const auto entry = std::ranges::find(at->entries, path.substr(0, end), &Yaml::Entry::key);
+    if (entry == at->entries.end()) return nearest;
+    path.remove_prefix(std::min(end + 1, path.size()));
+    at = &entry->value;
+    nearest = entry->position;
+  }
+  return at->kind == Yaml::Kind::null || at == &item ? nearest : at->position;
+}
+
+Position Reader::key_position(std::string_view key) const {
+  const auto entry = std::ranges::find(root_.entries, key, &Yaml::Entry::key);
+  return entry != root_.entries.end() ? entry->position : Position{1, 1};
+}
+
 std::string Reader::string(const Yaml& item, std::string_view prefix, std::string_view path) const {
-  const Yaml* value = find(item, path);
-  if (value != nullptr && value->kind == Yaml::Kind::scalar) return value->scalar;
   const Key* key = find_key(joined(prefix, path));
+  const Yaml* value = find(item, path);
+  if (value != nullptr && value->kind == Yaml::Kind::scalar &&
+      (key == nullptr || is_good_string(*key, value->scalar))) {
+    return value->scalar;
+  }
   return key != nullptr ? std::string(key->fallback) : std::string();
 }
 
 bool Reader::boolean(const Yaml& item, std::string_view prefix, std::string_view path) const {
   const Yaml* value = find(item, path);
-  if (value != nullptr) {
-    if (const auto parsed = parse_boolean(*value)) return *parsed;
-  }
+  const auto parsed = value != nullptr ? parse_boolean(*value) : std::nullopt;
+  if (parsed) return *parsed;
   const Key* key = find_key(joined(prefix, path));
   return key != nullptr && key->fallback == "true";
 }
 
-std::int64_t Reader::integer(const Yaml& item, std::string_view prefix, std::string_view path) const {
-  const Yaml* value = find(item, path);
-  if (value != nullptr && value->kind == Yaml::Kind::scalar) {
-    if (const auto parsed = parse_integer(value->scalar)) return *parsed;
-  }
+std::int64_t Reader::integer(const Yaml& item, std::string_view prefix,
+                             std::string_view path) const {
   const Key* key = find_key(joined(prefix, path));
-  return key != nullptr ? parse_integer(key->fallback).value_or(0) : 0;
+  if (key == nullptr) return 0;
+  const Yaml* value = find(item, path);
+  const auto number = value != nullptr ? parse_integer(*value) : std::nullopt;
+  if (number && in_bounds(*key, *number)) return *number;
+  Yaml fallback;
+  fallback.kind = Yaml::Kind::scalar;
+  fallback.scalar = key->fallback;
+  return parse_integer(fallback).value_or(0);
 }
 
-std::vector<std::string> Reader::strings(const Yaml& item, std::string_view, std::string_view path) const {
+std::vector<std::string> Reader::strings(const Yaml& item, std::string_view path) const {
   std::vector<std::string> all;
   const Yaml* value = find(item, path);
   if (value == nullptr) return all;
@@ -210,13 +310,9 @@ std::vector<std::string> Reader::strings(const Yaml& item, std::string_view, std
   return all;
 }
 
-bool Reader::has_errors() const {
-  return std::any_of(problems_.begin(), problems_.end(), [](const Problem& problem) { return problem.severity == Severity::error; });
-}
-
 std::vector<Problem> Reader::take_problems() {
-  std::sort(problems_.begin(), problems_.end(), [](const Problem& a, const Problem& b) {
-    return std::tie(a.position.line, a.position.column, a.key, a.message) < std::tie(b.position.line, b.position.column, b.key, b.message);
+  std::ranges::sort(problems_, {}, [](const Problem& problem) {
+    return std::tie(problem.position.line, problem.position.column, problem.key, problem.message);
   });
   return std::move(problems_);
 }

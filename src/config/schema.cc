@@ -1,260 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/schema.h"
 
-#include <iterator>
+#include <unordered_map>
+#include <vector>
+
+#include "config/schema_parts.h"
 
 namespace openunison::config {
-namespace {
 
-constexpr std::string_view kByChart = "Set by the chart and the cluster; the server has no use for it.";
-constexpr std::string_view kNoJava = "Belongs to a component that this program doesn't have.";
-constexpr std::string_view kNotYet = "This version doesn't do that yet, and leaving it out would change who gets in. Remove the key or wait for a later version.";
-constexpr std::string_view kIgnoredDashboard = "The dashboard isn't served by this version; nothing is exposed.";
-
-using enum Type;
-using enum Status;
-
-constexpr Key kKeys[] = {
-    {"k8s_cluster_name", string, "kubernetes", "The cluster's name: in addresses and kubeconfig entries."},
-    {"k8s_cluster_label", string, "", "The cluster's name for people."},
-    {"enable_impersonation", boolean, "false", "The impersonating API proxy, for clusters that can't trust an OpenID provider."},
-    {"az_groups", strings, "", "Who may use the first cluster; empty: everyone who may sign in."},
-
-    {"network", map, "", "Host names and addresses."},
-    {"network.openunison_host", string, "", "The portal's host name. Required."},
-    {"network.external_port", integer, "443", "The port that browsers and API servers use; other than 443 it is part of the issuer.", honoured, 1, 65535},
-    {"network.k8s_url", string, "", "The API server's URL, for kubeconfigs. Required."},
-    {"network.k8s_username_prefix", string, "-", "How the API server's --oidc-username-prefix is set; - for none, empty for its default (issuer#)."},
-    {"network.k8s_groups_prefix", string, "", "How the API server's --oidc-groups-prefix is set."},
-    {"network.session_inactivity_timeout_seconds", integer, "900", "A web session ends after so many seconds without a request.", honoured, 60, 86400},
-    {"network.dashboard_host", string, "", kIgnoredDashboard, ignored},
-    {"network.api_server_host", string, "", "Used only with enable_impersonation.", ignored},
-    {"network.force_redirect_to_tls", boolean, "true", kByChart, ignored},
-    {"network.createIngressCertificate", boolean, "true", kByChart, ignored},
-    {"network.ingress_certificate", string, "", kByChart, ignored},
-    {"network.ingress_type", string, "nginx", kByChart, ignored},
-    {"network.ingress_annotations", anything, "", kByChart, ignored},
-    {"network.ingress_class", string, "", kByChart, ignored},
-    {"network.service_type", string, "", kByChart, ignored},
-    {"network.enableHostNetwork", boolean, "false", kByChart, ignored},
-    {"network.istio", anything, "", kByChart, ignored},
-    {"network.traefik", anything, "", kByChart, ignored},
-    {"network.kong", anything, "", kByChart, ignored},
-    {"network.gatewayapi", anything, "", kByChart, ignored},
-    {"network.f5nginx", anything, "", kByChart, ignored},
-
-    {"trusted_certs", list, "", "Certificate authorities to trust for outgoing connections."},
-    {"trusted_certs[].name", string, "", "A name. unison-ca is the portal's own authority, given to kubectl; k8s-master the API server's."},
-    {"trusted_certs[].pem_b64", string, "", "The certificates: PEM, in base64."},
-
-    {"oidc", map, "", "The company's OpenID provider."},
-    {"oidc.issuer", string, "", "Its issuer URL; endpoints are discovered."},
-    {"oidc.auth_url", string, "", "Its authorization endpoint, where there is no issuer to discover it from."},
-    {"oidc.token_url", string, "", "Its token endpoint, likewise."},
-    {"oidc.userinfo_url", string, "", "Its userinfo endpoint, likewise."},
-    {"oidc.client_id", string, "", "Our client id there. The secret is the file OIDC_CLIENT_SECRET."},
-    {"oidc.client_id_is_secret", boolean, "false", "The client id as a secret; write it into oidc.client_id instead.", refused},
-    {"oidc.scopes", string, "openid email profile groups", "The scopes to ask for, sent exactly as written."},
-    {"oidc.user_in_idtoken", boolean, "true", "false: groups and attributes come only from userinfo."},
-    {"oidc.domain", string, "", "Only people of this mail or hosted domain may sign in."},
-    {"oidc.claims", map, "", "The names of claims."},
-    {"oidc.claims.sub", string, "sub", "Becomes the user name in clusters."},
-    {"oidc.claims.email", string, "email", "Mail address."},
-    {"oidc.claims.given_name", string, "given_name", "Given name."},
-    {"oidc.claims.family_name", string, "family_name", "Family name."},
-    {"oidc.claims.display_name", string, "name", "Name for people."},
-    {"oidc.claims.groups", string, "groups", "Groups: a list, or one name."},
-    {"oidc.forceauthentication", boolean, "false", "Ask for the password at the provider at every sign-in."},
-    {"oidc.type", string, "generic", "What kind of provider it is, where they differ.", honoured, 0, 0, "generic|okta|entra|azuread|keycloak|google"},
-    {"oidc.logout", string, "local", "upstream: signing out here signs out at the provider too.", honoured, 0, 0, "local|upstream"},
-    {"oidc.label", string, "", "Its name on the sign-in page."},
-    {"oidc.tenants", strings, "", "Entra tenant ids that may sign in."},
-    {"oidc.http_proxy", string, "", "A proxy for connections to this provider: http://host:port."},
-    {"oidc.username_prefix", string, "", "Stands before user names from this provider."},
-    {"oidc.groups_prefix", string, "", "Stands before group names from this provider."},
-
-    {"identity_providers", list, "", "Several identity providers, with oidc as the first where that is given too."},
-    {"identity_providers[].name", string, "", "a-z, 0-9 and dashes, up to 32; in its callback /auth/oidc/NAME."},
-    {"identity_providers[].label", string, "", "Its name on the sign-in page."},
-    {"identity_providers[].type", string, "oidc", "oidc or local (users.yaml in the secrets directory).", honoured, 0, 0, "oidc|local"},
-    {"identity_providers[].profile", string, "generic", "As oidc.type.", honoured, 0, 0, "generic|okta|entra|azuread|keycloak|google"},
-    {"identity_providers[].issuer", string, "", "As oidc.issuer."},
-    {"identity_providers[].auth_url", string, "", "As oidc.auth_url."},
-    {"identity_providers[].token_url", string, "", "As oidc.token_url."},
-    {"identity_providers[].userinfo_url", string, "", "As oidc.userinfo_url."},
-    {"identity_providers[].client_id", string, "", "As oidc.client_id; the secret is the file OIDC_CLIENT_SECRET_NAME."},
-    {"identity_providers[].scopes", string, "openid email profile groups", "As oidc.scopes."},
-    {"identity_providers[].user_in_idtoken", boolean, "true", "As oidc.user_in_idtoken."},
-    {"identity_providers[].domain", string, "", "As oidc.domain."},
-    {"identity_providers[].claims", map, "", "As oidc.claims."},
-    {"identity_providers[].claims.sub", string, "sub", "As oidc.claims.sub."},
-    {"identity_providers[].claims.email", string, "email", "As oidc.claims.email."},
-    {"identity_providers[].claims.given_name", string, "given_name", "As oidc.claims.given_name."},
-    {"identity_providers[].claims.family_name", string, "family_name", "As oidc.claims.family_name."},
-    {"identity_providers[].claims.display_name", string, "name", "As oidc.claims.display_name."},
-    {"identity_providers[].claims.groups", string, "groups", "As oidc.claims.groups."},
-    {"identity_providers[].forceauthentication", boolean, "false", "As oidc.forceauthentication."},
-    {"identity_providers[].logout", string, "local", "As oidc.logout.", honoured, 0, 0, "local|upstream"},
-    {"identity_providers[].tenants", strings, "", "As oidc.tenants."},
-    {"identity_providers[].http_proxy", string, "", "As oidc.http_proxy."},
-    {"identity_providers[].username_prefix", string, "", "As oidc.username_prefix."},
-    {"identity_providers[].groups_prefix", string, "", "As oidc.groups_prefix."},
-    {"identity_providers_share_namespace", boolean, "false", "Allows several providers with equal prefixes: the same name from two of them is then the same user."},
-
-    {"openunison", map, "", "The portal and what it serves."},
-    {"openunison.az_groups", strings, "", "Who may sign in at all: members of any of these groups; empty: everyone."},
-    {"openunison.extra_az_groups", strings, "", "More of them."},
-    {"openunison.groups_filter", map, "", "Which of the groups that arrive are passed on."},
-    {"openunison.groups_filter.include", strings, "", "Patterns with *; empty: all."},
-    {"openunison.groups_filter.exclude", strings, "", "Patterns with *."},
-    {"openunison.allowed_system_names", strings, "", "Exact names that begin with system: and may be passed on all the same."},
-    {"openunison.signing_algorithm", string, "RS256", "ES256 is faster; EKS and --oidc-signing-algs' default take only RS256.", honoured, 0, 0, "RS256|ES256"},
-    {"openunison.portal", map, "", "How the portal looks."},
-    {"openunison.portal.name", string, "OpenUnison", "The name in its corner."},
-    {"openunison.portal.logo", string, "", "An .svg or .png beside the values file."},
-    {"openunison.portal.accent", string, "", "The accent colour, #rrggbb."},
-    {"openunison.portal.help_contact", string, "", "Whom to ask for access."},
-    {"openunison.authentication", map, "", "How long things last."},
-    {"openunison.authentication.absolute_lifetime_seconds", integer, "43200", "A sign-in ends after so long, whatever is done with it.", honoured, 300, 604800},
-    {"openunison.authentication.kubectl_idle_seconds", integer, "43200", "A kubectl session ends after so long without a refresh, where the provider can be asked about the person; else the web timeout holds.", honoured, 60, 604800},
-    {"openunison.authentication.group_refresh_seconds", integer, "300", "How often, at most, a person's groups are asked for again.", honoured, 1, 86400},
-    {"openunison.authentication.upstream_stale_limit_seconds", integer, "3600", "For how long a provider that doesn't answer ends nothing.", honoured, 1, 604800},
-    {"openunison.authentication.token_life_seconds", integer, "60", "Life of ID tokens.", honoured, 20, 3600},
-    {"openunison.authentication.refresh_token", map, "", "Refresh tokens."},
-    {"openunison.authentication.refresh_token.grace_period_millis", integer, "30000", "For how long a refresh token that was replaced still gets the newest one. Never over the token's life less 15 s.", honoured, 0, 300000},
-    {"openunison.authentication.refresh_token.on_reuse_of_pasted", string, "refuse", "What a stale token of a pasted command does.", honoured, 0, 0, "refuse|revoke"},
-    {"openunison.authentication.refresh_token.on_reuse", string, "revoke", "What any other stale token does.", honoured, 0, 0, "refuse|revoke"},
-    {"openunison.apps", list, "", "Applications on the portal's first page."},
-    {"openunison.apps[].name", string, "", "A unique name."},
-    {"openunison.apps[].label", string, "", "Its name for people."},
-    {"openunison.apps[].org", string, "", "The organisation that it stands under."},
-    {"openunison.apps[].description", string, "", "One line."},
-    {"openunison.apps[].badgeUrl", string, "", "Where its card leads."},
-    {"openunison.apps[].icon", string, "", "An https or data: URL, or a PNG in base64."},
-    {"openunison.apps[].az_groups", strings, "", "Who sees it; empty: everyone."},
-    {"openunison.apps[].injectToken", boolean, "", "The portal links to applications and doesn't proxy them in this version.", ignored},
-    {"openunison.apps[].azSuccessResponse", anything, "", "Likewise.", ignored},
-    {"openunison.apps[].proxyTo", string, "", "Proxying isn't in this version, and a link in its place would skip the check of az_groups. Remove the application or wait.", refused},
-    {"openunison.clients", list, "", "Other relying parties."},
-    {"openunison.clients[].client_id", string, "", "Its client id; the secret is the file CLIENT_ID."},
-    {"openunison.clients[].label", string, "", "Its name for people."},
-    {"openunison.clients[].public", boolean, "false", "It has no secret and must use PKCE."},
-    {"openunison.clients[].native", boolean, "false", "Its http loopback addresses may have any port."},
-    {"openunison.clients[].redirect_uris", strings, "", "Where it may be returned to, exactly."},
-    {"openunison.clients[].post_logout_redirect_uris", strings, "", "Where it may be returned to after signing out, exactly."},
-    {"openunison.clients[].az_groups", strings, "", "Who may use it; empty: everyone who may sign in."},
-    {"openunison.non_secret_data", anything, "", "K8S_TOKEN_LIFE_MILLIS and the proxies are honoured; the rest isn't needed."},
-    {"openunison.replicas", integer, "1", "Several replicas need a shared store, which this version doesn't have.", honoured, 1, 1000},
-    {"openunison.secrets", strings, "", kByChart, ignored},
-    {"openunison.env", anything, "", kNoJava, ignored},
-    {"openunison.keys", anything, "", kNoJava, ignored},
-    {"openunison.secret_ext", string, "", kByChart, ignored},
-    {"openunison.make_secrets_readonly", boolean, "", kByChart, ignored},
-    {"openunison.enable_portal", boolean, "true", "The portal is always there.", ignored},
-    {"openunison.kubeAuth", anything, "", kByChart, ignored},
-    {"openunison.auto_timestamp", boolean, "", kByChart, ignored},
-    {"openunison.force_update", boolean, "", kByChart, ignored},
-    {"openunison.enable_pre_check", boolean, "", kByChart, ignored},
-    {"openunison.generate_idp_key_secret", boolean, "", "The server keeps its own signing keys.", ignored},
-    {"openunison.imagePullPolicy", string, "", kByChart, ignored},
-    {"openunison.html", anything, "", "Use openunison.portal.", ignored},
-    {"openunison.portal_release_name", string, "", kByChart, ignored},
-    {"openunison.enable_provisioning", boolean, "false", kNoJava, ignored},
-    {"openunison.enabled_provisioning", boolean, "false", kNoJava, ignored},
-    {"openunison.enable_activemq", boolean, "", kNoJava, ignored},
-    {"openunison.amq", anything, "", kNoJava, ignored},
-    {"openunison.queue", anything, "", kNoJava, ignored},
-    {"openunison.management_proxy", anything, "", "Not in this version; nothing is exposed.", ignored},
-    {"openunison.additional_api_servers", anything, "", "Use clusters.", ignored},
-    {"openunison.k8sidp_additional_redirects", strings, "", "Only loopback addresses may receive kubectl's tokens; register other programs under openunison.clients.", refused},
-    {"openunison.enable_end_session", boolean, "true", "Signing out always ends sessions.", ignored},
-    {"openunison.enable_token_lifecyle_log", boolean, "", "Every token is in the audit log.", ignored},
-    {"openunison.jit_grace_period", integer, "", kNoJava, ignored},
-    {"openunison.use_standard_jit_workflow", boolean, "", kNoJava, ignored},
-    {"openunison.post_jit_workflow", string, "", kNotYet, refused},
-    {"openunison.include_auth_chain", string, "", kNotYet, refused},
-    {"openunison.role_attribute", string, "groups", "Groups come from oidc.claims.groups.", ignored},
-    {"openunison.groups", anything, "", "Groups come from oidc.claims.groups.", ignored},
-    {"openunison.title_attribute", string, "", kNoJava, ignored},
-    {"openunison.description_attribute", string, "", kNoJava, ignored},
-    {"openunison.display_name_attribute", string, "", "Use oidc.claims.display_name.", ignored},
-    {"openunison.control_plane", anything, "", kByChart, ignored},
-    {"openunison.naas", anything, "", kNotYet, refused},
-
-    {"server", map, "", "How the server itself runs."},
-    {"server.listen", strings, "[\"0.0.0.0:8443\"]", "Addresses to listen on."},
-    {"server.management", string, "127.0.0.1:8081", "Where /healthz, /readyz and /metrics are, in plain HTTP."},
-    {"server.tls", list, "", "Certificates; the first answers unknown names. tls.crt and tls.key by default."},
-    {"server.tls[].cert", string, "", "A file in the secrets directory: PEM, leaf first."},
-    {"server.tls[].key", string, "", "Its private key, in the secrets directory."},
-    {"server.plain_http", boolean, "false", "No TLS here: something in front of the server does it."},
-    {"server.store", string, "sqlite", "memory: a restart ends all sessions.", honoured, 0, 0, "memory|sqlite"},
-    {"server.jwks", map, "", "The published keys."},
-    {"server.jwks.max_age_seconds", integer, "300", "For how long API servers may keep them.", honoured, 10, 86400},
-    {"server.jwks.publish_ahead_seconds", integer, "86400", "A new key is published so long before it signs; at least twice max_age_seconds and a minute.", honoured, 80, 2592000},
-    {"server.jwks.rotate_every_days", integer, "0", "0: only when asked (openunison keys rotate).", honoured, 0, 3650},
-    {"server.threads", integer, "0", "0: one a processor, at most 4.", honoured, 0, 256},
-    {"server.log_level", string, "info", "How much is logged; the audit lines always are.", honoured, 0, 0, "debug|info|warn|error"},
-    {"server.limits", map, "", "Limits of the HTTP edge; 0 or absent: the default."},
-    {"server.limits.header_bytes", integer, "0", "Of a head; 431.", honoured, 0, 1048576},
-    {"server.limits.header_count", integer, "0", "Fields of a head; 431.", honoured, 0, 10000},
-    {"server.limits.body_bytes", integer, "0", "Of a body; 413.", honoured, 0, 1073741824},
-    {"server.limits.target_bytes", integer, "0", "Of an address; 414.", honoured, 0, 1048576},
-    {"server.limits.header_timeout_seconds", integer, "0", "From the first byte to the end of a head; 408.", honoured, 0, 3600},
-    {"server.limits.idle_timeout_seconds", integer, "0", "Between requests.", honoured, 0, 86400},
-    {"server.limits.first_byte_timeout_seconds", integer, "0", "Before the first request.", honoured, 0, 3600},
-    {"server.limits.body_min_bytes_per_second", integer, "0", "Of a body, on average; 408.", honoured, 0, 1000000},
-    {"server.limits.requests_in_flight", integer, "0", "Of the whole server; 503.", honoured, 0, 1000000},
-    {"server.limits.connections", integer, "0", "Of the whole server.", honoured, 0, 10000000},
-    {"server.limits.connections_per_address", integer, "0", "From one address.", honoured, 0, 10000000},
-    {"server.limits.drain_timeout_seconds", integer, "0", "For requests that run when the server is told to stop.", honoured, 0, 3600},
-
-    {"clusters", list, "", "More clusters; the keys above are the first."},
-    {"clusters[].name", string, "", "Its name: in addresses and kubeconfig entries."},
-    {"clusters[].label", string, "", "Its name for people."},
-    {"clusters[].k8s_url", string, "", "Its API server's URL."},
-    {"clusters[].client_id", string, "", "The audience of its tokens; kubernetes-NAME by default."},
-    {"clusters[].own_issuer", boolean, "false", "It has an issuer of its own, /auth/idp/NAME; otherwise it shares the first one."},
-    {"clusters[].k8s_ca_pem_b64", string, "", "Its API server's authority: PEM, in base64."},
-    {"clusters[].k8s_username_prefix", string, "-", "As network.k8s_username_prefix."},
-    {"clusters[].k8s_groups_prefix", string, "", "As network.k8s_groups_prefix."},
-    {"clusters[].az_groups", strings, "", "Who may use it; empty: everyone who may sign in."},
-
-    {"active_directory", anything, "", kNotYet, refused},
-    {"saml", anything, "", kNotYet, refused},
-    {"github", anything, "", kNotYet, refused},
-    {"kerberos", anything, "", kNotYet, refused},
-    {"image", string, "", kByChart, ignored},
-    {"amq_image", string, "", kNoJava, ignored},
-    {"cert_update_image", string, "", kByChart, ignored},
-    {"cert_update_schedule", string, "", kByChart, ignored},
-    {"precheck", anything, "", kByChart, ignored},
-    {"cert_template", anything, "", kByChart, ignored},
-    {"impersonation", anything, "", "Used only with enable_impersonation.", ignored},
-    {"headlamp", anything, "", kIgnoredDashboard, ignored},
-    {"dashboard", anything, "", kIgnoredDashboard, ignored},
-    {"certs", anything, "", kByChart, ignored},
-    {"network_policies", anything, "", kByChart, ignored},
-    {"services", anything, "", kByChart, ignored},
-    {"database", anything, "", kNoJava, ignored},
-    {"smtp", anything, "", kNoJava, ignored},
-    {"monitoring", anything, "", kByChart, ignored},
-    {"myvd_configmap", string, "", kNoJava, ignored},
-    {"myvd_config_path", string, "", kNoJava, ignored},
-    {"operator", anything, "", kByChart, ignored},
-    {"enable_wait_for_job", boolean, "", kByChart, ignored},
-    {"amq", anything, "", kNoJava, ignored},
-};
-
-}  // namespace
-
-std::span<const Key> schema() { return kKeys; }
+std::span<const Key> schema() {
+  static const std::vector<Key> kAll = [] {
+    std::vector<Key> all;
+    for (const std::span<const Key> part : {settings_keys(), server_keys(), openunison_keys()})
+      all.insert(all.end(), part.begin(), part.end());
+    return all;
+  }();
+  return kAll;
+}
 
 const Key* find_key(std::string_view path) {
-  for (const Key& key : kKeys) {
-    if (key.path == path) return &key;
-  }
-  return nullptr;
+  static const std::unordered_map<std::string_view, const Key*> kByPath = [] {
+    std::unordered_map<std::string_view, const Key*> by_path;
+    for (const Key& key : schema()) by_path.emplace(key.path, &key);
+    return by_path;
+  }();
+  const auto found = kByPath.find(path);
+  return found != kByPath.end() ? found->second : nullptr;
+}
+
+bool has_choice(std::string_view choices, std::string_view value) {
+  bool found = false;
+  for_each_choice(choices, [&](std::string_view choice) { found = found || choice == value; });
+  return found;
 }
 
 }  // namespace openunison::config

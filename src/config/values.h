@@ -120,7 +120,7 @@ struct Authentication {
   Seconds kubectl_idle{43'200};      // where the upstream's standing can be re-read; else web_idle
   Seconds group_refresh{300};
   Seconds upstream_stale_limit{3'600};
-  Seconds token_life{60};            // 30..3600
+  Seconds token_life{60};            // 20..3600
   Millis grace_period{30'000};       // never over token_life - 15 s
   bool refuse_reuse_of_pasted = true;   // false: revoke those families on reuse too
   bool revoke_reuse_of_others = true;   // false: only refuse

@@ -92,6 +92,13 @@ Words words_of(const Error& error) {
   return {500, "Something went wrong here", kUs, "Try again. If it stays, give an administrator the reference below.", true};
 }
 
+// Messages are made for logs: a page begins them with a capital and ends them with a full stop.
+std::string as_sentence(std::string text) {
+  if (!text.empty() && text.front() >= 'a' && text.front() <= 'z') text.front() = static_cast<char>(text.front() - 'a' + 'A');
+  if (!text.ends_with('.')) text += '.';
+  return text;
+}
+
 }  // namespace
 
 http::Response Portal::Impl::error_page(const http::Request& request, const Current* current, const Error& error) const {
@@ -99,7 +106,7 @@ http::Response Portal::Impl::error_page(const http::Request& request, const Curr
   Page page{"error", words.title, "", {}, words.status, {}};
   // A fault of our own isn't explained with its insides.
   const bool explain = words.status != 500;
-  page.data.set("what", explain ? error.message() : std::string("The request could not be answered."));
+  page.data.set("what", explain ? as_sentence(error.message()) : std::string("The request could not be answered."));
   page.data.set("who", words.who);
   page.data.set("advice", words.advice);
   page.data.set("status", words.status);

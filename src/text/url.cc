@@ -62,6 +62,8 @@ Result<Url> parse_url(std::string_view text, bool allow_userinfo) {
   }
   const auto path = parsed->encoded_path();
   url.path.assign(path.data(), path.size());
+  // Boost.URL ends an IPv4 host where the address could end, and gives the rest of the name to the path.
+  if (!url.path.empty() && url.path.front() != '/') return bad("the host is not a plain name");
   if (parsed->has_query()) {
     const auto query = parsed->encoded_query();
     url.query.emplace(query.data(), query.size());

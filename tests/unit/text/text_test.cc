@@ -85,7 +85,7 @@ TEST(Url, Parses) {
 
 TEST(Url, Refuses) {
   for (const std::string& bad : {"https://u@a/"s, "https://u:p@a/"s, "ftp://a/"s, "https:///x"s, "https://"s, "//a/x"s, "/x"s, "https://a\\b/"s, "https://a b/"s, "https://a/\n"s, "https://a:0/"s, "https://a:65536/"s,
-                                 "https://a:x/"s, "https://a:/"s, "https://[fe80::1%25eth0]/"s, "https://a..b/"s, "https://.a/"s, "https://%61/"s, "https://\xc3\xa9/"s, "javascript:alert(1)"s, "https://a/\x7f"s}) {
+                                 "https://a:x/"s, "https://a:/"s, "https://[fe80::1%25eth0]/"s, "https://a..b/"s, "https://.a/"s, "https://%61/"s, "https://\xc3\xa9/"s, "javascript:alert(1)"s, "https://a/\x7f"s, "http://127.0.0.1.example.com/"s, "https://1.2.3.4x/"s}) {
     EXPECT_FALSE(Url::parse(bad)) << bad;
   }
 }

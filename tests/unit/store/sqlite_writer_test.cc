@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Batches: what one step's failure does to the others.
+#include "store/sqlite_writer.h"
+
+#include <latch>
+
+#include "store/conformance.h"
+#include "store/sqlite_schema.h"
+
+namespace openunison::store::sqlite {
+namespace {
+
+class WriterTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::path path = directory_.file("test.db");
+    const std::vector<const char*> schema = {"CREATE TABLE numbers (n INTEGER PRIMARY KEY)"};
+    std::fclose(std::fopen(path.c_str(), "w"));
+    auto first = Connection::open(path);
+    ASSERT_TRUE(first);
+    ASSERT_TRUE(migrate(**first, schema));
+    auto second = Connection::open(path);
+    auto third = Connection::open(path);
+    ASSERT_TRUE(second && third);
+    reader_ = std::move(*third);
+    writer_ = std::make_unique<Writer>(std::move(*first), std::move(*second), touches_);
+  }
+
+  // Runs a step for each of `what`: a number is inserted, 0 is a disk that fails, a negative number a refusal after
+  // having inserted. All go into one batch. Gives for each whether it was done.
+  std::vector<bool> run_batch(const std::vector<int>& what) {
+    std::vector<bool> done(what.size());
+    std::size_t left = what.size() + 1;
+    std::latch queued(1);
+    net::Runtime runtime(1);
+    const auto finish = [&] {
+      if (--left == 0) runtime.stop();
+    };
+    runtime.spawn(0, hold(writer_.get(), &queued, finish));
+    for (std::size_t i = 0; i < what.size(); ++i) runtime.spawn(0, step(writer_.get(), what[i], &done, i, finish));
+    net::Runtime::post(runtime.executor(0), [&] { queued.count_down(); });
+    runtime.run();
+    return done;
+  }
+
+  std::vector<std::int64_t> stored() {
+    std::vector<std::int64_t> numbers;
+    Query query(*reader_, "SELECT n FROM numbers ORDER BY n");
+    while (*query.step()) numbers.push_back(query.integer_at(0));
+    return numbers;
+  }
+
+  TemporaryDirectory directory_;
+  Touches touches_;
+  std::unique_ptr<Connection> reader_;
+  std::unique_ptr<Writer> writer_;
+
+ private:
+  static Task<void> hold(Writer* writer, std::latch* queued, std::function<void()> finish) {
+    auto held = co_await writer->run([queued](Connection&) -> Result<void> {
+      queued->wait();  // again where the batch is tried again
+      return {};
+    });
+    EXPECT_TRUE(held);
+    finish();
+  }
+
+  static Task<void> step(Writer* writer, int number, std::vector<bool>* done, std::size_t place, std::function<void()> finish) {
+    const auto result = co_await writer->run([number](Connection& connection) -> Result<void> {
+      if (number == 0) return fail(Errc::unavailable, "no disk");
+      if (number < 0) return fail(Errc::already_used, "no");
+      return Query(connection, "INSERT INTO numbers VALUES (?)").integer(number).run();
+    });
+    (*done)[place] = result.has_value();
+    finish();
+  }
+};
+
+TEST_F(WriterTest, ARefusedStepLeavesTheOthersAlone) {
+  EXPECT_EQ(run_batch({1, -1, 2}), (std::vector<bool>{true, false, true}));
+  EXPECT_EQ(stored(), (std::vector<std::int64_t>{1, 2}));
+}
+
+TEST_F(WriterTest, AStepThatIsThereAlreadyLeavesTheOthersAlone) {
+  EXPECT_EQ(run_batch({1, 1, 2}), (std::vector<bool>{true, false, true}));
+  EXPECT_EQ(stored(), (std::vector<std::int64_t>{1, 2}));
+}
+
+TEST_F(WriterTest, AStepWhoseStorageFailsLeavesTheOthersAlone) {
+  EXPECT_EQ(run_batch({1, 2, 0, 3}), (std::vector<bool>{true, true, false, true}));
+  EXPECT_EQ(stored(), (std::vector<std::int64_t>{1, 2, 3}));
+}
+
+TEST_F(WriterTest, WhereTheCommitFailsEveryStepIsRefusedAndNothingIsVisible) {
+  ASSERT_TRUE(reader_->execute("PRAGMA foreign_keys = OFF; CREATE TABLE child (n INTEGER REFERENCES numbers (n) DEFERRABLE INITIALLY DEFERRED)"));
+  const auto orphan = [](Connection& connection) { return connection.execute("INSERT INTO child VALUES (99); INSERT INTO numbers VALUES (7)"); };
+  net::Runtime runtime(1);
+  EXPECT_FALSE(runtime.block_on(writer_->run(orphan)));
+  EXPECT_EQ(stored(), std::vector<std::int64_t>{});
+  EXPECT_EQ(run_batch({1, 2}), (std::vector<bool>{true, true}));
+}
+
+}  // namespace
+}  // namespace openunison::store::sqlite
