@@ -4,6 +4,7 @@
 #include "identity/connector.h"
 #include "portal/pages.h"
 #include "portal/time_text.h"
+#include "session/id_token.h"
 
 namespace openunison::portal {
 namespace {
@@ -11,6 +12,20 @@ namespace {
 std::string shown(const text::Json& value) {
   if (const std::string* string = value.string()) return *string;
   return value.dump();
+}
+
+// What an ID token for the first cluster would hold now.
+std::string leaving_claims(const Current& current, const config::Values& values, WallTime now) {
+  const config::Cluster& cluster = values.clusters.front();
+  const std::string issuer = values.issuer(cluster);
+  session::IdTokenRequest request;
+  request.issuer = issuer;
+  request.audience = cluster.client_id;
+  request.scope = "openid profile email groups";
+  request.life = values.authentication.token_life;
+  const std::string claims = session::id_token_claims(request, current.principal, current.live, "one for each token", now, crypto::Algorithm::rs256);
+  const auto json = text::Json::parse(claims);
+  return json ? json->dump_pretty() : claims;
 }
 
 // How soon the portal notices that somebody left or changed groups.
@@ -76,6 +91,7 @@ Task<http::Response> Portal::Impl::profile(http::Request& request) {
       claims.push_back(std::move(entry));
     }
   }
+  data.set("leaving", leaving_claims(*current, values(), now()));
   data.set("has_claims", !claims.empty());
   data.set("claims", text::Json(std::move(claims)));
   co_return render(request, &*current, std::move(page));
