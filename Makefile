@@ -41,8 +41,7 @@ format: setup ## Formats the C++ sources
 	@find src tests/unit -name '*.cc' -o -name '*.h' | xargs clang-format-19 -i
 
 sanitize: setup ## The unit tests under address, undefined and thread sanitizers
-	@tools/unit_tests asan
-	@tools/unit_tests tsan
+	@tools/unit_tests asan; address=$$?; tools/unit_tests tsan && [ $$address -eq 0 ]
 
 screenshots: build ## Pictures of every page into build/screenshots
 	@tools/setup test

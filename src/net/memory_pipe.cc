@@ -21,10 +21,15 @@ struct Channel {
 
 Task<bool> wait_for_change(Channel& channel, Deadline deadline) {
   const Executor executor = co_await asio::this_coro::executor;
-  Timer timer(executor, deadline);
-  channel.waiters.push_back(&timer);
-  const auto [error] = co_await timer.async_wait(kAwaitTuple);
-  std::erase(channel.waiters, &timer);
+  // Listed while it waits, also when the coroutine is destroyed in the middle.
+  struct Waiter {
+    Channel& channel;
+    Timer timer;
+    Waiter(Channel& c, const Executor& e, Deadline d) : channel(c), timer(e, d) { channel.waiters.push_back(&timer); }
+    ~Waiter() { std::erase(channel.waiters, &timer); }
+  };
+  Waiter waiter(channel, executor, deadline);
+  const auto [error] = co_await waiter.timer.async_wait(kAwaitTuple);
   co_return static_cast<bool>(error);  // cancelled: something changed; otherwise the deadline passed
 }
 

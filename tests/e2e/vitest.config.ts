@@ -6,6 +6,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["*.test.ts"],
+    globalSetup: ["./harness/cleanup.ts"],
     pool: "forks",
     poolOptions: { forks: { singleFork: true, isolate: false } },
     fileParallelism: false,

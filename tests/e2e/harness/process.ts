@@ -2,7 +2,7 @@
 //
 // Programs and files of a run: start, wait, stop by pid, free ports. Whatever was started is stopped when this process ends.
 import { spawn, execFile, type ChildProcess } from "node:child_process";
-import { openSync } from "node:fs";
+import { appendFileSync, openSync } from "node:fs";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -39,6 +39,7 @@ export function start(name: string, command: string, args: string[], log: string
   const out = openSync(log, "a");
   const child = spawn(command, args, { stdio: ["ignore", out, out], env });
   running.add(child);
+  if (process.env.E2E_PIDS && child.pid) appendFileSync(process.env.E2E_PIDS, `${child.pid}\n`);
   child.once("exit", () => running.delete(child));
   return new Program(name, child, log);
 }

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// After all tests: ends what the worker started and didn't come to end itself, by the process ids that it noted.
+import { mkdirSync, readFileSync, rmSync, existsSync } from "node:fs";
+import { join } from "node:path";
+
+import { root } from "./paths.ts";
+
+export default function setup(): () => void {
+  const pids = join(root, "build", "e2e-pids");
+  mkdirSync(join(root, "build"), { recursive: true });
+  rmSync(pids, { force: true });
+  process.env.E2E_PIDS = pids;
+  return () => {
+    if (!existsSync(pids)) return;
+    for (const pid of readFileSync(pids, "utf8").split("\n").filter(Boolean)) {
+      try {
+        process.kill(Number(pid), "SIGTERM");
+      } catch {
+        // It has ended already.
+      }
+    }
+  };
+}
