@@ -6,12 +6,12 @@
 namespace openunison::store {
 
 enum class Errc {
-  not_found = 1,   // no such row, or it is over
-  conflict,        // compare-and-swap lost
-  already_used,    // a code was redeemed before
-  full,            // a bound on rows
-  unavailable,     // disk full, I/O error, locked, corrupt: nothing was changed
-  bad_database,    // not ours, or newer than this program
+  not_found = 1,  // no such row, or it is over
+  conflict,       // compare-and-swap lost
+  already_used,   // a code was redeemed before
+  full,           // a bound on rows
+  unavailable,    // disk full, I/O error, locked, corrupt: nothing was changed
+  bad_database,   // not ours, or newer than this program
 };
 std::error_code make_error_code(Errc code);
 

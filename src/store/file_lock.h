@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// FileLock: a file that one process at a time holds, for as long as it lives; a crash lets it go. Private to store/.
+// FileLock: a file that one process at a time holds, for as long as it lives; a crash lets it go.
+// Private to store/.
 #pragma once
 
 #include <string>
@@ -11,7 +12,8 @@ namespace openunison::store {
 
 class FileLock {
  public:
-  // Makes the file, 0600, where there is none; it stays. Error: unavailable (held by another process, or it can't be made).
+  // Makes the file, 0600, where there is none; it stays. Error: unavailable (held by another
+  // process, or it can't be made).
   static Result<FileLock> take(const std::string& file);
   ~FileLock();
   FileLock(FileLock&& other) noexcept;

@@ -16,7 +16,8 @@ void CheckQueue::put(std::size_t place, Entry entry) {
 
 void CheckQueue::sift_up(std::size_t place) {
   const Entry entry = heap_[place];
-  for (; place > 0 && entry.at < heap_[(place - 1) / 2].at; place = (place - 1) / 2) put(place, heap_[(place - 1) / 2]);
+  for (; place > 0 && entry.at < heap_[(place - 1) / 2].at; place = (place - 1) / 2)
+    put(place, heap_[(place - 1) / 2]);
   put(place, entry);
 }
 
@@ -59,7 +60,9 @@ MemoryIndex::~MemoryIndex() {
   while (oldest_ != nullptr) delete std::exchange(oldest_, oldest_->next);
 }
 
-std::uint64_t MemoryIndex::hash_of(std::string_view text) { return std::hash<std::string_view>()(text); }
+std::uint64_t MemoryIndex::hash_of(std::string_view text) {
+  return std::hash<std::string_view>()(text);
+}
 
 std::uint64_t MemoryIndex::hash_of_account(std::string_view provider, std::string_view subject) {
   return hash_of(provider) * 31 + hash_of(subject);
@@ -75,8 +78,9 @@ MemorySession* MemoryIndex::find_session(SessionId id) const {
 
 MemorySession* MemoryIndex::find_token(std::string_view token_hash) const {
   if (token_hash.empty()) return nullptr;
-  return by_token_.find(hash_of(token_hash),
-                        [&](const MemorySession& session) { return session.token_hash() == token_hash; });
+  return by_token_.find(hash_of(token_hash), [&](const MemorySession& session) {
+    return session.token_hash() == token_hash;
+  });
 }
 
 std::vector<MemorySignIn*> MemoryIndex::matching(const Selector& selector) const {
@@ -99,9 +103,11 @@ std::vector<MemorySignIn*> MemoryIndex::matching(const Selector& selector) const
   } else if (selector.account) {
     const auto& [provider, subject] = *selector.account;
     const auto matches = [&](const MemorySignIn& sign_in) {
-      return (provider.empty() || provider == sign_in.provider()) && (subject.empty() || subject == sign_in.subject());
+      return (provider.empty() || provider == sign_in.provider()) &&
+             (subject.empty() || subject == sign_in.subject());
     };
-    if (!provider.empty() && !subject.empty()) collect(by_account_, hash_of_account(provider, subject), matches);
+    if (!provider.empty() && !subject.empty())
+      collect(by_account_, hash_of_account(provider, subject), matches);
     if (provider.empty() != subject.empty()) scan(matches);
   } else if (selector.upstream_sid && !selector.upstream_sid->sid.empty()) {
     const auto& [provider, sid] = *selector.upstream_sid;
@@ -115,9 +121,11 @@ std::vector<MemorySignIn*> MemoryIndex::matching(const Selector& selector) const
   return found;
 }
 
-void MemoryIndex::for_each(const Selector& selector, const std::function<bool(MemorySession&)>& visit) const {
+void MemoryIndex::for_each(const Selector& selector,
+                           const std::function<bool(MemorySession&)>& visit) const {
   const auto visit_sessions = [&](const MemorySignIn& sign_in) {
-    for (MemorySession* session = sign_in.sessions.get(); session != nullptr; session = session->next.get()) {
+    for (MemorySession* session = sign_in.sessions.get(); session != nullptr;
+         session = session->next.get()) {
       if (selector.except && *selector.except == session->id) continue;
       if (!visit(*session)) return false;
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// MemoryIndex: owns the memory store's records and finds them by everything that they are asked by. Rules are the store's.
-// Not thread-safe. Private to store/.
+// MemoryIndex: owns the memory store's records and finds them by everything that they are asked by.
+// Rules are the store's. Not thread-safe. Private to store/.
 #pragma once
 
 #include <deque>
@@ -13,7 +13,8 @@
 
 namespace openunison::store {
 
-// Sessions by a time at which each is to be looked at, the earliest first. A session is in it once and can be taken out.
+// Sessions by a time at which each is to be looked at, the earliest first. A session is in it once
+// and can be taken out.
 class CheckQueue {
  public:
   void push(MemorySession& session, WallTime at);
@@ -44,8 +45,8 @@ class MemoryIndex {
   MemorySignIn* find_sign_in(SignInId id) const;
   MemorySession* find_session(SessionId id) const;
   MemorySession* find_token(std::string_view token_hash) const;
-  // Sessions that `selector` names, oldest sign-in first, then oldest session, until `visit` gives false. `visit` changes
-  // nothing here.
+  // Sessions that `selector` names, oldest sign-in first, then oldest session, until `visit` gives
+  // false. `visit` changes nothing here.
   void for_each(const Selector& selector, const std::function<bool(MemorySession&)>& visit) const;
   std::size_t sessions() const { return count_; }
 
@@ -72,16 +73,22 @@ class MemoryIndex {
     std::uint64_t operator()(const auto& record) const { return hash_of(record.id); }
   };
   struct TokenHash {
-    std::uint64_t operator()(const MemorySession& session) const { return hash_of(session.token_hash()); }
+    std::uint64_t operator()(const MemorySession& session) const {
+      return hash_of(session.token_hash());
+    }
   };
   struct AccountHash {
-    std::uint64_t operator()(const MemorySignIn& s) const { return hash_of_account(s.provider(), s.subject()); }
+    std::uint64_t operator()(const MemorySignIn& s) const {
+      return hash_of_account(s.provider(), s.subject());
+    }
   };
   struct UserHash {
     std::uint64_t operator()(const MemorySignIn& sign_in) const { return hash_of(sign_in.user()); }
   };
   struct SidHash {
-    std::uint64_t operator()(const MemorySignIn& sign_in) const { return hash_of(sign_in.upstream_sid()); }
+    std::uint64_t operator()(const MemorySignIn& sign_in) const {
+      return hash_of(sign_in.upstream_sid());
+    }
   };
 
   // Those that match, oldest first.

@@ -64,7 +64,9 @@ std::string_view PackedTexts::Reader::next() {
   return text;
 }
 
-MemorySignIn::MemorySignIn(const SignIn& sign_in) : id(sign_in.id) { assign(sign_in); }
+MemorySignIn::MemorySignIn(const SignIn& sign_in) : id(sign_in.id) {
+  assign(sign_in);
+}
 
 MemorySignIn::~MemorySignIn() {
   while (sessions) sessions = std::move(sessions->next);  // not by recursion: there may be many
@@ -78,8 +80,8 @@ void MemorySignIn::assign(const SignIn& sign_in) {
   version = static_cast<std::uint32_t>(sign_in.version);
   recheckable = sign_in.recheckable;
   reread_in_flight = sign_in.reread_in_flight;
-  texts = PackedTexts({sign_in.provider, sign_in.subject, sign_in.user, sign_in.upstream_sid, sign_in.user_agent,
-                       sign_in.address, sign_in.principal, sign_in.grant});
+  texts = PackedTexts({sign_in.provider, sign_in.subject, sign_in.user, sign_in.upstream_sid,
+                       sign_in.user_agent, sign_in.address, sign_in.principal, sign_in.grant});
 }
 
 SignIn MemorySignIn::unpack() const {
@@ -104,12 +106,21 @@ SignIn MemorySignIn::unpack() const {
   return sign_in;
 }
 
-std::string_view MemorySignIn::subject() const { return nth(texts, 1); }
-std::string_view MemorySignIn::user() const { return nth(texts, 2); }
-std::string_view MemorySignIn::upstream_sid() const { return nth(texts, 3); }
-std::string_view MemorySignIn::user_agent() const { return nth(texts, 4); }
+std::string_view MemorySignIn::subject() const {
+  return nth(texts, 1);
+}
+std::string_view MemorySignIn::user() const {
+  return nth(texts, 2);
+}
+std::string_view MemorySignIn::upstream_sid() const {
+  return nth(texts, 3);
+}
+std::string_view MemorySignIn::user_agent() const {
+  return nth(texts, 4);
+}
 
-MemorySession::MemorySession(const Session& session, MemorySignIn& owner) : id(session.id), sign_in(&owner) {
+MemorySession::MemorySession(const Session& session, MemorySignIn& owner)
+    : id(session.id), sign_in(&owner) {
   assign(session);
 }
 
@@ -123,8 +134,9 @@ void MemorySession::assign(const Session& session) {
   kind = session.kind;
   origin = session.origin;
   same_user_agent = session.user_agent == sign_in->user_agent();
-  texts = PackedTexts({session.token_hash, session.client_id, session.cluster, session.scope, session.label,
-                       session.address, same_user_agent ? std::string_view() : session.user_agent,
+  texts = PackedTexts({session.token_hash, session.client_id, session.cluster, session.scope,
+                       session.label, session.address,
+                       same_user_agent ? std::string_view() : session.user_agent,
                        as_bytes(session.superseded_at)});
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How the memory store keeps a record: numbers as they are, all texts in one allocation. A sign-in with one session and
-// ten groups stays under 1 KiB with its places in the indexes. Not thread-safe. Private to store/.
+// How the memory store keeps a record: numbers as they are, all texts in one allocation. A sign-in
+// with one session and ten groups stays under 1 KiB with its places in the indexes. Not
+// thread-safe. Private to store/.
 #pragma once
 
 #include <initializer_list>
@@ -51,10 +52,10 @@ struct MemorySignIn {
   std::string_view user_agent() const;
 
   SignInId id;
-  std::uint64_t sequence = 0;                         // orders by age
-  MemorySignIn* previous = nullptr;                   // in that order
+  std::uint64_t sequence = 0;        // orders by age
+  MemorySignIn* previous = nullptr;  // in that order
   MemorySignIn* next = nullptr;
-  std::unique_ptr<MemorySession> sessions;            // oldest first
+  std::unique_ptr<MemorySession> sessions;  // oldest first
   WallTime authenticated_at, created_at, expires_at, checked_at;
   std::uint32_t version = 1;
   bool recheckable = false;
@@ -75,15 +76,15 @@ struct MemorySession {
 
   SessionId id;
   MemorySignIn* sign_in;
-  std::unique_ptr<MemorySession> next;                // of the same sign-in
+  std::unique_ptr<MemorySession> next;  // of the same sign-in
   WallTime created_at, last_used_at, unused_until;
-  std::uint32_t idle_limit = 0;                       // seconds
+  std::uint32_t idle_limit = 0;  // seconds
   std::uint32_t generation = 1;
   std::uint32_t stale_refusals = 0;
-  std::uint32_t check_place = 0;                      // in the queue of what to look at when sweeping
+  std::uint32_t check_place = 0;  // in the queue of what to look at when sweeping
   SessionKind kind = SessionKind::web;
   Origin origin = Origin::browser;
-  bool same_user_agent = false;                       // as the sign-in's; not stored twice
+  bool same_user_agent = false;  // as the sign-in's; not stored twice
   PackedTexts texts;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The store in memory. One mutex: every step is a few look-ups, none suspends; only ending or listing by something that
-// matches many holds it for long.
+// The store in memory. One mutex: every step is a few look-ups, none suspends; only ending or
+// listing by something that matches many holds it for long.
 #include <mutex>
 #include <queue>
 #include <unordered_map>
@@ -29,7 +29,8 @@ class MemoryStore final : public SessionStore {
 
   Task<Result<void>> add(Session session, std::optional<Redemption> code, WallTime now) override {
     const std::lock_guard lock(mutex_);
-    if (code && redemption_of(code->code, now) != nullptr) co_return fail(Errc::already_used, "this code was redeemed before");
+    if (code && redemption_of(code->code, now) != nullptr)
+      co_return fail(Errc::already_used, "this code was redeemed before");
     MemorySignIn* owner = living_sign_in(session.sign_in, now);
     if (owner == nullptr) co_return sign_in_over();
     if (is_taken(session)) co_return taken();
@@ -71,7 +72,8 @@ class MemoryStore final : public SessionStore {
     auto live = living(stored, request.now);
     if (!live) co_return std::unexpected(live.error());
     Session& session = live->session;
-    if (session.kind != SessionKind::client || session.client_id != request.client_id) co_return over();
+    if (session.kind != SessionKind::client || session.client_id != request.client_id)
+      co_return over();
     const RotationStep step = rotate_session(session, request);
     if (step.ends) {
       index_.erase(*stored);
@@ -93,7 +95,8 @@ class MemoryStore final : public SessionStore {
     const std::lock_guard lock(mutex_);
     MemorySignIn* stored = living_sign_in(sign_in.id, now);
     if (stored == nullptr) co_return sign_in_over();
-    if (stored->version != sign_in.version) co_return fail(Errc::conflict, "this sign-in was changed in between");
+    if (stored->version != sign_in.version)
+      co_return fail(Errc::conflict, "this sign-in was changed in between");
     SignIn changed = stored->unpack();
     changed.user = std::move(sign_in.user);
     changed.principal = std::move(sign_in.principal);
@@ -120,7 +123,8 @@ class MemoryStore final : public SessionStore {
     co_return ended;
   }
 
-  Task<Result<std::vector<Live>>> list(Selector selector, std::size_t limit, WallTime now) override {
+  Task<Result<std::vector<Live>>> list(Selector selector, std::size_t limit,
+                                       WallTime now) override {
     std::vector<Live> found;
     if (limit == 0) co_return found;
     const std::lock_guard lock(mutex_);
@@ -152,10 +156,16 @@ class MemoryStore final : public SessionStore {
   };
 
   static std::unexpected<Error> over() { return fail(Errc::not_found, "this session is over"); }
-  static std::unexpected<Error> sign_in_over() { return fail(Errc::not_found, "this sign-in is over"); }
-  static std::unexpected<Error> taken() { return fail(Errc::conflict, "a session of this name is there already"); }
+  static std::unexpected<Error> sign_in_over() {
+    return fail(Errc::not_found, "this sign-in is over");
+  }
+  static std::unexpected<Error> taken() {
+    return fail(Errc::conflict, "a session of this name is there already");
+  }
 
-  static Live unpack(const MemorySession& session) { return {session.unpack(), session.sign_in->unpack()}; }
+  static Live unpack(const MemorySession& session) {
+    return {session.unpack(), session.sign_in->unpack()};
+  }
 
   static Result<Live> living(const MemorySession* session, WallTime now) {
     if (session == nullptr || !session->lives(now)) return over();
@@ -163,14 +173,16 @@ class MemoryStore final : public SessionStore {
   }
 
   bool is_taken(const Session& session) const {
-    return index_.find_session(session.id) != nullptr || index_.find_token(session.token_hash) != nullptr;
+    return index_.find_session(session.id) != nullptr ||
+           index_.find_token(session.token_hash) != nullptr;
   }
 
   // A sign-in of which a session lives.
   MemorySignIn* living_sign_in(SignInId id, WallTime now) const {
     MemorySignIn* sign_in = index_.find_sign_in(id);
     if (sign_in == nullptr) return nullptr;
-    for (const MemorySession* session = sign_in->sessions.get(); session != nullptr; session = session->next.get()) {
+    for (const MemorySession* session = sign_in->sessions.get(); session != nullptr;
+         session = session->next.get()) {
       if (session->lives(now)) return sign_in;
     }
     return nullptr;
@@ -201,7 +213,8 @@ class MemoryStore final : public SessionStore {
     if (code_ends_.empty() || now < code_ends_.top().first) return false;
     const auto found = codes_.find(code_ends_.top().second);
     code_ends_.pop();
-    if (found == codes_.end() || now < found->second.expires_at) return true;  // redeemed anew since
+    if (found == codes_.end() || now < found->second.expires_at)
+      return true;  // redeemed anew since
     codes_.erase(found);
     ++deleted;
     return true;
@@ -216,6 +229,8 @@ class MemoryStore final : public SessionStore {
 
 }  // namespace
 
-std::unique_ptr<SessionStore> memory_store() { return std::make_unique<MemoryStore>(); }
+std::unique_ptr<SessionStore> memory_store() {
+  return std::make_unique<MemoryStore>();
+}
 
 }  // namespace openunison::store

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// PointerTable: an index over records that live elsewhere, some twelve bytes an entry: open addressing, linear probing,
-// in many small segments, so that growing one holds nobody up for long. Entries may be equal. Not thread-safe. Private to
-// store/.
+// PointerTable: an index over records that live elsewhere, some twelve bytes an entry: open
+// addressing, linear probing, in many small segments, so that growing one holds nobody up for long.
+// Entries may be equal. Not thread-safe. Private to store/.
 #pragma once
 
 #include <array>
@@ -12,7 +12,8 @@
 
 namespace openunison::store {
 
-// `Hash` gives the 64-bit hash of a record; a record's hash doesn't change while it is in the table.
+// `Hash` gives the 64-bit hash of a record; a record's hash doesn't change while it is in the
+// table.
 template <class T, class Hash>
 class PointerTable {
  public:
@@ -34,12 +35,14 @@ class PointerTable {
     --segment.used;
   }
 
-  // Calls `visit` with records whose hash may be `hash`, until it gives false. `visit` doesn't change the table.
+  // Calls `visit` with records whose hash may be `hash`, until it gives false. `visit` doesn't
+  // change the table.
   template <class Visit>
   void probe(std::uint64_t hash, Visit visit) const {
     const Segment& segment = segments_[hash >> kShift];
     if (segment.slots.empty()) return;
-    for (std::size_t at = home(segment, hash); segment.slots[at] != nullptr; at = after(segment, at)) {
+    for (std::size_t at = home(segment, hash); segment.slots[at] != nullptr;
+         at = after(segment, at)) {
       if (!visit(*segment.slots[at])) return;
     }
   }
@@ -70,7 +73,9 @@ class PointerTable {
     const auto bits = static_cast<std::uint32_t>(hash >> 16);
     return static_cast<std::size_t>(std::uint64_t{bits} * segment.slots.size() >> 32);
   }
-  static std::size_t after(const Segment& segment, std::size_t at) { return at + 1 == segment.slots.size() ? 0 : at + 1; }
+  static std::size_t after(const Segment& segment, std::size_t at) {
+    return at + 1 == segment.slots.size() ? 0 : at + 1;
+  }
 
   static void place(Segment& segment, T* record, std::uint64_t hash) {
     std::size_t at = home(segment, hash);
@@ -91,7 +96,8 @@ class PointerTable {
   // Moves up what had to give way, so that a probe still ends at the first free slot.
   static void close_hole(Segment& segment, std::size_t hole) {
     const std::size_t size = segment.slots.size();
-    for (std::size_t at = after(segment, hole); segment.slots[at] != nullptr; at = after(segment, at)) {
+    for (std::size_t at = after(segment, hole); segment.slots[at] != nullptr;
+         at = after(segment, at)) {
       const std::size_t wanted = home(segment, Hash()(*segment.slots[at]));
       const bool stays = (at + size - wanted) % size < (at + size - hole) % size;
       if (stays) continue;

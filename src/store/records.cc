@@ -12,6 +12,8 @@ WallTime ends_at(const Session& session, const SignIn& sign_in) {
   return end;
 }
 
-bool alive(const Session& session, const SignIn& sign_in, WallTime now) { return now < ends_at(session, sign_in); }
+bool alive(const Session& session, const SignIn& sign_in, WallTime now) {
+  return now < ends_at(session, sign_in);
+}
 
 }  // namespace openunison::store

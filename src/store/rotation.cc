@@ -15,8 +15,9 @@ void note_use(Session& session, const RotateRequest& request) {
   session.user_agent = request.user_agent;
 }
 
-// Whether a generation that was superseded then may still be repeated. Threads read the clock a little apart, and it may be
-// set back by some minutes; one that was set back by more mustn't bring old tokens back for as long.
+// Whether a generation that was superseded then may still be repeated. Threads read the clock a
+// little apart, and it may be set back by some minutes; one that was set back by more mustn't bring
+// old tokens back for as long.
 bool within_grace(WallTime superseded, const RotateRequest& request) {
   const Millis age = request.now - superseded;
   return age < request.grace && age > -kClockLeeway;
@@ -33,7 +34,8 @@ void supersede(Session& session, const RotateRequest& request) {
   std::vector<WallTime>& times = session.superseded_at;
   times.push_back(request.now);
   // What can't be repeated any more needn't be kept; a row stays small.
-  const auto needed = std::find_if(times.begin(), times.end(), [&](WallTime time) { return within_grace(time, request); });
+  const auto needed = std::find_if(times.begin(), times.end(),
+                                   [&](WallTime time) { return within_grace(time, request); });
   times.erase(times.begin(), needed);
   if (times.size() > kMaxSuperseded) times.erase(times.begin());
   ++session.generation;
@@ -43,7 +45,8 @@ void supersede(Session& session, const RotateRequest& request) {
 
 RotationStep rotate_session(Session& session, const RotateRequest& request) {
   if (request.generation > session.generation) {
-    // We made this token and don't remember it: an older database was put back. What came after is unknown.
+    // We made this token and don't remember it: an older database was put back. What came after is
+    // unknown.
     return {Rotated::Outcome::stale, true, false};
   }
   if (request.generation == session.generation) {
@@ -52,7 +55,8 @@ RotationStep rotate_session(Session& session, const RotateRequest& request) {
     return {Rotated::Outcome::rotated, false, true};
   }
   const auto superseded = superseded_at(session, request);
-  if (superseded && within_grace(*superseded, request)) return {Rotated::Outcome::repeated, false, false};
+  if (superseded && within_grace(*superseded, request))
+    return {Rotated::Outcome::repeated, false, false};
   ++session.stale_refusals;
   return {Rotated::Outcome::stale, request.revoke_on_reuse, true};
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rule of rotation, the same for every store (docs/adr/0004-tokens.md): pure, applied inside the store's atomic step.
-// Private to store/.
+// The rule of rotation, the same for every store (docs/adr/0004-tokens.md): pure, applied inside
+// the store's atomic step. Private to store/.
 #pragma once
 
 #include "store/session_store.h"
@@ -10,8 +10,8 @@ namespace openunison::store {
 
 struct RotationStep {
   Rotated::Outcome outcome;
-  bool ends = false;      // the family ends with this step
-  bool changes = false;   // `session` was changed and must be written
+  bool ends = false;     // the family ends with this step
+  bool changes = false;  // `session` was changed and must be written
 };
 
 // Applies a presented generation to a living session of the right client.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Connection: one connection to an SQLite database, with its prepared statements. Query: one use of a statement. The
-// only place, with its .cc, where the C interface of SQLite shows. Used by one thread at a time. Private to store/.
+// Connection: one connection to an SQLite database, with its prepared statements. Query: one use of
+// a statement. The only place, with its .cc, where the C interface of SQLite shows. Used by one
+// thread at a time. Private to store/.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +35,8 @@ class Connection {
   // Also after SQLite has rolled back by itself, as it does on a full disk.
   void roll_back();
 
-  // Copies what the write-ahead log holds into the database file, as far as no reader is in the way. Doesn't wait for
-  // the writer and doesn't hold it up.
+  // Copies what the write-ahead log holds into the database file, as far as no reader is in the
+  // way. Doesn't wait for the writer and doesn't hold it up.
   Result<void> checkpoint();
   // The key of the row that was inserted last.
   std::int64_t last_key() const;
@@ -48,7 +49,8 @@ class Connection {
   friend class Query;
   Connection(std::string file, sqlite3* handle);
   Result<sqlite3_stmt*> prepare(const char* sql);
-  // What the failed call means: unavailable, conflict for a row that is there already, or, while opening, bad_database.
+  // What the failed call means: unavailable, conflict for a row that is there already, or, while
+  // opening, bad_database.
   std::unexpected<Error> failure() const;
   static int on_commit(void* connection, sqlite3*, const char*, int pages);
 
@@ -60,8 +62,8 @@ class Connection {
   std::unordered_map<const char*, sqlite3_stmt*> statements_;
 };
 
-// Bind from the first parameter to the last, then step() while it gives true. Columns are valid until the next step().
-// One statement has one Query at a time.
+// Bind from the first parameter to the last, then step() while it gives true. Columns are valid
+// until the next step(). One statement has one Query at a time.
 class Query {
  public:
   // `sql` is a literal: its address names the prepared statement.

@@ -16,14 +16,19 @@ class Savepoint {
     TRY_VOID(connection.execute("SAVEPOINT step"));
     Result<void> done = step();
     if (!done && done.error().is(Errc::conflict)) TRY_VOID(connection.execute("ROLLBACK TO step"));
-    if (!done && !done.error().is(Errc::conflict)) return done;  // the whole transaction is rolled back
+    if (!done && !done.error().is(Errc::conflict))
+      return done;  // the whole transaction is rolled back
     TRY_VOID(connection.execute("RELEASE step"));
     return done;
   }
 };
 
-std::unexpected<Error> over() { return fail(Errc::not_found, "this session is over"); }
-std::unexpected<Error> sign_in_over() { return fail(Errc::not_found, "this sign-in is over"); }
+std::unexpected<Error> over() {
+  return fail(Errc::not_found, "this session is over");
+}
+std::unexpected<Error> sign_in_over() {
+  return fail(Errc::not_found, "this sign-in is over");
+}
 
 bool lives(const Context& context, Live& live, WallTime now) {
   context.touches.apply(live.session);
@@ -49,24 +54,27 @@ Result<void> open(Context context, const SignIn& sign_in, const Session& first) 
   });
 }
 
-Result<void> add(Context context, const Session& session, const std::optional<SessionStore::Redemption>& code,
-                 WallTime now) {
+Result<void> add(Context context, const Session& session,
+                 const std::optional<SessionStore::Redemption>& code, WallTime now) {
   if (code) {
     const auto redeemed = TRY(find_redemption(context.connection, code->code));
-    if (redeemed && now < redeemed->expires_at) return fail(Errc::already_used, "this code was redeemed before");
+    if (redeemed && now < redeemed->expires_at)
+      return fail(Errc::already_used, "this code was redeemed before");
   }
   const SignIn sign_in = TRY(find_sign_in(context, session.sign_in, now));
   const auto key = TRY(sign_in_key(context.connection, session.sign_in));
   if (!key) return sign_in_over();
   return Savepoint::run(context.connection, [&]() -> Result<void> {
-    if (code) TRY_VOID(put_redemption(context.connection, code->code, {session.id, code->expires_at}));
+    if (code)
+      TRY_VOID(put_redemption(context.connection, code->code, {session.id, code->expires_at}));
     return insert_session(context.connection, session, *key, ends_at(session, sign_in));
   });
 }
 
 Result<SessionId> redeemed_by(Context context, CodeId code, WallTime now) {
   const auto redeemed = TRY(find_redemption(context.connection, code));
-  if (!redeemed || now >= redeemed->expires_at) return fail(Errc::not_found, "this code wasn't redeemed");
+  if (!redeemed || now >= redeemed->expires_at)
+    return fail(Errc::not_found, "this code wasn't redeemed");
   return redeemed->session;
 }
 
@@ -111,7 +119,8 @@ Result<Rotated> rotate(Context context, const RotateRequest& request) {
 
 Result<std::uint64_t> update(Context context, SignIn sign_in, WallTime now) {
   const SignIn stored = TRY(find_sign_in(context, sign_in.id, now));
-  if (stored.version != sign_in.version) return fail(Errc::conflict, "this sign-in was changed in between");
+  if (stored.version != sign_in.version)
+    return fail(Errc::conflict, "this sign-in was changed in between");
   const auto key = TRY(sign_in_key(context.connection, sign_in.id));
   if (!key) return sign_in_over();
   ++sign_in.version;
@@ -130,11 +139,13 @@ Result<std::vector<Live>> end(Context context, const Selector& selector, WallTim
     return true;
   }));
   for (const std::int64_t key : sessions) TRY_VOID(delete_session(context.connection, key));
-  for (const std::int64_t key : sign_ins) TRY_VOID(delete_sign_in_if_empty(context.connection, key));
+  for (const std::int64_t key : sign_ins)
+    TRY_VOID(delete_sign_in_if_empty(context.connection, key));
   return ended;
 }
 
-Result<std::vector<Live>> list(Context context, const Selector& selector, std::size_t limit, WallTime now) {
+Result<std::vector<Live>> list(Context context, const Selector& selector, std::size_t limit,
+                               WallTime now) {
   std::vector<Live> found;
   if (limit == 0) return found;
   TRY_VOID(for_each(context.connection, selector, [&](Row row) {
@@ -150,14 +161,16 @@ Result<Swept> sweep(Context context, WallTime now, std::size_t limit) {
   swept.examined = due.size();
   for (Row& row : due) {
     if (lives(context, row.live, now)) {
-      TRY_VOID(update_check(context.connection, row.session, ends_at(row.live.session, row.live.sign_in)));
+      TRY_VOID(update_check(context.connection, row.session,
+                            ends_at(row.live.session, row.live.sign_in)));
       continue;
     }
     TRY_VOID(erase(context, row));
     ++swept.deleted;
   }
   if (swept.deleted < limit) {
-    const std::size_t codes = TRY(delete_expired_redemptions(context.connection, now, limit - swept.deleted));
+    const std::size_t codes =
+        TRY(delete_expired_redemptions(context.connection, now, limit - swept.deleted));
     swept.deleted += codes;
     swept.examined += codes;
   }

@@ -5,20 +5,22 @@
 #include <cstring>
 
 // One list for everything that reads rows, in the order of read_row().
-#define SELECT_ROWS                                                                                     \
-  "SELECT session.key, session.id, session.kind, session.origin, session.created_at, "                  \
-  "session.idle_limit, session.unused_until, session.client_id, session.cluster, session.scope, "       \
-  "session.label, session.address, session.user_agent, session.token_hash, session_use.last_used_at, "  \
-  "session_use.generation, session_use.stale_refusals, session_use.superseded_at, sign_in.key, "        \
-  "sign_in.id, sign_in.version, sign_in.authenticated_at, sign_in.created_at, sign_in.expires_at, "     \
-  "sign_in.checked_at, sign_in.recheckable, sign_in.reread_in_flight, sign_in.provider, "               \
-  "sign_in.subject, sign_in.user, sign_in.upstream_sid, sign_in.address, sign_in.user_agent, "          \
+#define SELECT_ROWS                                                                               \
+  "SELECT session.key, session.id, session.kind, session.origin, session.created_at, "            \
+  "session.idle_limit, session.unused_until, session.client_id, session.cluster, session.scope, " \
+  "session.label, session.address, session.user_agent, session.token_hash, "                      \
+  "session_use.last_used_at, "                                                                    \
+  "session_use.generation, session_use.stale_refusals, session_use.superseded_at, sign_in.key, "  \
+  "sign_in.id, sign_in.version, sign_in.authenticated_at, sign_in.created_at, "                   \
+  "sign_in.expires_at, "                                                                          \
+  "sign_in.checked_at, sign_in.recheckable, sign_in.reread_in_flight, sign_in.provider, "         \
+  "sign_in.subject, sign_in.user, sign_in.upstream_sid, sign_in.address, sign_in.user_agent, "    \
   "sign_in.principal, sign_in.upstream_grant "
 // CROSS JOIN fixes the order of the loops.
-#define FROM_SESSION                                                         \
+#define FROM_SESSION                                                          \
   "FROM session CROSS JOIN session_use ON session_use.session = session.key " \
   "CROSS JOIN sign_in ON sign_in.key = session.sign_in "
-#define FROM_SIGN_IN                                             \
+#define FROM_SIGN_IN                                                  \
   "FROM sign_in CROSS JOIN session ON session.sign_in = sign_in.key " \
   "CROSS JOIN session_use ON session_use.session = session.key "
 #define OLDEST_FIRST " ORDER BY sign_in.key, session.key"
@@ -26,7 +28,9 @@
 namespace openunison::store::sqlite {
 namespace {
 
-std::int64_t millis(WallTime time) { return time.time_since_epoch().count(); }
+std::int64_t millis(WallTime time) {
+  return time.time_since_epoch().count();
+}
 
 std::string pack_times(const std::vector<WallTime>& times) {
   std::string packed(times.size() * sizeof(std::int64_t), '\0');
@@ -127,7 +131,8 @@ Result<std::optional<Row>> one_row(Query& query) {
   return found ? std::optional(read_row(query)) : std::nullopt;
 }
 
-Result<void> visit_rows(Query& query, const Selector& selector, const std::function<bool(Row)>& visit) {
+Result<void> visit_rows(Query& query, const Selector& selector,
+                        const std::function<bool(Row)>& visit) {
   while (TRY(query.step())) {
     Row row = read_row(query);
     if (selector.except && *selector.except == row.live.session.id) continue;
@@ -136,7 +141,8 @@ Result<void> visit_rows(Query& query, const Selector& selector, const std::funct
   return {};
 }
 
-Result<void> visit_account(Connection& connection, const Selector& selector, const std::function<bool(Row)>& visit) {
+Result<void> visit_account(Connection& connection, const Selector& selector,
+                           const std::function<bool(Row)>& visit) {
   const auto& [provider, subject] = *selector.account;
   if (provider.empty() && subject.empty()) return {};
   if (subject.empty()) {
@@ -147,18 +153,21 @@ Result<void> visit_account(Connection& connection, const Selector& selector, con
     Query query(connection, SELECT_ROWS FROM_SIGN_IN "WHERE sign_in.subject = ?" OLDEST_FIRST);
     return visit_rows(query.text(subject), selector, visit);
   }
-  Query query(connection, SELECT_ROWS FROM_SIGN_IN "WHERE sign_in.provider = ? AND sign_in.subject = ?" OLDEST_FIRST);
+  Query query(connection, SELECT_ROWS FROM_SIGN_IN
+              "WHERE sign_in.provider = ? AND sign_in.subject = ?" OLDEST_FIRST);
   return visit_rows(query.text(provider).text(subject), selector, visit);
 }
 
-Result<void> visit_upstream_sid(Connection& connection, const Selector& selector, const std::function<bool(Row)>& visit) {
+Result<void> visit_upstream_sid(Connection& connection, const Selector& selector,
+                                const std::function<bool(Row)>& visit) {
   const auto& [provider, sid] = *selector.upstream_sid;
   if (sid.empty()) return {};
   if (provider.empty()) {
     Query query(connection, SELECT_ROWS FROM_SIGN_IN "WHERE sign_in.upstream_sid = ?" OLDEST_FIRST);
     return visit_rows(query.text(sid), selector, visit);
   }
-  Query query(connection, SELECT_ROWS FROM_SIGN_IN "WHERE sign_in.upstream_sid = ? AND sign_in.provider = ?" OLDEST_FIRST);
+  Query query(connection, SELECT_ROWS FROM_SIGN_IN
+              "WHERE sign_in.upstream_sid = ? AND sign_in.provider = ?" OLDEST_FIRST);
   return visit_rows(query.text(sid).text(provider), selector, visit);
 }
 
@@ -175,7 +184,8 @@ Result<std::optional<Row>> find_token(Connection& connection, std::string_view t
   return one_row(query.blob(token_hash));
 }
 
-Result<void> for_each(Connection& connection, const Selector& selector, const std::function<bool(Row)>& visit) {
+Result<void> for_each(Connection& connection, const Selector& selector,
+                      const std::function<bool(Row)>& visit) {
   if (selector.session) {
     Query query(connection, SELECT_ROWS FROM_SESSION "WHERE session.id = ?");
     return visit_rows(query.blob(selector.session->view()), selector, visit);
@@ -196,10 +206,11 @@ Result<void> for_each(Connection& connection, const Selector& selector, const st
 }
 
 Result<std::int64_t> insert_sign_in(Connection& connection, const SignIn& sign_in) {
-  Query query(connection,
-              "INSERT INTO sign_in (id, version, authenticated_at, created_at, expires_at, checked_at, "
-              "recheckable, reread_in_flight, provider, subject, user, upstream_sid, address, user_agent, "
-              "principal, upstream_grant) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  Query query(
+      connection,
+      "INSERT INTO sign_in (id, version, authenticated_at, created_at, expires_at, checked_at, "
+      "recheckable, reread_in_flight, provider, subject, user, upstream_sid, address, user_agent, "
+      "principal, upstream_grant) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   TRY_VOID(query.blob(sign_in.id.view())
                .integer(static_cast<std::int64_t>(sign_in.version))
                .integer(millis(sign_in.authenticated_at))
@@ -228,7 +239,8 @@ Result<std::optional<std::int64_t>> sign_in_key(Connection& connection, SignInId
 
 Result<void> update_sign_in(Connection& connection, std::int64_t key, const SignIn& sign_in) {
   Query query(connection,
-              "UPDATE sign_in SET version = ?, checked_at = ?, recheckable = ?, reread_in_flight = ?, user = ?, "
+              "UPDATE sign_in SET version = ?, checked_at = ?, recheckable = ?, reread_in_flight = "
+              "?, user = ?, "
               "upstream_sid = ?, principal = ?, upstream_grant = ? WHERE key = ?");
   return query.integer(static_cast<std::int64_t>(sign_in.version))
       .integer(millis(sign_in.checked_at))
@@ -242,9 +254,11 @@ Result<void> update_sign_in(Connection& connection, std::int64_t key, const Sign
       .run();
 }
 
-Result<void> insert_session(Connection& connection, const Session& session, std::int64_t sign_in, WallTime check_at) {
+Result<void> insert_session(Connection& connection, const Session& session, std::int64_t sign_in,
+                            WallTime check_at) {
   Query query(connection,
-              "INSERT INTO session (id, sign_in, kind, origin, created_at, idle_limit, unused_until, check_at, "
+              "INSERT INTO session (id, sign_in, kind, origin, created_at, idle_limit, "
+              "unused_until, check_at, "
               "client_id, cluster, scope, label, address, user_agent, token_hash) "
               "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   TRY_VOID(query.blob(session.id.view())
@@ -263,9 +277,10 @@ Result<void> insert_session(Connection& connection, const Session& session, std:
                .text(session.user_agent)
                .blob_or_null(session.token_hash)
                .run());
-  Query use(connection,
-            "INSERT INTO session_use (session, last_used_at, generation, stale_refusals, superseded_at) "
-            "VALUES (?, ?, ?, ?, ?)");
+  Query use(
+      connection,
+      "INSERT INTO session_use (session, last_used_at, generation, stale_refusals, superseded_at) "
+      "VALUES (?, ?, ?, ?, ?)");
   return use.integer(connection.last_key())
       .integer(millis(session.last_used_at))
       .integer(session.generation)
@@ -276,7 +291,8 @@ Result<void> insert_session(Connection& connection, const Session& session, std:
 
 Result<void> update_use(Connection& connection, std::int64_t key, const Session& session) {
   Query query(connection,
-              "UPDATE session_use SET last_used_at = ?, generation = ?, stale_refusals = ?, superseded_at = ? "
+              "UPDATE session_use SET last_used_at = ?, generation = ?, stale_refusals = ?, "
+              "superseded_at = ? "
               "WHERE session = ?");
   return query.integer(millis(session.last_used_at))
       .integer(session.generation)
@@ -308,12 +324,15 @@ Result<void> delete_session(Connection& connection, std::int64_t key) {
 }
 
 Result<void> delete_sign_in_if_empty(Connection& connection, std::int64_t key) {
-  Query query(connection, "DELETE FROM sign_in WHERE key = ? AND NOT EXISTS (SELECT 1 FROM session WHERE sign_in = sign_in.key)");
+  Query query(connection,
+              "DELETE FROM sign_in WHERE key = ? AND NOT EXISTS (SELECT 1 FROM session WHERE "
+              "sign_in = sign_in.key)");
   return query.integer(key).run();
 }
 
 Result<std::vector<Row>> due_for_check(Connection& connection, WallTime now, std::size_t limit) {
-  Query query(connection, SELECT_ROWS FROM_SESSION "WHERE session.check_at <= ? ORDER BY session.check_at LIMIT ?");
+  Query query(connection, SELECT_ROWS FROM_SESSION
+              "WHERE session.check_at <= ? ORDER BY session.check_at LIMIT ?");
   query.integer(millis(now)).integer(static_cast<std::int64_t>(limit));
   std::vector<Row> rows;
   while (TRY(query.step())) rows.push_back(read_row(query));
@@ -338,13 +357,19 @@ Result<std::optional<Redeemed>> find_redemption(Connection& connection, CodeId c
 }
 
 Result<void> put_redemption(Connection& connection, CodeId code, const Redeemed& redeemed) {
-  Query query(connection, "INSERT OR REPLACE INTO redemption (code, session, expires_at) VALUES (?, ?, ?)");
-  return query.blob(code.view()).blob(redeemed.session.view()).integer(millis(redeemed.expires_at)).run();
+  Query query(connection,
+              "INSERT OR REPLACE INTO redemption (code, session, expires_at) VALUES (?, ?, ?)");
+  return query.blob(code.view())
+      .blob(redeemed.session.view())
+      .integer(millis(redeemed.expires_at))
+      .run();
 }
 
-Result<std::size_t> delete_expired_redemptions(Connection& connection, WallTime now, std::size_t limit) {
+Result<std::size_t> delete_expired_redemptions(Connection& connection, WallTime now,
+                                               std::size_t limit) {
   Query query(connection,
-              "DELETE FROM redemption WHERE code IN (SELECT code FROM redemption WHERE expires_at <= ? LIMIT ?) "
+              "DELETE FROM redemption WHERE code IN (SELECT code FROM redemption WHERE expires_at "
+              "<= ? LIMIT ?) "
               "RETURNING 1");
   query.integer(millis(now)).integer(static_cast<std::int64_t>(limit));
   std::size_t count = 0;
@@ -359,7 +384,9 @@ Result<std::int64_t> read_probe(Connection& connection) {
 }
 
 Result<void> write_probe(Connection& connection, std::int64_t value) {
-  return Query(connection, "INSERT OR REPLACE INTO number VALUES ('probe', ?)").integer(value).run();
+  return Query(connection, "INSERT OR REPLACE INTO number VALUES ('probe', ?)")
+      .integer(value)
+      .run();
 }
 
 }  // namespace openunison::store::sqlite

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Records to rows and back: what one statement does, no rules. Used inside a transaction of the writer or by a reader.
-// Private to store/.
+// Records to rows and back: what one statement does, no rules. Used inside a transaction of the
+// writer or by a reader. Private to store/.
 #pragma once
 
 #include <functional>
@@ -21,9 +21,10 @@ struct Row {
 // Living or not. nullopt: no such row.
 Result<std::optional<Row>> find_session(Connection& connection, SessionId id);
 Result<std::optional<Row>> find_token(Connection& connection, std::string_view token_hash);
-// Sessions that `selector` names, oldest sign-in first, then oldest session, until `visit` gives false. `visit` must not
-// change rows.
-Result<void> for_each(Connection& connection, const Selector& selector, const std::function<bool(Row)>& visit);
+// Sessions that `selector` names, oldest sign-in first, then oldest session, until `visit` gives
+// false. `visit` must not change rows.
+Result<void> for_each(Connection& connection, const Selector& selector,
+                      const std::function<bool(Row)>& visit);
 
 // Gives the key.
 Result<std::int64_t> insert_sign_in(Connection& connection, const SignIn& sign_in);
@@ -31,7 +32,8 @@ Result<std::optional<std::int64_t>> sign_in_key(Connection& connection, SignInId
 // The fields that SessionStore::update() replaces, and the version.
 Result<void> update_sign_in(Connection& connection, std::int64_t key, const SignIn& sign_in);
 
-Result<void> insert_session(Connection& connection, const Session& session, std::int64_t sign_in, WallTime check_at);
+Result<void> insert_session(Connection& connection, const Session& session, std::int64_t sign_in,
+                            WallTime check_at);
 // generation, superseded_at, last_used_at, stale_refusals.
 Result<void> update_use(Connection& connection, std::int64_t key, const Session& session);
 Result<void> update_address(Connection& connection, std::int64_t key, const Session& session);
@@ -51,7 +53,8 @@ struct Redeemed {
 Result<std::optional<Redeemed>> find_redemption(Connection& connection, CodeId code);
 Result<void> put_redemption(Connection& connection, CodeId code, const Redeemed& redeemed);
 // Deletes at most `limit` that have expired; gives how many.
-Result<std::size_t> delete_expired_redemptions(Connection& connection, WallTime now, std::size_t limit);
+Result<std::size_t> delete_expired_redemptions(Connection& connection, WallTime now,
+                                               std::size_t limit);
 
 // A counter by which the readiness probe sees that a write arrives.
 Result<std::int64_t> read_probe(Connection& connection);

@@ -11,10 +11,11 @@ namespace {
 // "OUss": what `file` and our own check read in bytes 68 to 71 of the file.
 constexpr std::int64_t kApplicationId = 0x4f557373;
 
-// Times are milliseconds since 1970. `key` grows with each insertion, so that it orders rows by age. What a refresh
-// changes stands apart in session_use: some forty bytes a row, so that a commit of many rotations writes few pages.
-// `session.check_at` is at most the time when the session ends by itself: sweeping looks there, and moves it on where
-// the session was used since; a refresh leaves it and its index alone.
+// Times are milliseconds since 1970. `key` grows with each insertion, so that it orders rows by
+// age. What a refresh changes stands apart in session_use: some forty bytes a row, so that a commit
+// of many rotations writes few pages. `session.check_at` is at most the time when the session ends
+// by itself: sweeping looks there, and moves it on where the session was used since; a refresh
+// leaves it and its index alone.
 constexpr const char* kVersion1 = R"sql(
 CREATE TABLE sign_in (
   key INTEGER PRIMARY KEY,
@@ -104,7 +105,9 @@ Result<void> step_up(Connection& connection, const char* step, std::size_t versi
 
 }  // namespace
 
-std::span<const char* const> migrations() { return kMigrations; }
+std::span<const char* const> migrations() {
+  return kMigrations;
+}
 
 Result<void> migrate(Connection& connection, std::span<const char* const> steps) {
   const std::int64_t application = TRY(number_of(connection, "PRAGMA application_id"));
@@ -112,12 +115,18 @@ Result<void> migrate(Connection& connection, std::span<const char* const> steps)
   const std::int64_t objects = TRY(number_of(connection, "SELECT count(*) FROM sqlite_schema"));
   const bool fresh = application == 0 && version == 0 && objects == 0;
   if (!fresh && application != kApplicationId) {
-    return fail(Errc::bad_database, connection.file() + ": this database belongs to another program; name another file");
+    return fail(
+        Errc::bad_database,
+        connection.file() + ": this database belongs to another program; name another file");
   }
   const auto newest = static_cast<std::int64_t>(steps.size());
   if (version < 0 || version > newest) {
-    return fail(Errc::bad_database, connection.file() + ": version " + std::to_string(version) + " of the session database was made by a newer program, this one knows up to " +
-                                        std::to_string(newest) + "; run that program, or move the file away, with which everybody signs in anew");
+    return fail(
+        Errc::bad_database,
+        connection.file() + ": version " + std::to_string(version) +
+            " of the session database was made by a newer program, this one knows up to " +
+            std::to_string(newest) +
+            "; run that program, or move the file away, with which everybody signs in anew");
   }
   if (fresh) TRY_VOID(connection.execute("PRAGMA journal_mode = WAL"));
   for (auto next = static_cast<std::size_t>(version); next < steps.size(); ++next) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The store in an SQLite database: steps that write go to the writer's thread, reads to a small pool with a connection
-// each. Uses of web sessions are noted in memory and written with whatever comes next.
+// The store in an SQLite database: steps that write go to the writer's thread, reads to a small
+// pool with a connection each. Uses of web sessions are noted in memory and written with whatever
+// comes next.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -67,7 +68,8 @@ class SqliteStore final : public SessionStore {
     });
   }
   Task<Result<SessionId>> redeemed_by(CodeId code, WallTime now) override {
-    return read([code, now](sqlite::Context context) { return sqlite::redeemed_by(context, code, now); });
+    return read(
+        [code, now](sqlite::Context context) { return sqlite::redeemed_by(context, code, now); });
   }
 
   Task<Result<Live>> find(SessionId id, WallTime now) override {
@@ -79,11 +81,14 @@ class SqliteStore final : public SessionStore {
     });
   }
   Task<Result<SignIn>> find_sign_in(SignInId id, WallTime now) override {
-    return read([id, now](sqlite::Context context) { return sqlite::find_sign_in(context, id, now); });
+    return read(
+        [id, now](sqlite::Context context) { return sqlite::find_sign_in(context, id, now); });
   }
 
   Task<Result<Rotated>> rotate(RotateRequest request) override {
-    return write([request = std::move(request)](sqlite::Context context) { return sqlite::rotate(context, request); });
+    return write([request = std::move(request)](sqlite::Context context) {
+      return sqlite::rotate(context, request);
+    });
   }
   Task<Result<void>> touch(SessionId id, WallTime now) override {
     const auto found = co_await find(id, now);
@@ -103,7 +108,8 @@ class SqliteStore final : public SessionStore {
       return sqlite::end(context, selector, now);
     });
   }
-  Task<Result<std::vector<Live>>> list(Selector selector, std::size_t limit, WallTime now) override {
+  Task<Result<std::vector<Live>>> list(Selector selector, std::size_t limit,
+                                       WallTime now) override {
     return read([selector = std::move(selector), limit, now](sqlite::Context context) {
       return sqlite::list(context, selector, limit, now);
     });
@@ -111,9 +117,11 @@ class SqliteStore final : public SessionStore {
 
   Task<Result<std::size_t>> sweep(WallTime now, std::size_t limit) override {
     for (;;) {
-      auto swept = co_await write([now, limit](sqlite::Context context) { return sqlite::sweep(context, now, limit); });
+      auto swept = co_await write(
+          [now, limit](sqlite::Context context) { return sqlite::sweep(context, now, limit); });
       if (!swept) co_return std::unexpected(swept.error());
-      // Sessions that were used since cost a step of their own, so that others get their turn in between.
+      // Sessions that were used since cost a step of their own, so that others get their turn in
+      // between.
       if (swept->deleted > 0 || swept->examined == 0) co_return swept->deleted;
     }
   }
@@ -127,16 +135,20 @@ class SqliteStore final : public SessionStore {
       return next;
     });
     if (!written) co_return std::unexpected(written.error());
-    const auto found = co_await read([](sqlite::Context context) { return sqlite::read_probe(context.connection); });
+    const auto found = co_await read(
+        [](sqlite::Context context) { return sqlite::read_probe(context.connection); });
     if (!found) co_return std::unexpected(found.error());
-    if (*found < *written) co_return fail(Errc::unavailable, "the session database doesn't give back what was written");
+    if (*found < *written)
+      co_return fail(Errc::unavailable, "the session database doesn't give back what was written");
     co_return Result<void>{};
   }
 
  private:
   template <class F, class R = std::invoke_result_t<const F&, sqlite::Context>>
   Task<R> write(F f) {
-    return writer_.run([f = std::move(f), &touches = touches_](Connection& connection) { return f(sqlite::Context{connection, touches}); });
+    return writer_.run([f = std::move(f), &touches = touches_](Connection& connection) {
+      return f(sqlite::Context{connection, touches});
+    });
   }
 
   template <class F, class R = std::invoke_result_t<const F&, sqlite::Context>>
@@ -152,7 +164,8 @@ class SqliteStore final : public SessionStore {
       return result;
     };
     R result = co_await pool_.run(std::move(job), net::in(kLongestRead));
-    const bool pool_failed = !result && (result.error().is(net::Errc::busy) || result.error().is(net::Errc::timed_out));
+    const bool pool_failed =
+        !result && (result.error().is(net::Errc::busy) || result.error().is(net::Errc::timed_out));
     if (pool_failed) co_return fail(Errc::unavailable, result.error().message());
     co_return result;
   }
@@ -169,14 +182,15 @@ Result<void> ensure_file(const std::string& file) {
   const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   bool good = descriptor >= 0;
   if (good) {
-    struct stat status {};
+    struct stat status{};
     good = ::fstat(descriptor, &status) == 0;
     if (good && (status.st_mode & 077) != 0) good = ::fchmod(descriptor, 0600) == 0;
   }
   const int cause = errno;
   if (descriptor >= 0) ::close(descriptor);
   if (good) return {};
-  return fail(Errc::unavailable, file + " can't be opened for writing: " + std::strerror(cause) + "; check its owner and the directory's");
+  return fail(Errc::unavailable, file + " can't be opened for writing: " + std::strerror(cause) +
+                                     "; check its owner and the directory's");
 }
 
 }  // namespace
@@ -189,7 +203,8 @@ Result<std::unique_ptr<SessionStore>> sqlite_store(const std::string& file) {
   auto checkpointer = TRY(Connection::open(file));
   auto readers = std::make_unique<Readers>();
   for (unsigned i = 0; i < kReaders; ++i) readers->put(TRY(Connection::open(file)));
-  return std::make_unique<SqliteStore>(std::move(lock), std::move(readers), std::move(writer), std::move(checkpointer));
+  return std::make_unique<SqliteStore>(std::move(lock), std::move(readers), std::move(writer),
+                                       std::move(checkpointer));
 }
 
 }  // namespace openunison::store

@@ -18,15 +18,20 @@ constexpr int kCheckpointPages = 1'000;
 
 }  // namespace
 
-Writer::Writer(std::unique_ptr<Connection> writer, std::unique_ptr<Connection> checkpointer, Touches& touches)
+Writer::Writer(std::unique_ptr<Connection> writer, std::unique_ptr<Connection> checkpointer,
+               Touches& touches)
     : touches_(touches),
       connection_(std::move(writer)),
       checkpointer_(std::move(checkpointer)),
-      commit_seconds_(metrics::latency("openunison_store_commit_seconds", "Time of one transaction of the session store, until the disk had it")),
-      commits_(metrics::counter("openunison_store_commits_total", "Transactions of the session store")),
+      commit_seconds_(
+          metrics::latency("openunison_store_commit_seconds",
+                           "Time of one transaction of the session store, until the disk had it")),
+      commits_(
+          metrics::counter("openunison_store_commits_total", "Transactions of the session store")),
       steps_(metrics::counter("openunison_store_committed_steps_total",
                               "Steps in those transactions; divided by them, the size of a batch")),
-      overflows_(metrics::counter("openunison_store_errors_total", "Steps of the session store that failed, by reason",
+      overflows_(metrics::counter("openunison_store_errors_total",
+                                  "Steps of the session store that failed, by reason",
                                   {{"reason", "queue_full"}})),
       writer_thread_([this] { write(); }),
       checkpoint_thread_([this] { checkpoint(); }) {}
@@ -57,7 +62,10 @@ Task<Result<void>> Writer::enqueue(std::shared_ptr<Step> step) {
   const bool done = co_await step->done.wait(net::in(kLongestWait));
   if (!done) {
     step->abandoned = true;
-    co_return fail(Errc::unavailable, connection_->file() + ": the disk didn't answer in time; it is unknown whether the change was made");
+    co_return fail(
+        Errc::unavailable,
+        connection_->file() +
+            ": the disk didn't answer in time; it is unknown whether the change was made");
   }
   co_return Result<void>{};
 }
@@ -100,15 +108,19 @@ void Writer::drive_checkpoint() {
     const std::lock_guard lock(mutex_);
     finish = checkpoint_ == Checkpoint::copied;
     if (finish) checkpoint_ = Checkpoint::none;
-    if (!finish && checkpoint_ == Checkpoint::none && connection_->log_pages() >= kCheckpointPages) {
+    if (!finish && checkpoint_ == Checkpoint::none &&
+        connection_->log_pages() >= kCheckpointPages) {
       checkpoint_ = Checkpoint::due;
     }
   }
   if (!finish) return wake_checkpointer_.notify_one();
-  // The other thread has copied nearly all. With the few pages that came meanwhile the log is done with and the next
-  // commit starts it anew; else it would grow for as long as writing doesn't pause.
+  // The other thread has copied nearly all. With the few pages that came meanwhile the log is done
+  // with and the next commit starts it anew; else it would grow for as long as writing doesn't
+  // pause.
   const auto copied = connection_->checkpoint();
-  if (!copied) log::warn("the session database's log couldn't be written back", {{"reason", copied.error().message()}});
+  if (!copied)
+    log::warn("the session database's log couldn't be written back",
+              {{"reason", copied.error().message()}});
 }
 
 void Writer::checkpoint() {
@@ -118,13 +130,16 @@ void Writer::checkpoint() {
     if (stopping_) return;
     lock.unlock();
     const auto copied = checkpointer_->checkpoint();
-    if (!copied) log::warn("the session database's log couldn't be written back", {{"reason", copied.error().message()}});
+    if (!copied)
+      log::warn("the session database's log couldn't be written back",
+                {{"reason", copied.error().message()}});
     lock.lock();
     checkpoint_ = Checkpoint::copied;
   }
 }
 
-Result<void> Writer::transact(const Batch& batch, const Touches::Map& touched, bool& one_step_failed) {
+Result<void> Writer::transact(const Batch& batch, const Touches::Map& touched,
+                              bool& one_step_failed) {
   TRY_VOID(connection_->begin());
   for (const auto& [id, at] : touched) TRY_VOID(update_last_used(*connection_, id, at));
   for (const auto& step : batch) {
@@ -152,7 +167,8 @@ void Writer::run_batch(const Batch& batch) {
   note_health(committed);
   if (committed) {
     touches_.written(touched);
-    commit_seconds_.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+    commit_seconds_.observe(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
     commits_.add();
     steps_.add(static_cast<double>(batch.size()));
   }
@@ -163,7 +179,8 @@ void Writer::run_batch(const Batch& batch) {
 }
 
 void Writer::note_health(const Result<void>& committed) {
-  if (!committed && healthy_) log::error("the session database can't be written", {{"reason", committed.error().message()}});
+  if (!committed && healthy_)
+    log::error("the session database can't be written", {{"reason", committed.error().message()}});
   if (committed && !healthy_) log::info("the session database can be written again");
   healthy_ = committed.has_value();
 }

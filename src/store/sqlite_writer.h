@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Writer: the one thread that changes the database. It takes everything that has queued while it was busy, runs it in
-// one transaction and resumes the callers after COMMIT has returned, which is after the disk has it. Where one step of a
-// batch fails for want of disk, the batch is rolled back and its steps are tried one by one. A second thread
-// copies the log into the database file meanwhile. Private to store/.
+// Writer: the one thread that changes the database. It takes everything that has queued while it
+// was busy, runs it in one transaction and resumes the callers after COMMIT has returned, which is
+// after the disk has it. Where one step of a batch fails for want of disk, the batch is rolled back
+// and its steps are tried one by one. A second thread copies the log into the database file
+// meanwhile. Private to store/.
 #pragma once
 
 #include <atomic>
@@ -25,13 +26,15 @@ namespace openunison::store::sqlite {
 
 class Writer {
  public:
-  // `touches` outlives this. Its pending uses are written with the next batch, or some seconds later.
-  Writer(std::unique_ptr<Connection> writer, std::unique_ptr<Connection> checkpointer, Touches& touches);
+  // `touches` outlives this. Its pending uses are written with the next batch, or some seconds
+  // later.
+  Writer(std::unique_ptr<Connection> writer, std::unique_ptr<Connection> checkpointer,
+         Touches& touches);
   ~Writer();  // commits what is queued and noted
 
-  // Runs `f(Connection&)`, which returns Result<T> and may be called again after a rollback, in a transaction; returns when
-  // that is committed. `f` owns what it uses. Errors: f's own; unavailable, and then nothing was changed, except where
-  // the message says that it's unknown.
+  // Runs `f(Connection&)`, which returns Result<T> and may be called again after a rollback, in a
+  // transaction; returns when that is committed. `f` owns what it uses. Errors: f's own;
+  // unavailable, and then nothing was changed, except where the message says that it's unknown.
   template <class F, class R = std::invoke_result_t<F&, Connection&>>
   Task<R> run(F f) {
     auto step = std::make_shared<TypedStep<F, R>>(std::move(f));

@@ -14,9 +14,10 @@ namespace openunison::store {
 // Compact records behind one mutex, held for a few look-ups; a restart ends its sessions.
 std::unique_ptr<SessionStore> memory_store();
 
-// SQLite in WAL mode, synchronous=FULL: one writer thread commits what has queued while the last commit
-// ran (group commit), reads go through a small pool. FILE.lock is held against a second server. The store outlives whoever waits for it.
-// Errors: unavailable, bad_database; messages name the file and what to do.
+// SQLite in WAL mode, synchronous=FULL: one writer thread commits what has queued while the last
+// commit ran (group commit), reads go through a small pool. FILE.lock is held against a second
+// server. The store outlives whoever waits for it. Errors: unavailable, bad_database; messages name
+// the file and what to do.
 Result<std::unique_ptr<SessionStore>> sqlite_store(const std::string& file);
 
 }  // namespace openunison::store

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Uses of sessions that aren't written yet: several of one session become one write. Reads look here too, so a use
-// counts at once; a crash loses it. Thread-safe. Private to store/.
+// Uses of sessions that aren't written yet: several of one session become one write. Reads look
+// here too, so a use counts at once; a crash loses it. Thread-safe. Private to store/.
 #pragma once
 
 #include <mutex>
@@ -23,8 +23,8 @@ class Touches {
   Map pending() const;
   void written(const Map& map);
   bool empty() const;
-  // Grows with written(). A read of committed rows holds, with apply(), if it is the same before and after: else a use
-  // may have gone from here to a row that had been read already.
+  // Grows with written(). A read of committed rows holds, with apply(), if it is the same before
+  // and after: else a use may have gone from here to a row that had been read already.
   std::uint64_t epoch() const;
 
  private:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What every SessionStore must do, as tests: conformance_*_test.cc run each case on each of stores(). A new store is a
-// line there. The fixture stands on one thread with a clock of its own; records differ in every field, so that none can
-// be lost or swapped unseen.
+// What every SessionStore must do, as tests: conformance_*_test.cc run each case on each of
+// stores(). A new store is a line there. The fixture stands on one thread with a clock of its own;
+// records differ in every field, so that none can be lost or swapped unseen.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -43,7 +43,9 @@ struct StoreKind {
   std::unique_ptr<SessionStore> (*make)(const TemporaryDirectory& directory);
 };
 
-inline void PrintTo(const StoreKind& kind, std::ostream* out) { *out << kind.name; }
+inline void PrintTo(const StoreKind& kind, std::ostream* out) {
+  *out << kind.name;
+}
 
 inline std::vector<StoreKind> stores() {
   return {{"Memory", [](const TemporaryDirectory&) { return memory_store(); }},
@@ -54,20 +56,23 @@ inline std::vector<StoreKind> stores() {
            }}};
 }
 
-inline std::string kind_name(const ::testing::TestParamInfo<StoreKind>& info) { return info.param.name; }
+inline std::string kind_name(const ::testing::TestParamInfo<StoreKind>& info) {
+  return info.param.name;
+}
 
 template <class T>
 ::testing::AssertionResult failed_with(const Result<T>& result, Errc code) {
   if (result) return ::testing::AssertionFailure() << "it succeeded";
   if (result.error().is(code)) return ::testing::AssertionSuccess();
-  return ::testing::AssertionFailure() << result.error().code().message() << ": " << result.error().message();
+  return ::testing::AssertionFailure()
+         << result.error().code().message() << ": " << result.error().message();
 }
 
 inline ::testing::AssertionResult same(const SignIn& a, const SignIn& b) {
   const auto fields = [](const SignIn& s) {
-    return std::tie(s.id, s.provider, s.subject, s.user, s.principal, s.upstream_sid, s.grant, s.address, s.user_agent,
-                    s.authenticated_at, s.created_at, s.expires_at, s.checked_at, s.recheckable, s.reread_in_flight,
-                    s.version);
+    return std::tie(s.id, s.provider, s.subject, s.user, s.principal, s.upstream_sid, s.grant,
+                    s.address, s.user_agent, s.authenticated_at, s.created_at, s.expires_at,
+                    s.checked_at, s.recheckable, s.reread_in_flight, s.version);
   };
   if (fields(a) == fields(b)) return ::testing::AssertionSuccess();
   return ::testing::AssertionFailure() << "the sign-ins differ";
@@ -75,9 +80,9 @@ inline ::testing::AssertionResult same(const SignIn& a, const SignIn& b) {
 
 inline ::testing::AssertionResult same(const Session& a, const Session& b) {
   const auto fields = [](const Session& s) {
-    return std::tie(s.id, s.sign_in, s.kind, s.origin, s.client_id, s.cluster, s.scope, s.label, s.address,
-                    s.user_agent, s.token_hash, s.created_at, s.last_used_at, s.idle_limit, s.unused_until,
-                    s.generation, s.superseded_at, s.stale_refusals);
+    return std::tie(s.id, s.sign_in, s.kind, s.origin, s.client_id, s.cluster, s.scope, s.label,
+                    s.address, s.user_agent, s.token_hash, s.created_at, s.last_used_at,
+                    s.idle_limit, s.unused_until, s.generation, s.superseded_at, s.stale_refusals);
   };
   if (fields(a) == fields(b)) return ::testing::AssertionSuccess();
   return ::testing::AssertionFailure() << "the sessions differ";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Steps from several runtime threads at once. Each test looks afterwards at what the steps answered.
+// Steps from several runtime threads at once. Each test looks afterwards at what the steps
+// answered.
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -52,7 +53,8 @@ TEST_P(Concurrency, FiftyUsesOfOneTokenHaveOneSuccessor) {
   const Live live = open_client();
   std::map<Rotated::Outcome, int> outcomes;
   std::set<std::uint32_t> generations;
-  const auto use = [](SessionStore* store, RotateRequest request, std::function<void(const Rotated&)> note) -> Task<void> {
+  const auto use = [](SessionStore* store, RotateRequest request,
+                      std::function<void(const Rotated&)> note) -> Task<void> {
     const auto rotated = co_await store->rotate(std::move(request));
     EXPECT_TRUE(rotated);
     if (rotated) note(*rotated);
@@ -76,8 +78,8 @@ TEST_P(Concurrency, FiftyUsesOfOneCodeHaveOneSession) {
   for (int i = 0; i < 50; ++i) sessions.push_back(client(live.sign_in));
   std::vector<SessionId> added;
   int already_used = 0;
-  const auto redeem = [](SessionStore* store, Session session, SessionStore::Redemption redemption, WallTime at,
-                         std::function<void(bool)> note) -> Task<void> {
+  const auto redeem = [](SessionStore* store, Session session, SessionStore::Redemption redemption,
+                         WallTime at, std::function<void(bool)> note) -> Task<void> {
     const auto done = co_await store->add(std::move(session), redemption, at);
     if (!done) EXPECT_TRUE(failed_with(done, Errc::already_used));
     note(done.has_value());
@@ -98,7 +100,8 @@ TEST_P(Concurrency, FiftyUsesOfOneCodeHaveOneSession) {
 TEST_P(Concurrency, OneOfManyUpdatesWins) {
   const Live live = open_client();
   std::atomic<int> won = 0;
-  const auto update = [](SessionStore* store, SignIn sign_in, WallTime at, std::atomic<int>* count) -> Task<void> {
+  const auto update = [](SessionStore* store, SignIn sign_in, WallTime at,
+                         std::atomic<int>* count) -> Task<void> {
     const auto done = co_await store->update(std::move(sign_in), at);
     if (!done) EXPECT_TRUE(failed_with(done, Errc::conflict));
     if (done) ++*count;
@@ -135,9 +138,12 @@ class History {
   std::vector<Event> events_;
 };
 
-Task<void> random_steps(SessionStore* store, History* history, std::vector<RotateRequest> families, unsigned seed) {
+Task<void> random_steps(SessionStore* store, History* history, std::vector<RotateRequest> families,
+                        unsigned seed) {
   crypto::SeededRandom random(seed);
-  const auto below = [&random](unsigned n) { return static_cast<unsigned>(static_cast<unsigned char>(random.bytes(1)[0])) % n; };
+  const auto below = [&random](unsigned n) {
+    return static_cast<unsigned>(static_cast<unsigned char>(random.bytes(1)[0])) % n;
+  };
   for (int step = 0; step < 60; ++step) {
     const std::size_t family = below(History::kFamilies);
     RotateRequest request = families[family];
@@ -151,8 +157,10 @@ Task<void> random_steps(SessionStore* store, History* history, std::vector<Rotat
       if (!rotated) {
         EXPECT_TRUE(failed_with(rotated, Errc::not_found));
       } else {
-        // Stale where more than eight others came in between: an answer without a successor, as a repeat is.
-        event.kind = rotated->outcome == Rotated::Outcome::rotated ? Event::Kind::rotated : Event::Kind::repeated;
+        // Stale where more than eight others came in between: an answer without a successor, as a
+        // repeat is.
+        event.kind = rotated->outcome == Rotated::Outcome::rotated ? Event::Kind::rotated
+                                                                   : Event::Kind::repeated;
         event.generation = rotated->live.session.generation;
         history->newest(family) = event.generation;
       }
@@ -167,21 +175,23 @@ Task<void> random_steps(SessionStore* store, History* history, std::vector<Rotat
       selector.session = request.family;
       const auto ended = co_await store->end(selector, now);
       EXPECT_TRUE(ended);
-      if (ended && ended->size() == 1) event = {Event::Kind::ended, family, ended->front().session.generation, event.begun, 0};
+      if (ended && ended->size() == 1)
+        event = {Event::Kind::ended, family, ended->front().session.generation, event.begun, 0};
     }
     event.done = history->tick();
     history->add(event);
   }
 }
 
-// Of one family: each generation was made once and in order, an end came once and after all, and what was answered
-// never goes back behind what had been answered before the step began.
+// Of one family: each generation was made once and in order, an end came once and after all, and
+// what was answered never goes back behind what had been answered before the step began.
 void check_family(std::vector<Event> events, const std::optional<Live>& left) {
   std::set<std::uint32_t> made;
   std::vector<Event> ends;
   std::uint32_t newest = 1;
   for (const Event& event : events) {
-    if (event.kind == Event::Kind::rotated) EXPECT_TRUE(made.insert(event.generation).second) << "made twice";
+    if (event.kind == Event::Kind::rotated)
+      EXPECT_TRUE(made.insert(event.generation).second) << "made twice";
     if (event.kind == Event::Kind::ended) ends.push_back(event);
     newest = std::max(newest, event.generation);
   }
@@ -219,7 +229,8 @@ TEST_P(Concurrency, RandomStepsFitAnOrder) {
   for (std::size_t family = 0; family < families.size(); ++family) {
     SCOPED_TRACE(family);
     std::vector<Event> events;
-    std::ranges::copy_if(history.events(), std::back_inserter(events), [&](const Event& event) { return event.family == family; });
+    std::ranges::copy_if(history.events(), std::back_inserter(events),
+                         [&](const Event& event) { return event.family == family; });
     const auto left = run(store_->find(lives[family].session.id, now));
     alive += left ? 1 : 0;
     check_family(std::move(events), left ? std::optional(*left) : std::nullopt);

@@ -100,7 +100,8 @@ TEST_P(Rotation, GenerationsKeepTheirPlaceOverManyRotations) {
 
 TEST_P(Rotation, EightGenerationsAreRemembered) {
   const Live live = open_client();
-  for (std::uint32_t generation = 1; generation <= 9; ++generation) rotate_then_wait(live.session, generation, Millis(1));
+  for (std::uint32_t generation = 1; generation <= 9; ++generation)
+    rotate_then_wait(live.session, generation, Millis(1));
   EXPECT_EQ(present(live.session, 2), Outcome::repeated);
   EXPECT_EQ(present(live.session, 1), Outcome::stale);
 }

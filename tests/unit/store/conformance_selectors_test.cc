@@ -32,7 +32,8 @@ class Selectors : public Conformance {
     std::vector<SessionId> matches;  // oldest sign-in first
   };
   std::vector<Case> cases() const {
-    const SessionId a = first_.session.id, b = family_.id, c = second_.session.id, d = bob_.session.id, e = other_.session.id;
+    const SessionId a = first_.session.id, b = family_.id, c = second_.session.id,
+                    d = bob_.session.id, e = other_.session.id;
     std::vector<Case> cases;
     const auto add = [&](const char* name, std::vector<SessionId> matches) -> Selector& {
       cases.push_back({name, {}, std::move(matches)});
@@ -46,7 +47,8 @@ class Selectors : public Conformance {
     add("subject anywhere", {a, b, c, e}).account = {"", "subject of alice"};
     add("upstream sid", {c}).upstream_sid = {"okta", second_.sign_in.upstream_sid};
     add("upstream sid anywhere", {c}).upstream_sid = {"", second_.sign_in.upstream_sid};
-    add("upstream sid of another provider", {}).upstream_sid = {"ldap", second_.sign_in.upstream_sid};
+    add("upstream sid of another provider", {}).upstream_sid = {"ldap",
+                                                                second_.sign_in.upstream_sid};
     add("user", {a, b, c, e}).user = "alice";
     add("all", {a, b, c, d, e}).all = true;
     add("nothing set", {});
@@ -104,7 +106,8 @@ TEST_P(Selectors, EndWhatMatchesAndNothingElse) {
     const Case c = cases()[i];
     SCOPED_TRACE(c.name);
     std::vector<SessionId> left = everything();
-    std::erase_if(left, [&](SessionId id) { return std::ranges::find(c.matches, id) != c.matches.end(); });
+    std::erase_if(
+        left, [&](SessionId id) { return std::ranges::find(c.matches, id) != c.matches.end(); });
     const auto ended = run(store_->end(c.selector, now));
     ASSERT_TRUE(ended);
     std::vector<SessionId> sorted = ids(*ended), expected = c.matches;
@@ -114,7 +117,8 @@ TEST_P(Selectors, EndWhatMatchesAndNothingElse) {
     EXPECT_EQ(everything(), left);
     for (const Live& live : *ended) {
       EXPECT_TRUE(failed_with(find(live.session), Errc::not_found));
-      EXPECT_TRUE(failed_with(run(store_->find_web(live.session.token_hash, now)), Errc::not_found));
+      EXPECT_TRUE(
+          failed_with(run(store_->find_web(live.session.token_hash, now)), Errc::not_found));
     }
     EXPECT_TRUE(end(c.selector).empty());
   }
@@ -128,7 +132,8 @@ TEST_P(Selectors, ASignInEndsWithItsLastSession) {
   session.session = family_.id;
   end(session);
   EXPECT_TRUE(failed_with(run(store_->find_sign_in(first_.sign_in.id, now)), Errc::not_found));
-  EXPECT_TRUE(failed_with(run(store_->add(client(first_.sign_in), std::nullopt, now)), Errc::not_found));
+  EXPECT_TRUE(
+      failed_with(run(store_->add(client(first_.sign_in), std::nullopt, now)), Errc::not_found));
 }
 
 TEST_P(Selectors, EndingGivesWholeRecordsOfWhatLivedOnly) {
@@ -139,7 +144,8 @@ TEST_P(Selectors, EndingGivesWholeRecordsOfWhatLivedOnly) {
   ASSERT_TRUE(ended && ended->size() == 1);
   EXPECT_TRUE(same(ended->front().session, family_));
   EXPECT_TRUE(same(ended->front().sign_in, first_.sign_in));
-  EXPECT_TRUE(run(store_->open(first_.sign_in, first_.session)));  // what had idled out is gone as well
+  EXPECT_TRUE(
+      run(store_->open(first_.sign_in, first_.session)));  // what had idled out is gone as well
 }
 
 TEST_P(Selectors, WhatEndedIsNotSweptAgain) {

@@ -6,7 +6,9 @@ namespace {
 
 class Sessions : public Conformance {
  protected:
-  SessionStore::Redemption code(Seconds life = Seconds(600)) { return {random.id<CodeTag>(), now + life}; }
+  SessionStore::Redemption code(Seconds life = Seconds(600)) {
+    return {random.id<CodeTag>(), now + life};
+  }
 };
 
 TEST_P(Sessions, EveryFieldComesBack) {
@@ -104,7 +106,8 @@ TEST_P(Sessions, ASessionIdlesOutAtItsLimit) {
   EXPECT_TRUE(failed_with(run(store_->find_web(live.session.token_hash, now)), Errc::not_found));
   EXPECT_TRUE(failed_with(run(store_->touch(live.session.id, now)), Errc::not_found));
   EXPECT_TRUE(failed_with(run(store_->find_sign_in(live.sign_in.id, now)), Errc::not_found));
-  EXPECT_TRUE(failed_with(run(store_->add(client(live.sign_in), std::nullopt, now)), Errc::not_found));
+  EXPECT_TRUE(
+      failed_with(run(store_->add(client(live.sign_in), std::nullopt, now)), Errc::not_found));
   EXPECT_TRUE(failed_with(run(store_->update(live.sign_in, now)), Errc::not_found));
   Selector all;
   all.all = true;
@@ -187,7 +190,8 @@ TEST_P(Sessions, ACodeStaysUsedWhenItsSessionIsOver) {
   everything.sign_in = live.sign_in.id;
   end(everything);
   const Live again = open_web();
-  EXPECT_TRUE(failed_with(run(store_->add(client(again.sign_in), redemption, now)), Errc::already_used));
+  EXPECT_TRUE(
+      failed_with(run(store_->add(client(again.sign_in), redemption, now)), Errc::already_used));
   EXPECT_EQ(run(store_->redeemed_by(redemption.code, now)), first.id);
 }
 
@@ -197,7 +201,8 @@ TEST_P(Sessions, ARedemptionIsForgottenWhenItExpires) {
   ASSERT_TRUE(run(store_->add(client(live.sign_in), redemption, now)));
   now += Millis(599'999);
   EXPECT_TRUE(run(store_->redeemed_by(redemption.code, now)));
-  EXPECT_TRUE(failed_with(run(store_->add(client(live.sign_in), redemption, now)), Errc::already_used));
+  EXPECT_TRUE(
+      failed_with(run(store_->add(client(live.sign_in), redemption, now)), Errc::already_used));
   now += Millis(1);
   EXPECT_TRUE(failed_with(run(store_->redeemed_by(redemption.code, now)), Errc::not_found));
 }
@@ -206,7 +211,8 @@ TEST_P(Sessions, ACodeOfASignInThatIsOverIsNotUsedUp) {
   const Live over = open_web();
   now += Seconds(900);
   const auto redemption = code();
-  EXPECT_TRUE(failed_with(run(store_->add(client(over.sign_in), redemption, now)), Errc::not_found));
+  EXPECT_TRUE(
+      failed_with(run(store_->add(client(over.sign_in), redemption, now)), Errc::not_found));
   EXPECT_TRUE(failed_with(run(store_->redeemed_by(redemption.code, now)), Errc::not_found));
   const Live live = open_web();
   EXPECT_TRUE(run(store_->add(client(live.sign_in), redemption, now)));

@@ -33,7 +33,8 @@ TEST(PointerTable, AnEmptyOneFindsNothing) {
   EXPECT_EQ(table.find(7, [](const Record&) { return true; }), nullptr);
 }
 
-// Few distinct hashes that lie close together, in one segment: runs that collide, wrap around the end and close again.
+// Few distinct hashes that lie close together, in one segment: runs that collide, wrap around the
+// end and close again.
 TEST(PointerTable, AgreesWithAModelOverRandomInsertionsAndErasures) {
   std::mt19937_64 random(3);
   Table table;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A server that is killed loses nothing that it has acknowledged: a child process rotates and ends, and says each
-// success through a pipe; it is killed in the midst of that, and the database must agree.
+// A server that is killed loses nothing that it has acknowledged: a child process rotates and ends,
+// and says each success through a pipe; it is killed in the midst of that, and the database must
+// agree.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,7 +55,8 @@ class Killed : public ::testing::Test, protected Records {
     net::Runtime runtime(1);
     for (const Live& live : lives_) {
       RotateRequest request = rotate_request(live.session, acknowledged_[live.session.id]);
-      runtime.spawn(0, rotate_for_ever(store->get(), std::move(request), client(live.sign_in), pipe));
+      runtime.spawn(0,
+                    rotate_for_ever(store->get(), std::move(request), client(live.sign_in), pipe));
     }
     runtime.run();
     ::_exit(5);
@@ -104,7 +106,8 @@ class Killed : public ::testing::Test, protected Records {
       EXPECT_EQ(rotated->outcome, Rotated::Outcome::stale) << "a retired token is accepted";
     }
     for (const SessionId session : ended_) {
-      EXPECT_TRUE(failed_with(runtime.block_on((*store)->find(session, now)), Errc::not_found)) << "it came back";
+      EXPECT_TRUE(failed_with(runtime.block_on((*store)->find(session, now)), Errc::not_found))
+          << "it came back";
     }
     ended_.clear();
   }

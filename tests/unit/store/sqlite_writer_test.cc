@@ -4,6 +4,7 @@
 #include "store/sqlite_writer.h"
 
 #include <latch>
+#include <numeric>
 
 #include "store/conformance.h"
 #include "store/sqlite_schema.h"
@@ -27,19 +28,25 @@ class WriterTest : public ::testing::Test {
     writer_ = std::make_unique<Writer>(std::move(*first), std::move(*second), touches_);
   }
 
-  // Runs a step for each of `what`: a number is inserted, 0 is a disk that fails, a negative number a refusal after
-  // having inserted. All go into one batch. Gives for each whether it was done.
+  // Runs a step for each of `what`: a number is inserted, 0 is a disk that fails, a negative number
+  // a refusal after having inserted. All go into one batch. Gives for each whether it was done.
   std::vector<bool> run_batch(const std::vector<int>& what) {
     std::vector<bool> done(what.size());
     std::size_t left = what.size() + 1;
+    std::latch held(1);  // the writer is busy with a step of its own
     std::latch queued(1);
     net::Runtime runtime(1);
     const auto finish = [&] {
       if (--left == 0) runtime.stop();
     };
-    runtime.spawn(0, hold(writer_.get(), &queued, finish));
-    for (std::size_t i = 0; i < what.size(); ++i) runtime.spawn(0, step(writer_.get(), what[i], &done, i, finish));
-    net::Runtime::post(runtime.executor(0), [&] { queued.count_down(); });
+    runtime.spawn(0, hold(writer_.get(), &held, &queued, finish));
+    net::Runtime::post(runtime.executor(0), [&] {
+      held.wait();
+      for (std::size_t i = 0; i < what.size(); ++i) {
+        runtime.spawn(0, step(writer_.get(), what[i], &done, i, finish));
+      }
+      net::Runtime::post(runtime.executor(0), [&] { queued.count_down(); });
+    });
     runtime.run();
     return done;
   }
@@ -57,16 +64,19 @@ class WriterTest : public ::testing::Test {
   std::unique_ptr<Writer> writer_;
 
  private:
-  static Task<void> hold(Writer* writer, std::latch* queued, std::function<void()> finish) {
-    auto held = co_await writer->run([queued](Connection&) -> Result<void> {
-      queued->wait();  // again where the batch is tried again
+  static Task<void> hold(Writer* writer, std::latch* held, std::latch* queued,
+                         std::function<void()> finish) {
+    const auto done = co_await writer->run([held, queued](Connection&) -> Result<void> {
+      held->count_down();
+      queued->wait();
       return {};
     });
-    EXPECT_TRUE(held);
+    EXPECT_TRUE(done);
     finish();
   }
 
-  static Task<void> step(Writer* writer, int number, std::vector<bool>* done, std::size_t place, std::function<void()> finish) {
+  static Task<void> step(Writer* writer, int number, std::vector<bool>* done, std::size_t place,
+                         std::function<void()> finish) {
     const auto result = co_await writer->run([number](Connection& connection) -> Result<void> {
       if (number == 0) return fail(Errc::unavailable, "no disk");
       if (number < 0) return fail(Errc::already_used, "no");
@@ -92,9 +102,22 @@ TEST_F(WriterTest, AStepWhoseStorageFailsLeavesTheOthersAlone) {
   EXPECT_EQ(stored(), (std::vector<std::int64_t>{1, 2, 3}));
 }
 
+TEST_F(WriterTest, WhatWaitsIsBounded) {
+  std::vector<int> numbers(10'001);
+  std::iota(numbers.begin(), numbers.end(), 1);
+  const std::vector<bool> done = run_batch(numbers);
+  const auto refused = std::ranges::count(done, false);
+  EXPECT_EQ(refused, 1);
+  EXPECT_EQ(stored().size(), numbers.size() - static_cast<std::size_t>(refused));
+}
+
 TEST_F(WriterTest, WhereTheCommitFailsEveryStepIsRefusedAndNothingIsVisible) {
-  ASSERT_TRUE(reader_->execute("PRAGMA foreign_keys = OFF; CREATE TABLE child (n INTEGER REFERENCES numbers (n) DEFERRABLE INITIALLY DEFERRED)"));
-  const auto orphan = [](Connection& connection) { return connection.execute("INSERT INTO child VALUES (99); INSERT INTO numbers VALUES (7)"); };
+  ASSERT_TRUE(
+      reader_->execute("PRAGMA foreign_keys = OFF; CREATE TABLE child (n INTEGER REFERENCES "
+                       "numbers (n) DEFERRABLE INITIALLY DEFERRED)"));
+  const auto orphan = [](Connection& connection) {
+    return connection.execute("INSERT INTO child VALUES (99); INSERT INTO numbers VALUES (7)");
+  };
   net::Runtime runtime(1);
   EXPECT_FALSE(runtime.block_on(writer_->run(orphan)));
   EXPECT_EQ(stored(), std::vector<std::int64_t>{});
