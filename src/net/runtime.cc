@@ -95,8 +95,11 @@ void Runtime::run_until_done(Task<void> task) {
     done = true;
     context.stop();
   });
-  const auto guard = asio::make_work_guard(context.get_executor());
-  context.run();
+  {
+    // Ended before the restart: a guard that ends later would stop the context again.
+    const auto guard = asio::make_work_guard(context.get_executor());
+    context.run();
+  }
   context.restart();
   CHECK(done);
 }
