@@ -22,11 +22,11 @@ beforeAll(async () => {
   portal = new OpenUnison({
     folder, authority: s.authority, port: await freePort(), managementPort: await freePort(), apiServer: "https://127.0.0.1:1",
     openunisonExtra: `portal: {name: Acme Access, accent: "#7a3ea8", help_contact: "platform@example.com"}
-az_groups: [staff, dev]`,
+az_groups: [local-staff, dev]`,
     networkExtra: "",
     extra: `identity_providers:
 - {name: company, label: Company sign-in, issuer: "${s.upstream.issuer}", client_id: openunison}
-- {name: local, type: local, username_prefix: "local-"}
+- {name: local, type: local, username_prefix: "local-", groups_prefix: "local-"}
 `,
   });
   await portal.prepare();
