@@ -4,7 +4,7 @@
 // rotates and ends sessions in the store, keeps the upstream's word of a person fresh, and writes the
 // audit lines of all that. Called on every runtime thread. Owned by main; outlives the services.
 //
-// Rules (docs/design.md 15, 16, 22): a rotation is committed before anything is asked upstream; a
+// Rules (docs/adr/0004-tokens-and-refresh.md): a rotation is committed before anything is asked upstream; a
 // re-read has 2 s, then old claims serve and it ends in the background; one re-read of a sign-in at
 // a time; its intent is committed before a grant is spent.
 #pragma once
