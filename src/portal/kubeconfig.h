@@ -30,7 +30,7 @@ std::string posix_command(const KubectlAccess& access);
 std::string powershell_command(const KubectlAccess& access);
 std::string kubeconfig_file(const KubectlAccess& access);
 
-// The user and group names as the API server will see them (docs/design.md 20).
+// The user and group names as the API server will see them.
 std::string name_in_cluster(std::string_view user, const config::Cluster& cluster, std::string_view issuer);
 
 }  // namespace openunison::portal

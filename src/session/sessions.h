@@ -136,7 +136,7 @@ class Sessions {
   const config::Values& values() const;
   const Clock& clock() const;
   crypto::Random& random();
-  // Idle limit of a kubectl or client session of this sign-in (docs/design.md 16).
+  // Idle limit of a kubectl or client session of this sign-in.
   Seconds client_idle(const store::SignIn& sign_in) const;
 
  private:
