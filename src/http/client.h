@@ -15,7 +15,7 @@
 namespace openunison::http {
 
 struct ClientOptions {
-  std::shared_ptr<const net::TlsClientContext> tls;   // never null
+  std::shared_ptr<const net::TlsClientContext> tls;  // never null
   std::string proxy;                  // "http://[user:pw@]host:port" or empty; CONNECT for https
   std::vector<std::string> no_proxy;  // hosts, ".suffixes", IP addresses, "*"
   std::size_t idle_per_origin = 8;    // per thread
@@ -25,11 +25,11 @@ struct ClientOptions {
 struct ClientRequest {
   std::string method = "GET";
   text::Url url;
-  Headers headers;                    // host, content-length and connection are the client's
+  Headers headers;  // host, content-length and connection are the client's
   std::string body;
-  Millis timeout{10'000};             // for the whole exchange
+  Millis timeout{10'000};  // for the whole exchange
   std::size_t max_response_bytes = 1024 * 1024;
-  int max_redirects = 0;              // GET only, same scheme, same host
+  int max_redirects = 0;  // GET only, same scheme, same host
 };
 
 class Client {

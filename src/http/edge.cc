@@ -3,66 +3,136 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstring>
+#include <iterator>
 #include <random>
 
 #include "base/id.h"
 #include "base/log.h"
+#include "http/syntax.h"
 
 namespace openunison::http {
 namespace {
 
 constexpr std::size_t kMaxLoggedAgent = 200;
+constexpr std::size_t kRequestIdLength = 16;
 
-// An id for logs and error pages: unique, not secret.
+constexpr const char* kRefusals[] = {"malformed",   "not_implemented", "version",
+                                     "target_size", "header_size",     "header_time",
+                                     "body_size",   "body_time",       "write_time",
+                                     "in_flight",   "connections",     "connections_per_address",
+                                     "handshake"};
+static_assert(std::size(kRefusals) == static_cast<std::size_t>(Refusal::handshake) + 1);
+
+// For logs and error pages: unique, not secret.
 std::string new_request_id() {
-  thread_local std::mt19937_64 generator{std::random_device{}()};
-  const std::uint64_t halves[2] = {generator(), generator()};
+  thread_local std::mt19937_64 generator = [] {
+    std::random_device device;
+    std::seed_seq seed{device(), device(), device(), device(), device(), device()};
+    return std::mt19937_64(seed);
+  }();
+  const std::array<std::uint64_t, 2> halves{generator(), generator()};
   std::array<std::uint8_t, 16> bytes;
-  std::memcpy(bytes.data(), halves, sizeof halves);
-  return id_to_text(bytes).substr(0, 16);
+  std::memcpy(bytes.data(), halves.data(), bytes.size());
+  std::string id = id_to_text(bytes);
+  id.resize(kRequestIdLength);
+  return id;
 }
 
 }  // namespace
 
-std::string_view http_date() {
-  thread_local std::string text;
-  thread_local std::int64_t second = -1;
-  const std::time_t now = std::time(nullptr);
-  if (now != second) {
-    second = now;
-    std::tm broken{};
-    gmtime_r(&now, &broken);
-    char buffer[40];
-    std::strftime(buffer, sizeof buffer, "%a, %d %b %Y %H:%M:%S GMT", &broken);
-    text = buffer;
-  }
-  return text;
+void count_refusal(Refusal refusal) {
+  static const auto kCounters = [] {
+    std::array<metrics::Counter*, std::size(kRefusals)> counters{};
+    for (std::size_t i = 0; i < counters.size(); ++i) {
+      counters[i] = &metrics::counter("openunison_http_refused_total",
+                                      "Requests and connections refused at the edge, by reason.",
+                                      {{"reason", kRefusals[i]}});
+    }
+    return counters;
+  }();
+  kCounters[static_cast<std::size_t>(refusal)]->add();
 }
+
+Response plain_response(int status, std::string text) {
+  return {status,
+          {{"content-type", "text/plain; charset=utf-8"}, {"cache-control", "no-store"}},
+          std::move(text)};
+}
+
+// --- EdgeResponder ---
+
+Result<void> EdgeResponder::complete(ResponseHead& head) const {
+  bool has_nosniff = false, has_transport_security = false;
+  for (const Field& field : head.headers.fields()) {
+    if (!is_token(field.name) || !is_field_value(field.value)) {
+      return fail(Errc::internal, "the answer has a field that can't be sent");
+    }
+    has_nosniff = has_nosniff || field.name == "x-content-type-options";
+    has_transport_security = has_transport_security || field.name == "strict-transport-security";
+  }
+  // The codec writes these itself.
+  head.headers.remove_if([](const Field& field) {
+    constexpr std::string_view kOwn[] = {"connection", "content-length",    "date",
+                                         "keep-alive", "transfer-encoding", "x-request-id"};
+    return std::find(std::begin(kOwn), std::end(kOwn), field.name) != std::end(kOwn);
+  });
+  if (!has_nosniff) head.headers.add("x-content-type-options", "nosniff");
+  if (secure_ && hsts_ && !has_transport_security)
+    head.headers.add("strict-transport-security", "max-age=31536000");
+  if (!request_id_.empty()) head.headers.add("x-request-id", request_id_);
+  return {};
+}
+
+// --- Edge ---
+
+struct Edge::InFlight {
+  Edge& edge;
+  const bool admitted;
+  explicit InFlight(Edge& e) : edge(e), admitted(++e.in_flight_ <= e.limits_.requests_in_flight) {
+    edge.in_flight_gauge_.add(1);
+  }
+  InFlight(const InFlight&) = delete;
+  ~InFlight() {
+    --edge.in_flight_;
+    edge.in_flight_gauge_.add(-1);
+  }
+};
 
 Edge::Edge(std::string name, Limits limits, Service& service, bool hsts)
     : name_(std::move(name)),
       limits_(limits),
       service_(service),
       hsts_(hsts),
-      seconds_(metrics::latency("openunison_http_request_seconds", "Time from a request's head to its answer's end.", {{"server", name_}})),
-      in_flight_gauge_(metrics::gauge("openunison_http_requests_in_flight", "Requests being answered.", {{"server", name_}})),
-      connections_gauge_(metrics::gauge("openunison_http_connections", "Open connections.", {{"server", name_}})) {
-  for (int i = 0; i < 5; ++i) {
-    by_class_[i] = &metrics::counter("openunison_http_requests_total", "Requests answered, by class of status.",
-                                     {{"server", name_}, {"status", fmt::format("{}xx", i + 1)}});
+      seconds_(metrics::latency("openunison_http_request_seconds",
+                                "Time from a request's head to its answer's end.",
+                                {{"server", name_}})),
+      in_flight_gauge_(metrics::gauge("openunison_http_requests_in_flight",
+                                      "Requests being answered.", {{"server", name_}})),
+      connections_gauge_(
+          metrics::gauge("openunison_http_connections", "Open connections.", {{"server", name_}})) {
+  for (std::size_t i = 0; i < by_class_.size(); ++i) {
+    by_class_[i] = &metrics::counter(
+        "openunison_http_requests_total", "Requests answered, by class of status.",
+        {{"server", name_}, {"status_class", fmt::format("{}xx", i + 1)}});
   }
 }
 
 bool Edge::admit(const std::string& address) {
   const std::lock_guard lock(mutex_);
-  std::size_t& count = per_address_[address];
-  if (connections_ >= limits_.connections || count >= limits_.connections_per_address) {
-    if (count == 0) per_address_.erase(address);
-    note_refusal("connections");
+  if (admitted_ >= limits_.connections) {
+    count_refusal(Refusal::connections);
     return false;
   }
-  ++count;
-  ++connections_;
+  const auto [entry, is_new] = per_address_.try_emplace(address, 0);
+  if (entry->second >= limits_.connections_per_address) {
+    if (is_new) per_address_.erase(entry);
+    count_refusal(Refusal::connections_per_address);
+    return false;
+  }
+  ++entry->second;
+  ++admitted_;
   connections_gauge_.add(1);
   return true;
 }
@@ -71,7 +141,7 @@ void Edge::leave(const std::string& address) {
   const std::lock_guard lock(mutex_);
   const auto found = per_address_.find(address);
   if (found != per_address_.end() && --found->second == 0) per_address_.erase(found);
-  --connections_;
+  --admitted_;
   connections_gauge_.add(-1);
 }
 
@@ -83,70 +153,91 @@ void Edge::add(const std::shared_ptr<Connection>& connection) {
 void Edge::remove(const std::shared_ptr<Connection>& connection) {
   const std::lock_guard lock(mutex_);
   open_.erase(connection);
+  if (draining() && open_.empty()) drained_.complete();
 }
 
-void Edge::drain() {
-  draining_ = true;
-  const std::lock_guard lock(mutex_);
+void Edge::close_connections(bool only_idle) {
   for (const auto& connection : open_) {
-    net::Runtime::post(connection->executor, [connection] {
-      if (connection->stream != nullptr && connection->idle) connection->stream->close();
+    net::Runtime::post(connection->executor, [connection, only_idle] {
+      if (connection->stream != nullptr && (connection->idle || !only_idle))
+        connection->stream->close();
     });
   }
 }
 
-void Edge::note_refusal(const char* reason) {
-  metrics::counter("openunison_http_refused_total", "Requests and connections refused at the edge, by reason.", {{"reason", reason}}).add();
+Task<void> Edge::drain(net::Deadline deadline) {
+  {
+    const std::lock_guard lock(mutex_);
+    draining_ = true;
+    close_connections(true);
+    if (open_.empty()) drained_.complete();
+  }
+  co_await drained_.wait(deadline);
 }
 
-void Edge::finish_head(ResponseHead& head, bool secure) const {
-  if (!head.headers.contains("x-content-type-options")) head.headers.add("x-content-type-options", "nosniff");
-  if (secure && hsts_) head.headers.add("strict-transport-security", "max-age=31536000");
+void Edge::close_all() {
+  const std::lock_guard lock(mutex_);
+  draining_ = true;
+  close_connections(false);
 }
 
-Task<void> Edge::handle(Request& request, Responder& responder) {
+Task<void> Edge::handle(Request& request, EdgeResponder& responder) {
   const MonoTime started = std::chrono::steady_clock::now();
   request.id = new_request_id();
-  struct InFlight {
-    Edge& edge;
-    bool admitted;
-    explicit InFlight(Edge& e) : edge(e), admitted(++e.in_flight_ <= e.limits_.requests_in_flight) { edge.in_flight_gauge_.add(1); }
-    ~InFlight() {
-      --edge.in_flight_;
-      edge.in_flight_gauge_.add(-1);
-    }
-  };
+  responder.set_request_id(request.id);
   const InFlight in_flight(*this);
   if (in_flight.admitted) {
     co_await service_.handle(request, responder);
   } else {
-    note_refusal("in_flight");
-    Response busy{503, {{"content-type", "text/plain; charset=utf-8"}, {"retry-after", "1"}}, "Too busy; try again in a second.\n"};
+    count_refusal(Refusal::in_flight);
+    Response busy = plain_response(503, "Too many requests are running; try again in a second.\n");
+    busy.headers.add("retry-after", "1");
     co_await responder.send(std::move(busy));
   }
   if (!responder.started()) {
-    Response none{500, {{"content-type", "text/plain; charset=utf-8"}, {"cache-control", "no-store"}}, "The request could not be answered.\n"};
-    co_await responder.send(std::move(none));
+    log::error("a request was left without an answer",
+               {{"request", request.id}, {"path", request.path}});
+    co_await responder.send(plain_response(500, "The request could not be answered.\n"));
   }
-  const auto& counted = static_cast<CountingResponder&>(responder);
-  const int status = counted.status();
-  if (status >= 100 && status < 600) by_class_[status / 100 - 1]->add();
-  seconds_.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
-  log_request(request, status, counted.bytes(), started);
+  const double took =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  count_status(responder.status());
+  seconds_.observe(took);
+  log_request(request, responder, took);
+}
+
+void Edge::count_status(int status) {
+  if (status >= 100 && status < 600) by_class_[static_cast<std::size_t>(status / 100 - 1)]->add();
 }
 
 // The query is left out: it may hold codes and tokens.
-void Edge::log_request(const Request& request, int status, std::uint64_t bytes, MonoTime started) const {
-  const auto took = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started).count();
-  log::debug("request", {{"server", name_},
-                        {"request", request.id},
-                        {"method", request.method},
-                        {"path", request.path},
-                        {"status", status},
-                        {"bytes", bytes},
-                        {"duration_ms", took},
-                        {"address", request.peer.ip},
-                        {"user_agent", request.headers.get("user-agent").value_or("").substr(0, kMaxLoggedAgent)}});
+void Edge::log_request(const Request& request, const EdgeResponder& responder,
+                       double seconds) const {
+  log::info(
+      "request",
+      {{"server", name_},
+       {"request", request.id},
+       {"method", request.method},
+       {"path", request.path},
+       {"status", responder.status()},
+       {"bytes", responder.bytes()},
+       {"duration_ms", seconds * 1000},
+       {"address", request.peer.ip},
+       {"user_agent", request.headers.get("user-agent").value_or("").substr(0, kMaxLoggedAgent)}});
+}
+
+void Edge::log_refused(const net::PeerAddress& peer, const Error& error, int status) {
+  count_status(status);
+  log::info(
+      "request refused",
+      {{"server", name_}, {"status", status}, {"reason", error.message()}, {"address", peer.ip}});
+}
+
+Task<void> serve(std::unique_ptr<net::Stream> stream, std::shared_ptr<Edge> edge) {
+  // Only what is offered can have been chosen (net/tls.h); without ALPN it is HTTP/1.1.
+  const std::string& protocol = stream->tls().alpn;
+  if (!protocol.empty() && protocol != "http/1.1") co_return;
+  co_await h1::serve(std::move(stream), std::move(edge));
 }
 
 }  // namespace openunison::http

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What all connections of one server share, whatever HTTP version they speak: the admission gate, request ids, access
-// log, metrics, draining. Called on every runtime thread. Private to http/.
+// What all connections of one server share, whatever HTTP version they speak: the admission gate,
+// request ids, access log, metrics, draining. Called on every runtime thread. Private to http/.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -18,11 +19,53 @@
 
 namespace openunison::http {
 
-// One connection, as draining sees it.
+// Why the edge refused something: the label of openunison_http_refused_total.
+enum class Refusal {
+  malformed,
+  not_implemented,
+  version,
+  target_size,
+  header_size,
+  header_time,
+  body_size,
+  body_time,
+  write_time,
+  in_flight,
+  connections,
+  connections_per_address,
+  handshake,
+};
+void count_refusal(Refusal refusal);
+
+// One connection, as draining sees it. Everything in it belongs to its thread.
 struct Connection {
   net::Executor executor;
-  net::Stream* stream = nullptr;  // of that thread; null once it is gone
-  bool idle = true;               // between requests; only on that thread
+  net::Stream* stream = nullptr;  // null once it is gone
+  bool idle = true;               // between requests
+};
+
+// The part of a Responder that is the same for all versions.
+class EdgeResponder : public Responder {
+ public:
+  EdgeResponder(bool secure, bool hsts) : secure_(secure), hsts_(hsts) {}
+
+  void set_request_id(std::string_view id) { request_id_ = id; }
+  // Of the answer so far; 0 before there is one.
+  int status() const { return status_; }
+  // Of the body, as sent.
+  std::uint64_t bytes() const { return bytes_; }
+
+ protected:
+  // Checks what the service gave and adds what every answer carries. Error internal: a status or a
+  // field that can't be sent (CR or LF in a value would be a second head).
+  Result<void> complete(ResponseHead& head) const;
+
+  int status_ = 0;
+  std::uint64_t bytes_ = 0;
+
+ private:
+  bool secure_, hsts_;
+  std::string request_id_;
 };
 
 class Edge {
@@ -30,60 +73,59 @@ class Edge {
   Edge(std::string name, Limits limits, Service& service, bool hsts);
 
   const Limits& limits() const { return limits_; }
-  bool draining() const { return draining_.load(std::memory_order_relaxed); }
+  bool hsts() const { return hsts_; }
+  bool draining() const { return draining_.load(); }
   std::size_t in_flight() const { return in_flight_.load(); }
 
-  // False: over a cap; close it.
+  // Before the TLS handshake. False: over a cap; close it.
   bool admit(const std::string& address);
   void leave(const std::string& address);
+  // After it. What comes while the server drains sees draining() and ends by itself.
   void add(const std::shared_ptr<Connection>& connection);
   void remove(const std::shared_ptr<Connection>& connection);
-  std::size_t connections() const { return connections_.load(); }
-  // No more requests on idle connections; what runs is answered with "close".
-  void drain();
+  // Closes idle connections; what runs is answered with "close". Returns when all are gone or the
+  // deadline has passed.
+  Task<void> drain(net::Deadline deadline);
+  // Ends all connections, whatever they do.
+  void close_all();
 
-  // Everything around one request that isn't the version's: id, gate, service, fallback answer, log, metrics.
-  Task<void> handle(Request& request, Responder& responder);
-  // Called by responders with the status that they send.
-  static void note_refusal(const char* reason);
-  // Adds what every answer carries.
-  void finish_head(ResponseHead& head, bool secure) const;
+  // Everything around one request that isn't the version's: id, gate, service, fallback answer,
+  // log, metrics.
+  Task<void> handle(Request& request, EdgeResponder& responder);
+  // A request that could not be read.
+  void log_refused(const net::PeerAddress& peer, const Error& error, int status);
 
  private:
-  void log_request(const Request& request, int status, std::uint64_t bytes, MonoTime started) const;
+  struct InFlight;
+  void log_request(const Request& request, const EdgeResponder& responder, double seconds) const;
+  void close_connections(bool only_idle);
+  void count_status(int status);
 
-  std::string name_;
-  Limits limits_;
+  const std::string name_;
+  const Limits limits_;
   Service& service_;
-  bool hsts_;
+  const bool hsts_;
   std::atomic<bool> draining_{false};
-  std::atomic<std::size_t> in_flight_{0}, connections_{0};
-  std::mutex mutex_;
+  std::atomic<std::size_t> in_flight_{0};
+  net::Completion drained_;
+  std::mutex mutex_;  // for the three below
+  std::size_t admitted_ = 0;
   std::unordered_map<std::string, std::size_t> per_address_;
   std::unordered_set<std::shared_ptr<Connection>> open_;
-  metrics::Counter* by_class_[5];
+  std::array<metrics::Counter*, 5> by_class_;
   metrics::Histogram& seconds_;
   metrics::Gauge& in_flight_gauge_;
   metrics::Gauge& connections_gauge_;
 };
 
-// What a responder tells the edge for log and metrics.
-class CountingResponder : public Responder {
- public:
-  int status() const { return status_; }
-  std::uint64_t bytes() const { return bytes_; }
-
- protected:
-  int status_ = 0;
-  std::uint64_t bytes_ = 0;
-};
-
-// The HTTP date of now (RFC 9110 §5.6.7), made once a second a thread.
-std::string_view http_date();
+// Serves one connection until it ends, in the version that its ALPN names.
+Task<void> serve(std::unique_ptr<net::Stream> stream, std::shared_ptr<Edge> edge);
 
 namespace h1 {
-// Serves an HTTP/1.1 connection until it ends.
 Task<void> serve(std::unique_ptr<net::Stream> stream, std::shared_ptr<Edge> edge);
 }  // namespace h1
+
+// A small text/plain answer of the edge's own.
+Response plain_response(int status, std::string text);
 
 }  // namespace openunison::http

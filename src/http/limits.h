@@ -11,21 +11,24 @@
 namespace openunison::http {
 
 struct Limits {
-  std::size_t target_bytes = 16 * 1024;        // request line's target: 414
-  std::size_t header_bytes = 32 * 1024;        // head without the request line: 431
-  std::size_t header_count = 100;              // 431
-  std::uint64_t body_bytes = 1024 * 1024;      // 413
-  Millis first_byte_timeout{10'000};           // from accept (or the handshake's end) to the first byte: closed silently
+  std::size_t target_bytes = 16 * 1024;    // request line's target: 414
+  std::size_t header_bytes = 32 * 1024;    // head without the request line: 431
+  std::size_t header_count = 100;          // 431
+  std::uint64_t body_bytes = 1024 * 1024;  // 413
+  Millis first_byte_timeout{
+      10'000};  // from accept (or the handshake's end) to the first byte: closed silently
   Millis handshake_timeout{10'000};
-  Millis header_timeout{10'000};               // from the first byte to the end of the head: 408
-  Millis idle_timeout{120'000};                // between requests: closed silently
-  std::uint64_t body_min_bytes_per_second = 512; // averaged over the body, after a grace of 10 s: 408
-  std::uint64_t write_min_bytes_per_second = 512;
+  Millis header_timeout{10'000};                  // from the first byte to the end of the head: 408
+  Millis idle_timeout{120'000};                   // between requests: closed silently
+  std::uint64_t body_min_bytes_per_second = 512;  // averaged over the body, after rate_grace: 408
+  std::uint64_t write_min_bytes_per_second =
+      512;  // each 32 KiB of an answer, after rate_grace: cut
+  Millis rate_grace{10'000};
   std::size_t requests_in_flight = 4096;       // whole server: 503 with Retry-After
   std::size_t connections = 16'384;            // whole server: closed at accept
   std::size_t connections_per_address = 1024;  // closed at accept
   std::size_t requests_per_connection = 100'000;
-  Millis drain_timeout{20'000};                // after SIGTERM
+  Millis drain_timeout{20'000};  // after SIGTERM
 };
 
 }  // namespace openunison::http

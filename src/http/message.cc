@@ -16,7 +16,8 @@ Result<std::optional<std::string_view>> Headers::unique(std::string_view name) c
   std::optional<std::string_view> found;
   for (const Field& field : fields_) {
     if (field.name != name) continue;
-    if (found) return fail(Errc::bad_request, "the field " + std::string(name) + " is given more than once");
+    if (found)
+      return fail(Errc::bad_request, "the field " + std::string(name) + " is given more than once");
     found = field.value;
   }
   return found;
@@ -51,7 +52,8 @@ std::string Authority::text() const {
 }
 
 Task<Result<std::string>> read_all(BodyReader& body, std::size_t limit) {
-  if (body.length() && *body.length() > limit) co_return fail(Errc::body_too_large, "the body is too large");
+  if (body.length() && *body.length() > limit)
+    co_return fail(Errc::body_too_large, "the body is too large");
   std::string all;
   char buffer[8192];
   for (;;) {

@@ -35,9 +35,16 @@ class Headers {
   std::string joined(std::string_view name) const;
   bool contains(std::string_view name) const { return get(name).has_value(); }
 
-  void add(std::string name, std::string value) { fields_.push_back({std::move(name), std::move(value)}); }
+  void add(std::string name, std::string value) {
+    fields_.push_back({std::move(name), std::move(value)});
+  }
   void set(std::string_view name, std::string value);
   void remove(std::string_view name);
+  template <class Predicate>
+  void remove_if(Predicate predicate) {
+    std::erase_if(fields_, predicate);
+  }
+  void reserve(std::size_t count) { fields_.reserve(count); }
 
   const std::vector<Field>& fields() const { return fields_; }
 
@@ -59,30 +66,32 @@ class BodyReader {
 Task<Result<std::string>> read_all(BodyReader& body, std::size_t limit);
 
 struct Authority {
-  std::string host;         // lower case; IPv6 without brackets
-  std::uint16_t port = 0;   // as given or the scheme's default
+  std::string host;        // lower case; IPv6 without brackets
+  std::uint16_t port = 0;  // as given or the scheme's default
   bool port_given = false;
-  std::string text() const; // host[:port], as it was given
+  std::string text() const;  // host[:port], as it was given
 };
 
 struct Request {
-  std::string method;       // upper-case token, as sent
-  bool secure = false;      // arrived over TLS
-  Authority authority;      // Host or :authority
-  std::string path;         // raw, starts with '/', no "//", "." or ".." segments; "*" for OPTIONS *
-  std::string query;        // raw, without '?'
+  std::string method;   // upper-case token, as sent
+  bool secure = false;  // arrived over TLS
+  Authority authority;  // Host or :authority
+  std::string path;     // raw, starts with '/', no "//", "." or ".." segments; "*" for OPTIONS *
+  std::string query;    // raw, without '?'
+  // Without host, content-length, expect and what is the connection's: authority, body and upgrade
+  // say it.
   Headers headers;
   std::unique_ptr<BodyReader> body;  // never null
   net::PeerAddress peer;
   net::TlsInfo tls;
-  std::string id;           // for logs and error pages; set by the server
+  std::string id;  // for logs and error pages; set by the server
   // A token for `Upgrade` (HTTP/1.1) or :protocol (HTTP/2, RFC 8441); empty for ordinary requests.
   std::string upgrade;
 };
 
 struct ResponseHead {
   int status = 200;
-  Headers headers;          // no content-length, transfer-encoding or connection: the codec writes them
+  Headers headers;  // no content-length, transfer-encoding or connection: the codec writes them
 };
 
 struct Response {

@@ -2,9 +2,11 @@
 #include "http/router.h"
 
 #include <algorithm>
-#include <tuple>
+#include <map>
+#include <unordered_map>
 
 #include "base/check.h"
+#include "http/edge.h"
 
 namespace openunison::http {
 namespace {
@@ -21,89 +23,120 @@ class HandlerService final : public Service {
   Handler handler_;
 };
 
-Response plain(int status, std::string text) {
-  return {status, {{"content-type", "text/plain; charset=utf-8"}, {"cache-control", "no-store"}}, std::move(text)};
-}
+// What answers at one path, by method.
+struct Place {
+  std::string label;  // "/k8s/token", "/assets/*"
+  std::map<std::string, std::shared_ptr<Service>, std::less<>> methods;
 
-struct Route {
-  std::string method, path;  // `path` without the star
-  bool prefix = false;
-  std::shared_ptr<Service> service;
+  // HEAD goes where GET does.
+  Service* find(std::string_view method) const {
+    const auto found = methods.find(method == "HEAD" ? "GET" : method);
+    return found == methods.end() ? nullptr : found->second.get();
+  }
+
+  std::string allowed() const {
+    std::string list;
+    for (const auto& [method, service] : methods) {
+      if (!list.empty()) list += ", ";
+      list += method;
+      if (method == "GET") list += ", HEAD";
+    }
+    return list;
+  }
 };
 
-bool matches(const Route& route, std::string_view path) { return route.prefix ? path.starts_with(route.path) : path == route.path; }
+struct PathHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>()(text);
+  }
+};
 
 }  // namespace
 
-std::shared_ptr<Service> service_of(Handler handler) { return std::make_shared<HandlerService>(std::move(handler)); }
+std::shared_ptr<Service> service_of(Handler handler) {
+  return std::make_shared<HandlerService>(std::move(handler));
+}
 
 struct Router::Impl {
-  std::vector<Route> routes;  // exact ones first, then prefixes, the longest first
+  std::unordered_map<std::string, Place, PathHash, std::equal_to<>> exact;
+  std::vector<std::pair<std::string, Place>> prefixes;  // with the final slash; the longest first
   std::shared_ptr<Service> fallback;
 
-  // The best path that matches; the routes with that path.
-  const Route* best(std::string_view path) const {
-    const auto found = std::find_if(routes.begin(), routes.end(), [&](const Route& route) { return matches(route, path); });
-    return found == routes.end() ? nullptr : &*found;
+  const Place* find(std::string_view path) const {
+    if (const auto found = exact.find(path); found != exact.end()) return &found->second;
+    for (const auto& [prefix, place] : prefixes) {
+      if (path.starts_with(prefix)) return &place;
+    }
+    return nullptr;
+  }
+
+  Place& place_of_prefix(const std::string& prefix) {
+    const auto same = [&](const auto& entry) { return entry.first == prefix; };
+    auto found = std::find_if(prefixes.begin(), prefixes.end(), same);
+    if (found == prefixes.end()) {
+      const auto shorter = [&](const auto& entry) { return entry.first.size() < prefix.size(); };
+      found = prefixes.emplace(std::find_if(prefixes.begin(), prefixes.end(), shorter), prefix,
+                               Place());
+    }
+    return found->second;
   }
 };
 
 Router::Router() : impl_(std::make_unique<Impl>()) {}
 Router::~Router() = default;
 
-void Router::route(std::vector<std::string> methods, std::string path, std::shared_ptr<Service> service) {
-  const bool prefix = path.ends_with("/*");
-  if (prefix) path.pop_back();
+void Router::route(std::vector<std::string> methods, std::string path,
+                   std::shared_ptr<Service> service) {
+  const bool is_prefix = path.ends_with("/*");
+  Place& place =
+      is_prefix ? impl_->place_of_prefix(path.substr(0, path.size() - 1)) : impl_->exact[path];
+  place.label = std::move(path);
   for (std::string& method : methods) {
-    for (const Route& other : impl_->routes) CHECK(other.method != method || other.path != path || other.prefix != prefix);
-    impl_->routes.push_back({std::move(method), path, prefix, service});
+    const bool is_new = place.methods.emplace(std::move(method), service).second;
+    CHECK(is_new);
   }
-  std::sort(impl_->routes.begin(), impl_->routes.end(), [](const Route& a, const Route& b) {
-    if (a.prefix != b.prefix) return !a.prefix;
-    if (a.prefix && a.path.size() != b.path.size()) return a.path.size() > b.path.size();
-    return std::tie(a.path, a.method) < std::tie(b.path, b.method);
-  });
 }
 
-void Router::fallback(std::shared_ptr<Service> service) { impl_->fallback = std::move(service); }
+void Router::fallback(std::shared_ptr<Service> service) {
+  impl_->fallback = std::move(service);
+}
 
 std::vector<std::string> Router::routes() const {
   std::vector<std::string> all;
-  for (const Route& route : impl_->routes) all.push_back(route.method + " " + route.path + (route.prefix ? "*" : ""));
+  const auto add = [&all](const Place& place) {
+    for (const auto& [method, service] : place.methods) all.push_back(method + " " + place.label);
+  };
+  for (const auto& [path, place] : impl_->exact) add(place);
+  for (const auto& [prefix, place] : impl_->prefixes) add(place);
+  std::sort(all.begin(), all.end());
   return all;
 }
 
 std::string Router::label(const Request& request) const {
-  const Route* best = impl_->best(request.path);
-  return best == nullptr ? "other" : best->path + (best->prefix ? "*" : "");
+  const Place* place = impl_->find(request.path);
+  return place == nullptr ? "other" : place->label;
 }
 
 Task<void> Router::handle(Request& request, Responder& responder) {
-  const Route* best = impl_->best(request.path);
-  if (best == nullptr) {
-    if (impl_->fallback) {
-      co_await impl_->fallback->handle(request, responder);
-    } else {
-      co_await responder.send(plain(404, "There is nothing at this address.\n"));
-    }
+  const Place* place = impl_->find(request.path);
+  Service* service = place == nullptr ? impl_->fallback.get() : place->find(request.method);
+  if (service != nullptr) {
+    co_await service->handle(request, responder);
     co_return;
   }
-  const std::string_view wanted = request.method == "HEAD" ? "GET" : std::string_view(request.method);
-  std::string allowed;
-  for (const Route& route : impl_->routes) {
-    if (route.path != best->path || route.prefix != best->prefix) continue;
-    if (route.method == wanted) {
-      co_await route.service->handle(request, responder);
-      co_return;
-    }
-    allowed += (allowed.empty() ? "" : ", ") + route.method;
+  if (place == nullptr) {
+    co_await responder.send(plain_response(404, "There is nothing at this address.\n"));
+    co_return;
   }
-  Response refused = plain(405, "This address takes " + allowed + ".\n");
-  refused.headers.add("allow", allowed);
+  Response refused = plain_response(405, "This address takes " + place->allowed() + ".\n");
+  refused.headers.add("allow", place->allowed());
   co_await responder.send(std::move(refused));
 }
 
-void HostRouter::add(std::string host, std::shared_ptr<Service> service) { hosts_.emplace_back(std::move(host), std::move(service)); }
+void HostRouter::add(std::string host, std::shared_ptr<Service> service) {
+  hosts_.emplace_back(std::move(host), std::move(service));
+}
 
 Task<void> HostRouter::handle(Request& request, Responder& responder) {
   for (const auto& [host, service] : hosts_) {
@@ -112,7 +145,7 @@ Task<void> HostRouter::handle(Request& request, Responder& responder) {
       co_return;
     }
   }
-  co_await responder.send(plain(421, "This server doesn't answer for that host name.\n"));
+  co_await responder.send(plain_response(421, "This server doesn't answer for that host name.\n"));
 }
 
 }  // namespace openunison::http

@@ -22,7 +22,8 @@ class Router final : public Service {
   Router();
   ~Router() override;
 
-  // `methods`: {"GET", "POST"}; HEAD is answered wherever GET is. CHECKs that no route is given twice.
+  // `methods`: {"GET", "POST"}; HEAD is answered wherever GET is. CHECKs that no route is given
+  // twice.
   void route(std::vector<std::string> methods, std::string path, std::shared_ptr<Service> service);
   void route(std::vector<std::string> methods, std::string path, Handler handler) {
     route(std::move(methods), std::move(path), service_of(std::move(handler)));
@@ -30,7 +31,8 @@ class Router final : public Service {
   void fallback(std::shared_ptr<Service> service);
   // "GET /auth/idp/k8sIdp/certs" ...: for docs and tests.
   std::vector<std::string> routes() const;
-  // The route that a request would take ("/k8s/token", "prefix/*" or "other"): the label of its metrics.
+  // The route that a request would take ("/k8s/token", "prefix/*" or "other"): the label of its
+  // metrics.
   std::string label(const Request& request) const;
 
   Task<void> handle(Request& request, Responder& responder) override;

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/server.h"
 
+#include <mutex>
+
 #include "base/log.h"
 #include "http/edge.h"
 
 namespace openunison::http {
 
+// Shared with every connection, so that it outlives them all.
 struct Server::Impl {
-  std::shared_ptr<Edge> edge;
   std::shared_ptr<Service> service;
+  std::shared_ptr<Edge> edge;
   std::mutex mutex;
   std::shared_ptr<const net::TlsServerContext> tls;
   std::vector<std::unique_ptr<net::Listener>> listeners;
@@ -29,31 +32,38 @@ struct Server::Impl {
     };
     const Admitted admitted{*impl->edge, address};
     if (auto tls = impl->current_tls()) {
-      auto secured = co_await net::tls_accept(std::move(stream), std::move(tls), net::in(impl->edge->limits().handshake_timeout));
+      auto secured = co_await net::tls_accept(std::move(stream), std::move(tls),
+                                              net::in(impl->edge->limits().handshake_timeout));
       if (!secured) {
-        Edge::note_refusal("handshake");
-        log::debug("a TLS handshake failed", {{"address", address}, {"reason", secured.error().message()}});
+        count_refusal(Refusal::handshake);
+        log::debug("a TLS handshake failed",
+                   {{"address", address}, {"reason", secured.error().message()}});
         co_return;
       }
       stream = std::move(*secured);
     }
-    co_await h1::serve(std::move(stream), impl->edge);
+    co_await serve(std::move(stream), impl->edge);
   }
 };
 
 Server::Server(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Server::~Server() { impl_->listeners.clear(); }
+Server::~Server() {
+  impl_->listeners.clear();
+  impl_->edge->close_all();
+}
 
-Result<std::unique_ptr<Server>> Server::start(net::Runtime& runtime, ServerOptions options, std::shared_ptr<Service> service) {
+Result<std::unique_ptr<Server>> Server::start(net::Runtime& runtime, ServerOptions options,
+                                              std::shared_ptr<Service> service) {
   auto impl = std::make_shared<Impl>();
   impl->service = std::move(service);
   impl->tls = std::move(options.tls);
   impl->edge = std::make_shared<Edge>(options.name, options.limits, *impl->service, options.hsts);
+  // Weak: the listener is the server's and must not keep it alive.
+  const net::AcceptHandler accept = [weak =
+                                         std::weak_ptr(impl)](std::unique_ptr<net::Stream> stream) {
+    return Impl::accept(weak.lock(), std::move(stream));
+  };
   for (const std::string& address : options.listen) {
-    // Weak: the listener is the server's, and must not keep it alive.
-    const auto accept = [weak = std::weak_ptr<Impl>(impl)](std::unique_ptr<net::Stream> stream) -> Task<void> {
-      return Impl::accept(weak.lock(), std::move(stream));
-    };
     impl->listeners.push_back(TRY(net::Listener::open(runtime, address, accept)));
   }
   return std::unique_ptr<Server>(new Server(std::move(impl)));
@@ -70,20 +80,21 @@ void Server::set_tls(std::shared_ptr<const net::TlsServerContext> tls) {
   impl_->tls = std::move(tls);
 }
 
-std::size_t Server::requests_in_flight() const { return impl_->edge->in_flight(); }
-
-Task<void> Server::drain() {
-  for (const auto& listener : impl_->listeners) listener->close();
-  impl_->edge->drain();
-  const net::Deadline end = net::in(impl_->edge->limits().drain_timeout);
-  while (impl_->edge->connections() > 0 && std::chrono::steady_clock::now() < end) {
-    co_await net::sleep_until(net::in(Millis(10)));
-  }
+std::size_t Server::requests_in_flight() const {
+  return impl_->edge->in_flight();
 }
 
-Task<void> serve_connection(std::unique_ptr<net::Stream> stream, Service& service, const Limits& limits) {
-  auto edge = std::make_shared<Edge>("test", limits, service, false);
-  co_await h1::serve(std::move(stream), std::move(edge));
+Task<void> Server::drain() {
+  const std::shared_ptr<Impl> impl = impl_;
+  for (const auto& listener : impl->listeners) listener->close();
+  co_await impl->edge->drain(net::in(impl->edge->limits().drain_timeout));
+}
+
+Task<void> serve_connection(std::unique_ptr<net::Stream> stream, Service& service,
+                            const Limits& limits) {
+  // `service` outlives the connection, by contract; a copy of the limits lives in the edge.
+  auto edge = std::make_shared<Edge>("local", limits, service, true);
+  co_await serve(std::move(stream), std::move(edge));
 }
 
 }  // namespace openunison::http

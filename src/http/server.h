@@ -17,11 +17,11 @@
 namespace openunison::http {
 
 struct ServerOptions {
-  std::string name;                     // "portal", "management": label of logs and metrics
-  std::vector<std::string> listen;      // addresses
+  std::string name;                 // "portal", "management": label of logs and metrics
+  std::vector<std::string> listen;  // addresses
   std::shared_ptr<const net::TlsServerContext> tls;  // null: plain HTTP
   Limits limits;
-  bool hsts = true;                     // adds Strict-Transport-Security on TLS
+  bool hsts = true;  // adds Strict-Transport-Security on TLS
 };
 
 class Server {
@@ -44,7 +44,9 @@ class Server {
   std::shared_ptr<Impl> impl_;
 };
 
-// Serves one connection until it ends: what Server does per connection, for tests and in-memory use.
-Task<void> serve_connection(std::unique_ptr<net::Stream> stream, Service& service, const Limits& limits);
+// Serves one connection until it ends: what Server does per connection, for tests and in-memory
+// use.
+Task<void> serve_connection(std::unique_ptr<net::Stream> stream, Service& service,
+                            const Limits& limits);
 
 }  // namespace openunison::http

@@ -11,14 +11,16 @@
 
 namespace openunison::http {
 
-// How to answer one request. Exactly one of send, start or upgrade, once. Lives until handle() returns.
+// How to answer one request. Exactly one of send, start or upgrade, once. Lives until handle()
+// returns.
 class Responder {
  public:
   virtual ~Responder() = default;
   // A whole response. HEAD, 204 and 304 send no body, whatever `response.body` is.
   virtual Task<Result<void>> send(Response response) = 0;
   // A streamed one; `length` where it is known. The writer lives as long as the Responder.
-  virtual Task<Result<BodyWriter*>> start(ResponseHead head, std::optional<std::uint64_t> length) = 0;
+  virtual Task<Result<BodyWriter*>> start(ResponseHead head,
+                                          std::optional<std::uint64_t> length) = 0;
   // 101 (or 200 to an extended CONNECT), then the raw bytes both ways.
   virtual Task<Result<std::unique_ptr<net::Stream>>> upgrade(ResponseHead head) = 0;
   virtual bool started() const = 0;
@@ -27,8 +29,8 @@ class Responder {
 class Service {
  public:
   virtual ~Service() = default;
-  // Returning without an answer makes the server send 500. Errors of the transport inside are final:
-  // return, the server closes.
+  // Returning without an answer makes the server send 500. Errors of the transport inside are
+  // final: return, the server closes.
   virtual Task<void> handle(Request& request, Responder& responder) = 0;
 };
 

@@ -35,6 +35,8 @@ class Stream {
 
   // Reads at least one byte. 0: the peer has finished sending (TLS: close_notify; a TLS stream
   // that ends without one gives Errc::closed). Errors: timed_out, closed, cancelled, io.
+  // `into` is written to only in the turn that returns, so many idle streams of a thread may wait
+  // with one buffer.
   virtual Task<Result<std::size_t>> read_some(std::span<char> into, Deadline deadline) = 0;
   // Reads what is there without waiting: 0 if nothing is, or at end; the next read_some tells which.
   virtual std::size_t try_read(std::span<char> into) = 0;

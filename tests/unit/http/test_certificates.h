@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Two self-signed certificates for localhost and 127.0.0.1, good from 2020 to 2120, with their
+// keys: for tests only, secret to nobody.
+#pragma once
+
+namespace openunison::http::testing {
+
+inline constexpr const char* kOneCertificate = R"(-----BEGIN CERTIFICATE-----
+MIIBeTCCAR+gAwIBAgIBATAKBggqhkjOPQQDAjAdMRswGQYDVQQDDBJ0ZXN0IGF1
+dGhvcml0eSBvbmUwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMB0x
+GzAZBgNVBAMMEnRlc3QgYXV0aG9yaXR5IG9uZTBZMBMGByqGSM49AgEGCCqGSM49
+AwEHA0IABGUgF+XSjF3h2eBYTyXyX7lrQebI/1CGZdTzW4QM+O+K85qt6aDkMQsX
+FoUN+Zj3fvWBhbp1dFRPx6uZ0DZEdvijTjBMMBoGA1UdEQQTMBGCCWxvY2FsaG9z
+dIcEfwAAATAPBgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBSwRza4FZHefplrleLr
+ys5esJEjsjAKBggqhkjOPQQDAgNIADBFAiEAuxC4r/7PXKySj/r5JXdBtr1k/UfJ
+z5O85PCMLKCsVpICIDeuhD3TRC7tWkX5SoIw6ndfSEM81bcX0ucFA65O0mVR
+-----END CERTIFICATE-----
+)";
+
+inline constexpr const char* kOneKey = R"(-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg4SRF/i579z2BgVdB
+peUZ+mPCIosfsQUCF6o9h461b6GhRANCAARlIBfl0oxd4dngWE8l8l+5a0HmyP9Q
+hmXU81uEDPjvivOaremg5DELFxaFDfmY9371gYW6dXRUT8ermdA2RHb4
+-----END PRIVATE KEY-----
+)";
+
+inline constexpr const char* kTwoCertificate = R"(-----BEGIN CERTIFICATE-----
+MIIBeTCCAR+gAwIBAgIBATAKBggqhkjOPQQDAjAdMRswGQYDVQQDDBJ0ZXN0IGF1
+dGhvcml0eSB0d28wIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMB0x
+GzAZBgNVBAMMEnRlc3QgYXV0aG9yaXR5IHR3bzBZMBMGByqGSM49AgEGCCqGSM49
+AwEHA0IABCzZt/SB00yqJKOJ0+eLGelsphIRVE8+LflE/rzFZaKgDwkstCrybNUf
+at7AsDfnileXdDnf1NBxhhQXWr0N2PWjTjBMMBoGA1UdEQQTMBGCCWxvY2FsaG9z
+dIcEfwAAATAPBgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBSsLlojLjEPOTVjR7ZI
+Lta/NhL/yjAKBggqhkjOPQQDAgNIADBFAiEAyVVIn2PZWkzFFvIRg8yinI3cRuUf
+VplFGbWtPp+sRYgCIGf0Uqs1EeAKaGFi2TcTwEmImRKOgJYT50vlldKgLUF1
+-----END CERTIFICATE-----
+)";
+
+inline constexpr const char* kTwoKey = R"(-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgDvtFJ6XgjM6vTcHR
+7MDm0i8izSOUpLlBbSoYTu7OJIyhRANCAAQs2bf0gdNMqiSjidPnixnpbKYSEVRP
+Pi35RP68xWWioA8JLLQq8mzVH2rewLA354pXl3Q539TQcYYUF1q9Ddj1
+-----END PRIVATE KEY-----
+)";
+
+}  // namespace openunison::http::testing
