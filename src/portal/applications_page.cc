@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Applications: the clusters first, then what values list, grouped by organisation; only what this person may use.
+// Applications: the clusters first, then what values list, grouped by organisation; only what this
+// person may use.
 #include <algorithm>
 
 #include "portal/pages.h"
@@ -33,10 +34,11 @@ Card application_card(const config::Application& application) {
   json.set("link", application.badge_url);
   json.set("line", application.description);
   json.set("is_cluster", false);
-  const bool has_icon = application.icon.starts_with("https://") || application.icon.starts_with("data:image/");
+  const bool has_icon =
+      application.icon.starts_with("https://") || application.icon.starts_with("data:image/");
   json.set("has_icon", has_icon);
   json.set("icon_url", has_icon ? application.icon : std::string());
-  json.set("initial", label.substr(0, 1));
+  json.set("initial", first_character(label));
   return {application.org.empty() ? "Applications" : application.org, std::move(json)};
 }
 
@@ -60,7 +62,8 @@ Task<http::Response> Portal::Impl::applications(http::Request& request) {
   for (Card& card : cards) {
     auto found = std::find_if(organisations.begin(), organisations.end(),
                               [&](const auto& each) { return each.first == card.organisation; });
-    if (found == organisations.end()) found = organisations.insert(organisations.end(), {card.organisation, {}});
+    if (found == organisations.end())
+      found = organisations.insert(organisations.end(), {card.organisation, {}});
     found->second.push_back(std::move(card.json));
   }
   text::Json::Array groups;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The stylesheet, script, icons and logo: embedded in the binary, served under names that hold their hash, so that
-// browsers keep them for good. The accent colour of values becomes part of the one stylesheet.
+// The stylesheet, script, icons and logo: embedded in the binary, served under names that hold
+// their hash, so that browsers keep them for good. The accent colour of values becomes part of the
+// one stylesheet.
 #pragma once
 
 #include <string>
@@ -15,7 +16,7 @@
 namespace openunison::portal {
 
 struct Asset {
-  std::string path;   // "/assets/portal-1a2b3c4d.css"
+  std::string path;  // "/assets/portal-1a2b3c4d.css"
   std::string type;
   std::string body;
 };
@@ -30,13 +31,15 @@ class Assets {
   const std::string& logo() const { return logo_; }  // "" where values have none
 
  private:
-  std::string add(std::string_view name, std::string_view extension, std::string type, std::string body);
+  std::string add(std::string_view name, std::string_view extension, std::string type,
+                  std::string body);
   std::vector<Asset> all_;
   std::string stylesheet_, script_, icon_, logo_;
 };
 
-// The accent's custom properties for light and dark. `accent` "#rrggbb" or "" for ours. Text on the accent is black or
-// white, whichever contrasts more (WCAG 2.2 §1.4.3); links get a shade with at least 4.5:1 on the page.
+// The accent's custom properties for light and dark. `accent` "#rrggbb" or "" for ours. Text on the
+// accent is black or white, whichever contrasts more (WCAG 2.2 §1.4.3); links get a shade with at
+// least 4.5:1 on the page.
 std::string accent_css(std::string_view accent);
 
 // (name, source) of every template, from src/portal/templates.

@@ -3,14 +3,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "text/base64.h"
 #include "text/json.h"
 
 namespace openunison::portal {
 namespace {
 
-// What may stand inside double quotes within single quotes, in every shell: nothing that any of them expands. URLs and
-// client ids are validated in values to less than this; a byte that isn't is percent-encoded, which URLs bear.
+// What may stand inside double quotes within single quotes, in every shell: nothing that any of
+// them expands. URLs and client ids are validated in values to less than this; a byte that isn't is
+// percent-encoded, which URLs bear.
 std::string shell_safe(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -25,19 +28,33 @@ std::string shell_safe(std::string_view text) {
   return out;
 }
 
-// PEM as such: lines of base64 and the BEGIN and END lines, whatever stood around them.
+// The certificates of a PEM text, without what stood around them (RFC 7468 §2) and any byte that
+// has no place in them.
 std::string clean_pem(std::string_view pem) {
   std::string out;
-  for (const char c : pem) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/' ||
-                       c == '=' || c == '-' || c == ' ' || c == '\n';
-    if (plain) out += c;
+  bool inside = false;
+  while (!pem.empty()) {
+    const std::size_t end = std::min(pem.find('\n'), pem.size());
+    std::string_view line = pem.substr(0, end);
+    pem.remove_prefix(std::min(end + 1, pem.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    inside |= line.starts_with("-----BEGIN ");
+    if (!inside) continue;
+    if (!out.empty()) out += '\n';
+    for (const char c : line) {
+      const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                         (c >= '0' && c <= '9') ||
+                         std::string_view("+/=- ").find(c) != std::string_view::npos;
+      if (plain) out += c;
+    }
+    inside = !line.starts_with("-----END ");
   }
-  while (out.ends_with('\n')) out.pop_back();
   return out;
 }
 
-std::string user_entry(const KubectlAccess& access) { return entry_name(access.user) + "@" + entry_name(access.cluster); }
+std::string user_entry(const KubectlAccess& access) {
+  return entry_name(access.user) + "@" + entry_name(access.cluster);
+}
 
 }  // namespace
 
@@ -56,19 +73,25 @@ std::string posix_command(const KubectlAccess& access) {
   const std::string cluster = entry_name(access.cluster), user = user_entry(access);
   std::string script = "set -e\numask 077\n";
   if (!access.server_ca_pem.empty()) {
-    script += "dir=$(mktemp -d)\ntrap \"rm -rf $dir\" EXIT\n";
+    // A function, so that the path is quoted when it is removed: TMPDIR may hold spaces.
+    script += "dir=$(mktemp -d)\nclean_up() { rm -rf \"$dir\"; }\ntrap clean_up EXIT\n";
     script += "printf \"%s\\n\" \"" + clean_pem(access.server_ca_pem) + "\" > \"$dir/ca.pem\"\n";
   }
-  script += "kubectl config set-cluster \"" + cluster + "\" --server=\"" + shell_safe(access.server) + "\"";
-  if (!access.server_ca_pem.empty()) script += " --certificate-authority=\"$dir/ca.pem\" --embed-certs=true";
+  script += "kubectl config set-cluster \"" + cluster + "\" --server=\"" +
+            shell_safe(access.server) + "\"";
+  if (!access.server_ca_pem.empty())
+    script += " --certificate-authority=\"$dir/ca.pem\" --embed-certs=true";
   script += "\nkubectl config set-credentials \"" + user + "\" --auth-provider=oidc" +
             " --auth-provider-arg=idp-issuer-url=\"" + shell_safe(access.issuer) + "\"" +
             " --auth-provider-arg=client-id=\"" + shell_safe(access.client_id) + "\"";
   if (!access.issuer_ca_pem.empty()) {
-    script += " --auth-provider-arg=idp-certificate-authority-data=" + text::base64_encode(clean_pem(access.issuer_ca_pem) + "\n");
+    script += " --auth-provider-arg=idp-certificate-authority-data=" +
+              text::base64_encode(clean_pem(access.issuer_ca_pem) + "\n");
   }
-  script += " --auth-provider-arg=id-token= --auth-provider-arg=refresh-token=" + std::string(access.refresh_token.reveal());
-  script += "\nkubectl config set-context \"" + cluster + "\" --cluster=\"" + cluster + "\" --user=\"" + user + "\"";
+  script += " --auth-provider-arg=id-token= --auth-provider-arg=refresh-token=" +
+            std::string(access.refresh_token.reveal());
+  script += "\nkubectl config set-context \"" + cluster + "\" --cluster=\"" + cluster +
+            "\" --user=\"" + user + "\"";
   script += "\nkubectl config use-context \"" + cluster + "\"\n";
   return "sh -c '" + script + "'";
 }
@@ -79,18 +102,24 @@ std::string powershell_command(const KubectlAccess& access) {
   std::string script = "& {\n$ErrorActionPreference = 'Stop'\n";
   const bool has_ca = !access.server_ca_pem.empty();
   if (has_ca) {
-    script += "$ca = New-TemporaryFile\ntry {\nSet-Content -Path $ca -Encoding Ascii -Value '" + clean_pem(access.server_ca_pem) + "'\n";
+    script += "$ca = New-TemporaryFile\ntry {\nSet-Content -Path $ca -Encoding Ascii -Value '" +
+              clean_pem(access.server_ca_pem) + "'\n";
   }
-  script += "kubectl config set-cluster '" + cluster + "' '--server=" + shell_safe(access.server) + "'";
+  script +=
+      "kubectl config set-cluster '" + cluster + "' '--server=" + shell_safe(access.server) + "'";
   if (has_ca) script += " \"--certificate-authority=$ca\" --embed-certs=true";
-  script += "\nkubectl config set-credentials '" + user + "' --auth-provider=oidc '--auth-provider-arg=idp-issuer-url=" +
-            shell_safe(access.issuer) + "' '--auth-provider-arg=client-id=" + shell_safe(access.client_id) + "'";
+  script +=
+      "\nkubectl config set-credentials '" + user +
+      "' --auth-provider=oidc '--auth-provider-arg=idp-issuer-url=" + shell_safe(access.issuer) +
+      "' '--auth-provider-arg=client-id=" + shell_safe(access.client_id) + "'";
   if (!access.issuer_ca_pem.empty()) {
     script += " '--auth-provider-arg=idp-certificate-authority-data=" +
               text::base64_encode(clean_pem(access.issuer_ca_pem) + "\n") + "'";
   }
-  script += " '--auth-provider-arg=id-token=' '--auth-provider-arg=refresh-token=" + std::string(access.refresh_token.reveal()) + "'";
-  script += "\nkubectl config set-context '" + cluster + "' '--cluster=" + cluster + "' '--user=" + user + "'";
+  script += " '--auth-provider-arg=id-token=' '--auth-provider-arg=refresh-token=" +
+            std::string(access.refresh_token.reveal()) + "'";
+  script += "\nkubectl config set-context '" + cluster + "' '--cluster=" + cluster +
+            "' '--user=" + user + "'";
   script += "\nkubectl config use-context '" + cluster + "'\n";
   if (has_ca) script += "} finally { Remove-Item $ca }\n";
   return script + "}";
@@ -104,23 +133,28 @@ std::string kubeconfig_file(const KubectlAccess& access) {
     return out;
   };
   const std::string cluster = quoted(entry_name(access.cluster)), user = quoted(user_entry(access));
-  std::string file = "apiVersion: v1\nkind: Config\nclusters:\n- name: " + cluster + "\n  cluster:\n    server: " +
-                     quoted(access.server) + "\n";
+  std::string file = "apiVersion: v1\nkind: Config\nclusters:\n- name: " + cluster +
+                     "\n  cluster:\n    server: " + quoted(access.server) + "\n";
   if (!access.server_ca_pem.empty()) {
-    file += "    certificate-authority-data: " + text::base64_encode(clean_pem(access.server_ca_pem) + "\n") + "\n";
+    file += "    certificate-authority-data: " +
+            text::base64_encode(clean_pem(access.server_ca_pem) + "\n") + "\n";
   }
-  file += "users:\n- name: " + user + "\n  user:\n    auth-provider:\n      name: oidc\n      config:\n";
-  file += "        idp-issuer-url: " + quoted(access.issuer) + "\n        client-id: " + quoted(access.client_id) + "\n";
+  file += "users:\n- name: " + user +
+          "\n  user:\n    auth-provider:\n      name: oidc\n      config:\n";
+  file += "        idp-issuer-url: " + quoted(access.issuer) +
+          "\n        client-id: " + quoted(access.client_id) + "\n";
   if (!access.issuer_ca_pem.empty()) {
-    file += "        idp-certificate-authority-data: " + text::base64_encode(clean_pem(access.issuer_ca_pem) + "\n") + "\n";
+    file += "        idp-certificate-authority-data: " +
+            text::base64_encode(clean_pem(access.issuer_ca_pem) + "\n") + "\n";
   }
   file += "        refresh-token: " + quoted(access.refresh_token.reveal()) + "\n";
-  file += "contexts:\n- name: " + cluster + "\n  context:\n    cluster: " + cluster + "\n    user: " + user + "\ncurrent-context: " +
-          cluster + "\n";
+  file += "contexts:\n- name: " + cluster + "\n  context:\n    cluster: " + cluster +
+          "\n    user: " + user + "\ncurrent-context: " + cluster + "\n";
   return file;
 }
 
-std::string name_in_cluster(std::string_view user, const config::Cluster& cluster, std::string_view issuer) {
+std::string name_in_cluster(std::string_view user, const config::Cluster& cluster,
+                            std::string_view issuer) {
   if (cluster.username_prefix == "-") return std::string(user);
   if (cluster.username_prefix.empty()) return std::string(issuer) + "#" + std::string(user);
   return cluster.username_prefix + std::string(user);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a person pastes or saves to get kubectl: a command for POSIX shells and fish, one for PowerShell, a kubeconfig
-// file. Each holds one refresh token and nothing else that is secret. Pure.
+// What a person pastes or saves to get kubectl: a command for POSIX shells and fish, one for
+// PowerShell, a kubeconfig file. Each holds one refresh token and nothing else that is secret.
+// Pure.
 #pragma once
 
 #include <string>
@@ -12,7 +13,7 @@
 namespace openunison::portal {
 
 struct KubectlAccess {
-  std::string cluster;        // entry names: CLUSTER, USER@CLUSTER
+  std::string cluster;  // entry names: CLUSTER, USER@CLUSTER
   std::string user;
   std::string server;         // the API server's URL
   std::string server_ca_pem;  // empty: a public authority
@@ -24,13 +25,14 @@ struct KubectlAccess {
 
 // A name for kubeconfig entries: everything but letters, digits and "@._+-" becomes '-'.
 std::string entry_name(std::string_view text);
-// `sh -c '...'`, so that it reads the same in sh, bash, zsh, busybox and fish. Certificates go through files in a
-// directory of mktemp under umask 077, which a trap removes.
+// `sh -c '...'`, so that it reads the same in sh, bash, zsh, busybox and fish. Certificates go
+// through files in a directory of mktemp under umask 077, which a trap removes.
 std::string posix_command(const KubectlAccess& access);
 std::string powershell_command(const KubectlAccess& access);
 std::string kubeconfig_file(const KubectlAccess& access);
 
 // The user and group names as the API server will see them.
-std::string name_in_cluster(std::string_view user, const config::Cluster& cluster, std::string_view issuer);
+std::string name_in_cluster(std::string_view user, const config::Cluster& cluster,
+                            std::string_view issuer);
 
 }  // namespace openunison::portal

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Kubernetes access: one cluster at a glance, and the ways to get kubectl. Opening the page makes nothing; a button opens a
-// session of its own and shows its command whole, once. Unused it dies after ten minutes.
+// Kubernetes access: one cluster at a glance, and the ways to get kubectl. Opening the page makes
+// nothing; a button opens a session of its own and shows its command whole, once. Unused it dies
+// after ten minutes.
 #include <algorithm>
 
 #include "portal/kubeconfig.h"
@@ -17,8 +18,9 @@ constexpr Seconds kUnusedLife{600};
 constexpr std::string_view kAllScopes = "openid profile email groups offline_access";
 
 const config::Cluster* find_cluster(const config::Values& values, std::string_view name) {
-  const auto found = std::find_if(values.clusters.begin(), values.clusters.end(),
-                                  [&](const config::Cluster& cluster) { return cluster.name == name; });
+  const auto found =
+      std::find_if(values.clusters.begin(), values.clusters.end(),
+                   [&](const config::Cluster& cluster) { return cluster.name == name; });
   return found == values.clusters.end() ? nullptr : &*found;
 }
 
@@ -36,9 +38,11 @@ Page cluster_page(const Portal::Impl& portal, const http::Request& request, cons
   data.set("label", label);
   data.set("base", "/k8s/" + text::percent_encode(cluster.name));
   data.set("server", cluster.k8s_url);
-  data.set("user_in_cluster", name_in_cluster(current.principal.user, cluster, values.issuer(cluster)));
+  data.set("user_in_cluster",
+           name_in_cluster(current.principal.user, cluster, values.issuer(cluster)));
   text::Json::Array groups;
-  for (const std::string& group : current.principal.groups) groups.emplace_back(cluster.groups_prefix + group);
+  for (const std::string& group : current.principal.groups)
+    groups.emplace_back(cluster.groups_prefix + group);
   data.set("group_count", groups.size());
   data.set("no_groups", groups.empty());
   data.set("groups", text::Json(std::move(groups)));
@@ -64,32 +68,39 @@ Page cluster_page(const Portal::Impl& portal, const http::Request& request, cons
   token.issuer = issuer;
   token.audience = cluster.client_id;
   token.scope = kAllScopes;
-  const auto fits = session::check_id_token_size(token, current.principal, current.live, portal.now());
+  const auto fits =
+      session::check_id_token_size(token, current.principal, current.live, portal.now());
   data.set("too_large", !fits.has_value());
   if (!fits) data.set("too_large_why", fits.error().message());
   return page;
 }
 
 // A cluster that this person may use, by the path; or the page that says why not.
-std::expected<const config::Cluster*, http::Response> usable_cluster(const Portal::Impl& portal, const http::Request& request,
-                                                                     const Current& current,
-                                                                     const std::optional<std::string>& name) {
+std::expected<const config::Cluster*, http::Response> usable_cluster(
+    const Portal::Impl& portal, const http::Request& request, const Current& current,
+    const std::optional<std::string>& name) {
   const config::Cluster* cluster = name ? find_cluster(portal.values(), *name) : nullptr;
   if (cluster == nullptr) {
-    return std::unexpected(portal.error_page(request, &current, Error(http::Errc::not_found, "This portal has no cluster of that name.")));
+    return std::unexpected(portal.error_page(
+        request, &current,
+        Error(http::Errc::not_found, "This portal has no cluster of that name.")));
   }
   if (!current.principal.in_any(cluster->az_groups)) {
     std::string wanted;
-    for (const std::string& group : cluster->az_groups) wanted += (wanted.empty() ? "" : ", ") + group;
+    for (const std::string& group : cluster->az_groups)
+      wanted += (wanted.empty() ? "" : ", ") + group;
     return std::unexpected(portal.error_page(
-        request, &current, Error(session::Errc::not_allowed, "This cluster is for members of: " + wanted + ".")));
+        request, &current,
+        Error(session::Errc::not_allowed, "This cluster is for members of: " + wanted + ".")));
   }
   return cluster;
 }
 
 // Opens the session whose refresh token the command or the file carries.
-Task<std::expected<KubectlAccess, http::Response>> make_access(Portal::Impl& portal, http::Request& request,
-                                                               const Current& current, const config::Cluster& cluster,
+Task<std::expected<KubectlAccess, http::Response>> make_access(Portal::Impl& portal,
+                                                               http::Request& request,
+                                                               const Current& current,
+                                                               const config::Cluster& cluster,
                                                                std::string label) {
   const config::Values& values = portal.values();
   session::IdTokenRequest token;
@@ -97,7 +108,9 @@ Task<std::expected<KubectlAccess, http::Response>> make_access(Portal::Impl& por
   token.issuer = issuer;
   token.audience = cluster.client_id;
   token.scope = kAllScopes;
-  if (auto fits = session::check_id_token_size(token, current.principal, current.live, portal.now()); !fits) {
+  if (auto fits =
+          session::check_id_token_size(token, current.principal, current.live, portal.now());
+      !fits) {
     co_return std::unexpected(portal.error_page(request, &current, fits.error()));
   }
   session::Sessions::FamilySpec spec;
@@ -107,8 +120,8 @@ Task<std::expected<KubectlAccess, http::Response>> make_access(Portal::Impl& por
   spec.origin = store::Origin::pasted;
   spec.label = std::move(label);
   spec.unused_until = portal.now() + kUnusedLife;
-  auto family = co_await portal.sessions.open_family(current.live.sign_in.id, std::move(spec), std::nullopt,
-                                                     session::caller_of(request));
+  auto family = co_await portal.sessions.open_family(current.live.sign_in.id, std::move(spec),
+                                                     std::nullopt, session::caller_of(request));
   if (!family) co_return std::unexpected(portal.error_page(request, &current, family.error()));
 
   KubectlAccess access;
@@ -130,9 +143,12 @@ Task<http::Response> Portal::Impl::kubernetes(http::Request& request) {
   if (!current) co_return std::move(current.error());
   if (request.path == "/k8s") {
     for (const config::Cluster& cluster : values().clusters) {
-      if (current->principal.in_any(cluster.az_groups)) co_return see_other("/k8s/" + text::percent_encode(cluster.name));
+      if (current->principal.in_any(cluster.az_groups))
+        co_return see_other("/k8s/" + text::percent_encode(cluster.name));
     }
-    co_return error_page(request, &*current, Error(session::Errc::not_allowed, "None of your groups gives access to a cluster."));
+    co_return error_page(
+        request, &*current,
+        Error(session::Errc::not_allowed, "None of your groups gives access to a cluster."));
   }
   auto cluster = usable_cluster(*this, request, *current, path_part(request.path, "/k8s/"));
   if (!cluster) co_return std::move(cluster.error());
@@ -143,7 +159,8 @@ Task<http::Response> Portal::Impl::kubernetes_command(http::Request& request) {
   auto submitted = co_await require_form(request);
   if (!submitted) co_return std::move(submitted.error());
   const Current& current = submitted->current;
-  auto cluster = usable_cluster(*this, request, current, path_part(request.path, "/k8s/", "/command"));
+  auto cluster =
+      usable_cluster(*this, request, current, path_part(request.path, "/k8s/", "/command"));
   if (!cluster) co_return std::move(cluster.error());
 
   const bool powershell = submitted->form.value("shell") == "powershell";
@@ -162,7 +179,8 @@ Task<http::Response> Portal::Impl::kubernetes_kubeconfig(http::Request& request)
   auto submitted = co_await require_form(request);
   if (!submitted) co_return std::move(submitted.error());
   const Current& current = submitted->current;
-  auto cluster = usable_cluster(*this, request, current, path_part(request.path, "/k8s/", "/kubeconfig"));
+  auto cluster =
+      usable_cluster(*this, request, current, path_part(request.path, "/k8s/", "/kubeconfig"));
   if (!cluster) co_return std::move(cluster.error());
   auto access = co_await make_access(*this, request, current, **cluster, "kubeconfig file");
   if (!access) co_return std::move(access.error());
@@ -170,7 +188,8 @@ Task<http::Response> Portal::Impl::kubernetes_kubeconfig(http::Request& request)
   http::Response response;
   response.headers = {{"content-type", "application/yaml"},
                       {"cache-control", "no-store"},
-                      {"content-disposition", "attachment; filename=\"kubeconfig-" + entry_name((*cluster)->name) + ".yaml\""}};
+                      {"content-disposition", "attachment; filename=\"kubeconfig-" +
+                                                  entry_name((*cluster)->name) + ".yaml\""}};
   response.body = kubeconfig_file(*access);
   co_return response;
 }

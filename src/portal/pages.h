@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the portal's pages share: rendering, headers, who is signed in, where to go. Private to portal/.
+// What the portal's pages share: rendering, headers, who is signed in, where to go. Private to
+// portal/.
 #pragma once
 
 #include <optional>
@@ -18,12 +19,13 @@ namespace openunison::portal {
 
 // A page to be rendered inside the layout.
 struct Page {
-  std::string_view name;       // of the template
-  std::string title;           // "Applications"
-  std::string_view place;      // which entry of the navigation is here: "applications", "k8s", ... or ""
-  text::Json data;             // object
+  std::string_view name;  // of the template
+  std::string title;      // "Applications"
+  std::string_view
+      place;        // which entry of the navigation is here: "applications", "k8s", ... or ""
+  text::Json data;  // object
   int status = 200;
-  std::string form_origin;     // one foreign origin that forms of this page may end at
+  std::string form_origin;  // one foreign origin that forms of this page may end at
 };
 
 using Current = session::Current;
@@ -34,34 +36,47 @@ struct Portal::Impl {
   // --- rendering (pages.cc) ---
   // `current`: who is signed in, or null.
   http::Response render(const http::Request& request, const Current* current, Page page) const;
-  http::Response error_page(const http::Request& request, const Current* current, const Error& error) const;
+  http::Response error_page(const http::Request& request, const Current* current,
+                            const Error& error) const;
+
+  // Where signing out sends the browser on to; "" where that is a page of ours.
+  std::string upstream_origin(const Current& current) const;
+  std::string signed_out_url() const { return values().portal_origin() + "/signed-out"; }
 
   // --- who is there (pages.cc) ---
-  // Gives the person, or the answer that sends the browser to sign in (or says that sessions can't be read).
+  // Gives the person, or the answer that sends the browser to sign in (or says that sessions can't
+  // be read).
   Task<std::expected<Current, http::Response>> require(http::Request& request);
-  // The same for a POSTed form with a CSRF token; gives the form as well.
-  struct Submitted { Current current; text::Form form; };
+  // The answer to a form that the browser says another site's page has sent; nullopt: it doesn't
+  // say so.
+  std::optional<http::Response> refuse_foreign(const http::Request& request) const;
+  // require() for a POSTed form with a CSRF token; gives the form as well.
+  struct Submitted {
+    Current current;
+    text::Form form;
+  };
   Task<std::expected<Submitted, http::Response>> require_form(http::Request& request);
 
   // --- pages, one file each ---
-  Task<http::Response> login(http::Request& request);                  // sign_in_page.cc
+  Task<http::Response> login(http::Request& request);  // sign_in_page.cc
   Task<http::Response> login_local(http::Request& request);
   Task<http::Response> callback(http::Request& request, std::string provider);
-  Task<http::Response> posted_callback(http::Request& request, std::string provider, std::string path);
+  Task<http::Response> posted_callback(http::Request& request, std::string provider,
+                                       std::string path);
   Task<http::Response> backchannel_logout(http::Request& request, std::string provider);
-  Task<http::Response> applications(http::Request& request);           // applications_page.cc
-  Task<http::Response> kubernetes(http::Request& request);             // kubernetes_page.cc
+  Task<http::Response> applications(http::Request& request);  // applications_page.cc
+  Task<http::Response> kubernetes(http::Request& request);    // kubernetes_page.cc
   Task<http::Response> kubernetes_command(http::Request& request);
   Task<http::Response> kubernetes_kubeconfig(http::Request& request);
-  Task<http::Response> profile(http::Request& request);                // profile_page.cc
-  Task<http::Response> sessions_page(http::Request& request);          // sessions_page.cc
+  Task<http::Response> profile(http::Request& request);        // profile_page.cc
+  Task<http::Response> sessions_page(http::Request& request);  // sessions_page.cc
   Task<http::Response> confirm_end(http::Request& request);
   Task<http::Response> end_sessions(http::Request& request);
-  Task<http::Response> logout_page(http::Request& request);            // sign_out_page.cc
+  Task<http::Response> logout_page(http::Request& request);  // sign_out_page.cc
   Task<http::Response> logout(http::Request& request);
   Task<http::Response> signed_out(http::Request& request);
-  Task<http::Response> theme(http::Request& request);                  // theme.cc
-  Task<http::Response> asset(http::Request& request);                  // pages.cc
+  Task<http::Response> theme(http::Request& request);  // theme.cc
+  Task<http::Response> asset(http::Request& request);  // pages.cc
   Task<http::Response> not_found(http::Request& request);
 
   std::optional<session::ReturnTarget> describe(std::string_view return_to) const;
@@ -80,9 +95,16 @@ struct Portal::Impl {
 // The provider's name for people: its label, else what its kind gives.
 std::string provider_label(const identity::Connector& connector);
 
-http::Response see_other(std::string location, const std::vector<std::string>& set_cookies = {});
+// Of UTF-8, cut between characters: the first one; as many as fit into `bytes`.
+std::string first_character(std::string_view text);
+std::string shortened(std::string_view text, std::size_t bytes);
 
-// The last part of the path: "/k8s/demo/command" with prefix "/k8s/" and suffix "/command" → "demo".
-std::optional<std::string> path_part(std::string_view path, std::string_view prefix, std::string_view suffix = "");
+http::Response see_other(std::string_view location,
+                         const std::vector<std::string>& set_cookies = {});
+
+// The last part of the path: "/k8s/demo/command" with prefix "/k8s/" and suffix "/command" →
+// "demo".
+std::optional<std::string> path_part(std::string_view path, std::string_view prefix,
+                                     std::string_view suffix = "");
 
 }  // namespace openunison::portal

@@ -5,7 +5,8 @@
 
 namespace openunison::portal {
 
-Result<std::unique_ptr<Portal>> Portal::create(PortalOptions options, PortalDependencies dependencies) {
+Result<std::unique_ptr<Portal>> Portal::create(PortalOptions options,
+                                               PortalDependencies dependencies) {
   text::TemplateSet templates = TRY(text::TemplateSet::create(embedded_templates()));
   return std::unique_ptr<Portal>(
       new Portal(std::make_unique<Impl>(std::move(options), dependencies, std::move(templates))));
@@ -14,7 +15,9 @@ Result<std::unique_ptr<Portal>> Portal::create(PortalOptions options, PortalDepe
 Portal::Portal(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Portal::~Portal() = default;
 
-void Portal::add_return_targets(const session::ReturnTargets* targets) { impl_->return_targets.push_back(targets); }
+void Portal::add_return_targets(const session::ReturnTargets* targets) {
+  impl_->return_targets.push_back(targets);
+}
 
 http::Response Portal::error_page(const http::Request& request, const Error& error) const {
   return impl_->error_page(request, nullptr, error);
@@ -26,19 +29,27 @@ void Portal::mount(http::Router& router) {
   const auto handler = [impl](Endpoint endpoint) -> http::Handler {
     return [impl, endpoint](http::Request& request) { return (impl->*endpoint)(request); };
   };
-  const auto get = [&](std::string path, Endpoint endpoint) { router.route({"GET"}, std::move(path), handler(endpoint)); };
-  const auto post = [&](std::string path, Endpoint endpoint) { router.route({"POST"}, std::move(path), handler(endpoint)); };
+  const auto get = [&](std::string path, Endpoint endpoint) {
+    router.route({"GET"}, std::move(path), handler(endpoint));
+  };
+  const auto post = [&](std::string path, Endpoint endpoint) {
+    router.route({"POST"}, std::move(path), handler(endpoint));
+  };
 
   get("/auth/login", &Impl::login);
   post("/auth/login/local", &Impl::login_local);
   for (const auto& connector : impl->connectors.all()) {
     if (connector->redirect() == nullptr) continue;
     const std::string provider = connector->name(), path = connector->settings().callback;
-    router.route({"GET"}, path, [impl, provider](http::Request& request) { return impl->callback(request, provider); });
-    router.route({"POST"}, path,
-                 [impl, provider, path](http::Request& request) { return impl->posted_callback(request, provider, path); });
-    router.route({"POST"}, path + "/backchannel_logout",
-                 [impl, provider](http::Request& request) { return impl->backchannel_logout(request, provider); });
+    router.route({"GET"}, path, [impl, provider](http::Request& request) {
+      return impl->callback(request, provider);
+    });
+    router.route({"POST"}, path, [impl, provider, path](http::Request& request) {
+      return impl->posted_callback(request, provider, path);
+    });
+    router.route({"POST"}, path + "/backchannel_logout", [impl, provider](http::Request& request) {
+      return impl->backchannel_logout(request, provider);
+    });
   }
   get("/", &Impl::applications);
   get("/k8s", &Impl::kubernetes);

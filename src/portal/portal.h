@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Portal: the pages that people meet: sign-in, applications, Kubernetes access, profile, sessions, sign-out,
-// errors. Server-rendered, whole without JavaScript. Each page is a file; pages.h has what they share.
+// Portal: the pages that people meet: sign-in, applications, Kubernetes access, profile, sessions,
+// sign-out, errors. Server-rendered, whole without JavaScript. Each page is a file; pages.h has
+// what they share.
 #pragma once
 
 #include <memory>
@@ -16,9 +17,9 @@
 namespace openunison::portal {
 
 struct PortalOptions {
-  std::string portal_ca_pem;   // what kubectl must trust to reach us; empty: a public authority
-  std::string logo;            // bytes of branding.logo_path, may be empty
-  std::string logo_type;       // "image/svg+xml" or "image/png"
+  std::string portal_ca_pem;  // what kubectl must trust to reach us; empty: a public authority
+  std::string logo;           // bytes of branding.logo_path, may be empty
+  std::string logo_type;      // "image/svg+xml" or "image/png"
 };
 
 struct PortalDependencies {
@@ -30,7 +31,8 @@ struct PortalDependencies {
 class Portal final : public session::ErrorPages {
  public:
   // Error: text::Errc::bad_template, which is a bug of ours.
-  static Result<std::unique_ptr<Portal>> create(PortalOptions options, PortalDependencies dependencies);
+  static Result<std::unique_ptr<Portal>> create(PortalOptions options,
+                                                PortalDependencies dependencies);
   ~Portal() override;
 
   // Providers that can tell where a sign-in leads; call before mount.

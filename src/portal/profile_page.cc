@@ -23,7 +23,9 @@ std::string leaving_claims(const Current& current, const config::Values& values,
   request.audience = cluster.client_id;
   request.scope = "openid profile email groups";
   request.life = values.authentication.token_life;
-  const std::string claims = session::id_token_claims(request, current.principal, current.live, "one for each token", now, crypto::Algorithm::rs256);
+  const std::string claims =
+      session::id_token_claims(request, current.principal, current.live, "one for each token", now,
+                               crypto::Algorithm::rs256);
   const auto json = text::Json::parse(claims);
   return json ? json->dump_pretty() : claims;
 }
@@ -31,11 +33,12 @@ std::string leaving_claims(const Current& current, const config::Values& values,
 // How soon the portal notices that somebody left or changed groups.
 std::string freshness(const Current& current, const config::Values& values) {
   if (!current.live.sign_in.recheckable) {
-    return "Your identity provider can’t be asked again without you. Leaving the company or a change of groups shows only "
+    return "Your identity provider can’t be asked again without you. Leaving the company or a "
+           "change of groups shows only "
            "at your next sign-in, at the latest when this one ends.";
   }
-  return "Your groups are checked with the identity provider about every " + in_words(values.authentication.group_refresh) +
-         " while you use kubectl or this portal.";
+  return "Your groups are checked with the identity provider about every " +
+         in_words(values.authentication.group_refresh) + " while you use kubectl or this portal.";
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sessions: every sign-in of this person with its browser and kubectl sessions; end one, the others, or all. What ending
-// does is said before it is done.
+// Sessions: every sign-in of this person with its browser and kubectl sessions; end one, the
+// others, or all. What ending does is said before it is done.
 #include <algorithm>
 
 #include "portal/pages.h"
@@ -12,25 +12,34 @@ namespace {
 
 constexpr std::size_t kMaxListed = 200;
 
+// A program's own name: the start of its user agent, which may hold any byte.
+std::string own_name(std::string_view agent) {
+  std::string name(agent.substr(0, std::min<std::size_t>(agent.find_first_of("/ ("), 40)));
+  std::ranges::replace_if(name, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return name.empty() ? "unknown program" : name;
+}
+
 // "Firefox on Linux" from a user agent; programs by their own name.
 std::string program_of(std::string_view agent) {
-  const auto has = [&](std::string_view word) { return agent.find(word) != std::string_view::npos; };
-  if (agent.empty()) return "unknown program";
+  const auto has = [&](std::string_view word) {
+    return agent.find(word) != std::string_view::npos;
+  };
   std::string program = has("Edg/")       ? "Edge"
                         : has("Firefox/") ? "Firefox"
                         : has("Chrome/")  ? "Chrome"
                         : has("Safari/")  ? "Safari"
-                                          : std::string(agent.substr(0, std::min<std::size_t>(agent.find_first_of("/ ("), 40)));
-  const char* system = has("Windows")                      ? " on Windows"
-                       : has("Android")                    ? " on Android"
-                       : has("iPhone") || has("iPad")      ? " on iOS"
-                       : has("Mac OS") || has("darwin/")   ? " on macOS"
-                       : has("Linux") || has("linux/")     ? " on Linux"
-                                                           : "";
+                                          : own_name(agent);
+  const char* system = has("Windows")                    ? " on Windows"
+                       : has("Android")                  ? " on Android"
+                       : has("iPhone") || has("iPad")    ? " on iOS"
+                       : has("Mac OS") || has("darwin/") ? " on macOS"
+                       : has("Linux") || has("linux/")   ? " on Linux"
+                                                         : "";
   return program + system;
 }
 
-text::Json row(const Current& each, const Current& mine, const config::Values& values, WallTime now) {
+text::Json row(const Current& each, const Current& mine, const config::Values& values,
+               WallTime now) {
   const store::Session& session = each.live.session;
   const bool web = session.kind == store::SessionKind::web;
   text::Json json;
@@ -38,7 +47,8 @@ text::Json row(const Current& each, const Current& mine, const config::Values& v
   json.set("web", web);
   json.set("this_one", session.id == mine.live.session.id);
   std::string what = web ? "Browser" : session.label;
-  if (!web && !session.cluster.empty() && values.clusters.size() > 1) what += " · " + session.cluster;
+  if (!web && !session.cluster.empty() && values.clusters.size() > 1)
+    what += " · " + session.cluster;
   json.set("what", what);
   json.set("program", program_of(session.user_agent));
   json.set("address", session.address.empty() ? std::string("unknown address") : session.address);
@@ -53,7 +63,8 @@ text::Json row(const Current& each, const Current& mine, const config::Values& v
 
 store::Selector account_of(const Current& current) {
   store::Selector selector;
-  selector.account = store::Selector::Account{current.live.sign_in.provider, current.live.sign_in.subject};
+  selector.account =
+      store::Selector::Account{current.live.sign_in.provider, current.live.sign_in.subject};
   return selector;
 }
 
@@ -71,7 +82,8 @@ Task<http::Response> Portal::Impl::sessions_page(http::Request& request) {
   blocks.emplace_back(current->live.sign_in.id, text::Json::Array());
   heads.push_back(&*current);
   for (const Current& each : *listed) {
-    auto block = std::find_if(blocks.begin(), blocks.end(), [&](const auto& b) { return b.first == each.live.sign_in.id; });
+    auto block = std::find_if(blocks.begin(), blocks.end(),
+                              [&](const auto& b) { return b.first == each.live.sign_in.id; });
     if (block == blocks.end()) {
       block = blocks.insert(blocks.end(), {each.live.sign_in.id, {}});
       heads.push_back(&each);
@@ -108,21 +120,27 @@ Task<http::Response> Portal::Impl::confirm_end(http::Request& request) {
   Page page{"end_session", "End sessions", "sessions", {}, 200, {}};
   page.data.set("what", what);
   if (what == "all") {
-    page.data.set("consequence", "Every browser and every kubectl of yours is signed out, this one too. kubectl stops within about a minute.");
+    page.data.set("consequence",
+                  "Every browser and every kubectl of yours is signed out, this one too. kubectl "
+                  "stops within about a minute.");
   } else if (what == "others") {
-    page.data.set("consequence", "Everything but this browser is signed out. kubectl stops within about a minute.");
+    page.data.set(
+        "consequence",
+        "Everything but this browser is signed out. kubectl stops within about a minute.");
   } else {
     const auto id = store::SessionId::parse(what);
-    auto found = id ? co_await sessions.find(*id) : Result<Current>(fail(session::Errc::no_session, "no such session"));
+    auto found = id ? co_await sessions.find(*id)
+                    : Result<Current>(fail(session::Errc::no_session, "no such session"));
     if (!found || found->live.sign_in.provider != current->live.sign_in.provider ||
         found->live.sign_in.subject != current->live.sign_in.subject) {
       co_return see_other("/sessions");
     }
     const bool web = found->live.session.kind == store::SessionKind::web;
-    page.data.set("consequence",
-                  web ? "The browser at " + found->live.session.address + " is signed out at once. kubectl sessions go on."
-                      : "“" + found->live.session.label + "”, last used from " + found->live.session.address +
-                            ", stops within about a minute.");
+    page.data.set("consequence", web ? "The browser at " + found->live.session.address +
+                                           " is signed out at once. kubectl sessions go on."
+                                     : "“" + found->live.session.label + "”, last used from " +
+                                           found->live.session.address +
+                                           ", stops within about a minute.");
   }
   co_return render(request, &*current, std::move(page));
 }
@@ -140,15 +158,18 @@ Task<http::Response> Portal::Impl::end_sessions(http::Request& request) {
     selector.except = current.live.session.id;
   } else {
     const auto id = store::SessionId::parse(what);
-    auto found = id ? co_await sessions.find(*id) : Result<Current>(fail(session::Errc::no_session, "no such session"));
+    auto found = id ? co_await sessions.find(*id)
+                    : Result<Current>(fail(session::Errc::no_session, "no such session"));
     // Somebody else's session looks like none.
     const bool own = found && found->live.sign_in.provider == current.live.sign_in.provider &&
                      found->live.sign_in.subject == current.live.sign_in.subject;
     if (!own) co_return see_other("/sessions?ended=0");
     selector.session = id;
   }
-  const bool ends_this = what == "all" || (selector.session && *selector.session == current.live.session.id);
-  auto ended = co_await sessions.end(std::move(selector), "ended_by_user", session::caller_of(request));
+  const bool ends_this =
+      what == "all" || (selector.session && *selector.session == current.live.session.id);
+  auto ended =
+      co_await sessions.end(std::move(selector), "ended_by_user", session::caller_of(request));
   if (!ended) co_return error_page(request, &current, ended.error());
   if (ends_this) co_return see_other("/signed-out", {session::Sessions::clear_cookie()});
   co_return see_other("/sessions?ended=" + std::to_string(ended->size()));

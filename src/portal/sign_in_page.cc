@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Signing in: one identity provider, no page; several, a button each, the one used last first; built-in users, a form.
+// Signing in: one identity provider, no page; several, a button each, the one used last first;
+// built-in users, a form.
 #include <algorithm>
 
 #include "base/log.h"
@@ -17,7 +18,8 @@ constexpr std::string_view kLastProviderCookie = "__Host-ou-provider";
 constexpr Seconds kYear{31'536'000};
 constexpr std::size_t kMaxFormBytes = 16 * 1024;
 
-std::string start_link(std::string_view provider, std::string_view return_to, bool force, std::string_view hint) {
+std::string start_link(std::string_view provider, std::string_view return_to, bool force,
+                       std::string_view hint) {
   std::string link = text::add_query("/auth/login", "provider", provider);
   link = text::add_query(std::move(link), "return_to", return_to);
   if (force) link = text::add_query(std::move(link), "force", "1");
@@ -31,7 +33,7 @@ Task<http::Response> Portal::Impl::login(http::Request& request) {
   const auto query = text::Form::parse(request.query);
   const std::string return_to = session::safe_return_to(query ? query->value("return_to") : "/");
   const std::string chosen(query ? query->value("provider") : "");
-  const std::string hint(query ? query->value("login_hint").substr(0, 256) : "");
+  const std::string hint(query ? shortened(query->value("login_hint"), 256) : "");
   const bool force = query && query->value("force") == "1";
 
   auto current = co_await sessions.current(request);
@@ -40,15 +42,20 @@ Task<http::Response> Portal::Impl::login(http::Request& request) {
 
   // Straight on to an upstream: the one asked for, or the only one there is.
   const bool only_one = connectors.all().size() == 1;
-  const std::string provider = chosen.empty() && only_one ? connectors.all().front()->name() : chosen;
+  const std::string provider =
+      chosen.empty() && only_one ? connectors.all().front()->name() : chosen;
   identity::Connector* connector = connectors.find(provider);
   if (!provider.empty() && connector == nullptr) {
-    co_return error_page(request, nullptr, Error(session::Errc::unknown_provider, "No identity provider has that name."));
+    co_return error_page(
+        request, nullptr,
+        Error(session::Errc::unknown_provider, "No identity provider has that name."));
   }
   if (connector != nullptr && connector->redirect() != nullptr) {
     auto started = co_await sign_in.start({provider, return_to, force, hint}, request);
     if (!started) {
-      log::warn("a sign-in could not be started", {{"provider", provider}, {"reason", started.error().message()}, {"request", request.id}});
+      log::warn(
+          "a sign-in could not be started",
+          {{"provider", provider}, {"reason", started.error().message()}, {"request", request.id}});
       co_return error_page(request, nullptr, started.error());
     }
     co_return see_other(started->location, started->set_cookies);
@@ -66,7 +73,7 @@ Task<http::Response> Portal::Impl::login(http::Request& request) {
     text::Json entry;
     entry.set("label", provider_label(*each));
     entry.set("link", start_link(each->name(), return_to, force, hint));
-    entry.set("initial", provider_label(*each).substr(0, 1));
+    entry.set("initial", first_character(provider_label(*each)));
     const bool used_last = each->name() == last;
     entry.set("used_last", used_last);
     redirects.insert(used_last ? redirects.begin() : redirects.end(), std::move(entry));
@@ -95,11 +102,13 @@ Task<http::Response> Portal::Impl::login(http::Request& request) {
 }
 
 Task<http::Response> Portal::Impl::login_local(http::Request& request) {
+  if (auto refused = refuse_foreign(request)) co_return std::move(*refused);
   auto body = co_await http::read_all(*request.body, kMaxFormBytes);
   if (!body) co_return error_page(request, nullptr, body.error());
   const auto form = text::Form::parse(*body);
   if (!form || form->repeated()) {
-    co_return error_page(request, nullptr, Error(http::Errc::bad_request, "The form can't be read."));
+    co_return error_page(request, nullptr,
+                         Error(http::Errc::bad_request, "The form can't be read."));
   }
   std::string provider;
   for (const auto& each : connectors.all()) {
@@ -107,13 +116,14 @@ Task<http::Response> Portal::Impl::login_local(http::Request& request) {
   }
   const std::string user(form->value("username"));
   const std::string return_to = session::safe_return_to(form->value("return_to"));
-  auto finished = co_await sign_in.password(provider, user, Secret(std::string(form->value("password"))),
-                                            std::string(form->value("csrf")), return_to, request);
+  auto finished =
+      co_await sign_in.password(provider, user, Secret(std::string(form->value("password"))),
+                                std::string(form->value("csrf")), return_to, request);
   if (finished) co_return see_other(finished->return_to, finished->set_cookies);
 
   const Error& error = finished.error().error;
-  const bool ask_again = error.is(identity::Errc::wrong_password) || error.is(identity::Errc::throttled) ||
-                         error.is(session::Errc::bad_csrf);
+  const bool ask_again = error.is(identity::Errc::wrong_password) ||
+                         error.is(identity::Errc::throttled) || error.is(session::Errc::bad_csrf);
   if (!ask_again) co_return error_page(request, nullptr, error);
 
   const auto target = describe(return_to);
@@ -124,11 +134,12 @@ Task<http::Response> Portal::Impl::login_local(http::Request& request) {
   if (target) page.data.set("target", target->label);
   page.data.set("return_to", return_to);
   page.data.set("has_local", true);
-  page.data.set("username", user.substr(0, 128));
+  page.data.set("username", shortened(user, 128));
   page.data.set("failed", true);
   page.data.set("why", error.is(identity::Errc::wrong_password) ? "User name or password is wrong."
-                       : error.is(identity::Errc::throttled)    ? "Too many attempts. Wait a minute, then try again."
-                                                                : "The form was too old. Please try again.");
+                       : error.is(identity::Errc::throttled)
+                           ? "Too many attempts. Wait a minute, then try again."
+                           : "The form was too old. Please try again.");
   page.data.set("contact", values().branding.help_contact);
   page.data.set("has_contact", !values().branding.help_contact.empty());
   const auto token = sign_in.form_token(request);
@@ -141,12 +152,15 @@ Task<http::Response> Portal::Impl::login_local(http::Request& request) {
 Task<http::Response> Portal::Impl::callback(http::Request& request, std::string provider) {
   auto parameters = text::Form::parse(request.query);
   if (!parameters) {
-    co_return error_page(request, nullptr, Error(session::Errc::bad_attempt, "The identity provider's answer can't be read."));
+    co_return error_page(
+        request, nullptr,
+        Error(session::Errc::bad_attempt, "The identity provider's answer can't be read."));
   }
   auto finished = co_await sign_in.finish(provider, std::move(*parameters), request);
   if (!finished) {
     http::Response response = error_page(request, nullptr, finished.error().error);
-    for (const std::string& cookie : finished.error().set_cookies) response.headers.add("set-cookie", cookie);
+    for (const std::string& cookie : finished.error().set_cookies)
+      response.headers.add("set-cookie", cookie);
     co_return response;
   }
   std::vector<std::string> set_cookies = std::move(finished->set_cookies);
@@ -154,29 +168,39 @@ Task<http::Response> Portal::Impl::callback(http::Request& request, std::string 
   co_return see_other(finished->return_to, set_cookies);
 }
 
-Task<http::Response> Portal::Impl::posted_callback(http::Request& request, std::string provider, std::string path) {
+Task<http::Response> Portal::Impl::posted_callback(http::Request& request, std::string provider,
+                                                   std::string path) {
   auto body = co_await http::read_all(*request.body, 64 * 1024);
-  const auto form = body ? text::Form::parse(*body) : Result<text::Form>(std::unexpected(body.error()));
+  const auto form =
+      body ? text::Form::parse(*body) : Result<text::Form>(std::unexpected(body.error()));
   if (!form) {
-    co_return error_page(request, nullptr, Error(session::Errc::bad_attempt, "The identity provider's answer can't be read."));
+    co_return error_page(
+        request, nullptr,
+        Error(session::Errc::bad_attempt, "The identity provider's answer can't be read."));
   }
   co_return see_other(sign_in.defer_posted_callback(path, *form));
 }
 
 // OpenID Connect Back-Channel Logout 1.0 §2.7, §2.8.
-Task<http::Response> Portal::Impl::backchannel_logout(http::Request& request, std::string provider) {
+Task<http::Response> Portal::Impl::backchannel_logout(http::Request& request,
+                                                      std::string provider) {
   http::Response response;
   response.headers = {{"cache-control", "no-store"}};
   auto body = co_await http::read_all(*request.body, 64 * 1024);
-  const auto form = body ? text::Form::parse(*body) : Result<text::Form>(std::unexpected(body.error()));
+  const auto form =
+      body ? text::Form::parse(*body) : Result<text::Form>(std::unexpected(body.error()));
   const std::string token(form ? form->value("logout_token") : "");
-  Result<void> ended = co_await sign_in.backchannel_logout(provider, token, session::caller_of(request));
+  Result<void> ended =
+      co_await sign_in.backchannel_logout(provider, token, session::caller_of(request));
   if (ended) co_return response;
-  log::warn("a logout token was refused", {{"provider", provider}, {"reason", ended.error().message()}, {"request", request.id}});
-  const bool ours = ended.error().is(store::Errc::unavailable) || ended.error().is(store::Errc::full);
+  log::warn("a logout token was refused",
+            {{"provider", provider}, {"reason", ended.error().message()}, {"request", request.id}});
+  const bool ours =
+      ended.error().is(store::Errc::unavailable) || ended.error().is(store::Errc::full);
   response.status = ours ? 503 : 400;
   response.headers.add("content-type", "application/json");
-  response.body = ours ? R"({"error":"temporarily_unavailable"})" : R"({"error":"invalid_request"})";
+  response.body =
+      ours ? R"({"error":"temporarily_unavailable"})" : R"({"error":"invalid_request"})";
   co_return response;
 }
 

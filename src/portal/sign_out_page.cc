@@ -15,13 +15,14 @@ Task<http::Response> Portal::Impl::logout(http::Request& request) {
   auto submitted = co_await require_form(request);
   if (!submitted) co_return std::move(submitted.error());
   const Current& current = submitted->current;
-  const auto upstream = sessions.upstream_logout_url(current, values().portal_origin() + "/signed-out");
+  const auto upstream = sessions.upstream_logout_url(current, signed_out_url());
   store::Selector selector;
   selector.sign_in = current.live.sign_in.id;
   auto ended = co_await sessions.end(std::move(selector), "sign_out", session::caller_of(request));
   if (!ended) co_return error_page(request, &current, ended.error());
   const std::string local = upstream ? "" : "?provider=stays";
-  co_return see_other(upstream ? *upstream : "/signed-out" + local, {session::Sessions::clear_cookie()});
+  co_return see_other(upstream ? *upstream : "/signed-out" + local,
+                      {session::Sessions::clear_cookie()});
 }
 
 Task<http::Response> Portal::Impl::signed_out(http::Request& request) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Light, dark, or as the system says: remembered in a cookie of its own, so that the choice also works
-// without JavaScript and before the first paint.
+// Light, dark, or as the system says: remembered in a cookie of its own, so that the choice also
+// works without JavaScript and before the first paint.
 #pragma once
 
 #include <string_view>

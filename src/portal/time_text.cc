@@ -18,7 +18,8 @@ std::string in_words(Millis duration) {
     // Up to two of a unit the smaller one says more: "90 minutes", not "1 hour".
     const std::int64_t count = seconds / unit.seconds;
     const bool coarse = count < 2 && unit.seconds > 60;
-    if (count >= 1 && !coarse) return fmt::format("{} {}{}", count, unit.name, count == 1 ? "" : "s");
+    if (count >= 1 && !coarse)
+      return fmt::format("{} {}{}", count, unit.name, count == 1 ? "" : "s");
   }
   return "less than a minute";
 }
@@ -30,14 +31,15 @@ std::string exact(WallTime time) {
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(std::chrono::floor<Seconds>(time - day));
   return fmt::format("{} {} {}, {:02}:{:02} UTC", static_cast<unsigned>(date.day()),
-                     kMonths[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
-                     clock.hours().count(), clock.minutes().count());
+                     kMonths[static_cast<unsigned>(date.month()) - 1],
+                     static_cast<int>(date.year()), clock.hours().count(), clock.minutes().count());
 }
 
 text::Json when(WallTime time, WallTime now) {
   std::string text;
   if (time > now) {
-    // Up to the next minute: what began with twelve hours says so, and no end comes before it is said.
+    // Up to the next minute: what began with twelve hours says so, and no end comes before it is
+    // said.
     text = "in " + in_words(time - now + Seconds(59));
   } else if (now - time < Seconds(60)) {
     text = "just now";

@@ -14,7 +14,8 @@ namespace openunison::portal {
 std::string in_words(Millis duration);
 // "24 Nov 2026, 02:07 UTC".
 std::string exact(WallTime time);
-// {"text": "in 14 minutes", "iso": "...Z", "exact": "..."}: `text` is relative to now ("3 hours ago", "just now").
+// {"text": "in 14 minutes", "iso": "...Z", "exact": "..."}: `text` is relative to now ("3 hours
+// ago", "just now").
 text::Json when(WallTime time, WallTime now);
 
 }  // namespace openunison::portal

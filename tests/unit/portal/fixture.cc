@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fixture.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "text/base64.h"
+#include "text/cookie.h"
+
+namespace openunison::portal::testing {
+namespace {
+
+constexpr std::string_view kIdp = "https://idp.example";
+
+class TextBody final : public http::BodyReader {
+ public:
+  explicit TextBody(std::string text) : text_(std::move(text)) {}
+  Task<Result<std::size_t>> read(std::span<char> into) override {
+    const std::size_t count = std::min(into.size(), text_.size() - at_);
+    std::copy_n(text_.begin() + static_cast<std::ptrdiff_t>(at_), count, into.begin());
+    at_ += count;
+    co_return count;
+  }
+  std::optional<std::uint64_t> length() const override { return text_.size(); }
+
+ private:
+  std::string text_;
+  std::size_t at_ = 0;
+};
+
+// What the wire would carry, but for what the codec writes.
+class Recorder final : public http::EdgeResponder {
+ public:
+  Recorder() : EdgeResponder(true, true) {}
+  Task<Result<void>> send(http::Response response) override {
+    http::ResponseHead head{response.status, std::move(response.headers)};
+    if (auto whole = complete(head); !whole) co_return whole;  // the edge then answers 500
+    status_ = head.status;
+    answer = {head.status, std::move(head.headers), std::move(response.body)};
+    co_return Result<void>{};
+  }
+  Task<Result<http::BodyWriter*>> start(http::ResponseHead, std::optional<std::uint64_t>) override {
+    co_return fail(http::Errc::internal, "no page is streamed");
+  }
+  Task<Result<std::unique_ptr<net::Stream>>> upgrade(http::ResponseHead) override {
+    co_return fail(http::Errc::internal, "no page is upgraded");
+  }
+  bool started() const override { return status_ != 0; }
+
+  Answer answer;
+};
+
+config::IdentityProvider okta() {
+  config::IdentityProvider provider;
+  provider.name = "okta";
+  provider.label = "Okta";
+  provider.callback = "/auth/oidc";
+  provider.issuer = kIdp;
+  provider.claims.sub = "preferred_username";
+  return provider;
+}
+
+config::IdentityProvider built_in() {
+  config::IdentityProvider provider;
+  provider.name = "local";
+  provider.kind = config::ProviderKind::local;
+  provider.claims.sub = "preferred_username";
+  return provider;
+}
+
+config::Cluster cluster(std::string name, std::string issuer_path) {
+  config::Cluster cluster;
+  cluster.name = std::move(name);
+  cluster.k8s_url = "https://" + cluster.name + ".example:6443";
+  cluster.issuer_path = std::move(issuer_path);
+  return cluster;
+}
+
+}  // namespace
+
+// --- Providers ---
+
+Task<Result<identity::Identity>> FakeUpstream::reread(std::string, identity::Grant, net::Deadline) {
+  co_return identity;
+}
+Task<identity::Connector::Health> FakeUpstream::health(net::Deadline) {
+  co_return Health();
+}
+Task<Result<identity::RedirectConnector::Begun>> FakeUpstream::begin(BeginRequest request) {
+  begun = request;
+  if (unreachable) co_return std::unexpected(*unreachable);
+  co_return Begun{std::string(kIdp) + "/authorize?state=" + request.state, "private"};
+}
+Task<Result<identity::Identity>> FakeUpstream::finish(FinishRequest) {
+  co_return identity;
+}
+std::optional<std::string> FakeUpstream::logout_url(const identity::Grant&, std::string_view) {
+  return std::string(kIdp) + "/end?client_id=openunison";
+}
+Task<Result<identity::RedirectConnector::LogoutNotice>> FakeUpstream::logout_token(
+    std::string token) {
+  if (token != "genuine") co_return fail(identity::Errc::bad_response, "not a logout token");
+  co_return LogoutNotice{"sub-alice", "", "jti-1", WallTime::max()};
+}
+
+Task<Result<identity::Identity>> FakeUsers::reread(std::string, identity::Grant, net::Deadline) {
+  co_return fail(identity::Errc::unreachable, "never asked");
+}
+Task<identity::Connector::Health> FakeUsers::health(net::Deadline) {
+  co_return Health();
+}
+Task<Result<identity::Identity>> FakeUsers::check(std::string user, Secret password, std::string) {
+  if (refusal) co_return std::unexpected(*refusal);
+  if (password.reveal() != "right") {
+    co_return fail(identity::Errc::wrong_password, "user name or password is wrong");
+  }
+  identity::Identity who = person(user);
+  who.provider = "local";
+  co_return who;
+}
+
+// --- Browser ---
+
+std::string Browser::session() const {
+  const auto found = cookies.find(std::string(session::kSessionCookie));
+  return found == cookies.end() ? "" : found->second;
+}
+
+void Browser::keep_cookie(std::string_view set_cookie) {
+  const std::string_view pair = set_cookie.substr(0, set_cookie.find(';'));
+  const std::size_t equals = pair.find('=');
+  const std::string name(pair.substr(0, equals));
+  if (set_cookie.find("Max-Age=0") != std::string_view::npos) {
+    cookies.erase(name);
+  } else {
+    cookies[name] = pair.substr(equals + 1);
+  }
+}
+
+void Browser::keep(const Answer& answer) {
+  for (const http::Field& field : answer.headers.fields()) {
+    if (field.name == "set-cookie") keep_cookie(field.value);
+  }
+}
+
+// --- Asking ---
+
+text::Form form(std::initializer_list<std::pair<std::string, std::string>> fields) {
+  text::Form result;
+  for (const auto& [name, value] : fields) result.add(name, value);
+  return result;
+}
+
+Ask post(std::string target, const text::Form& form) {
+  return {
+      "POST",
+      std::move(target),
+      form.encode(),
+      {{"content-type", "application/x-www-form-urlencoded"}, {"origin", std::string(kOrigin)}}};
+}
+
+identity::Identity person(std::string user, std::vector<std::string> groups) {
+  identity::Identity who;
+  who.provider = "okta";
+  who.subject = "sub-" + user;
+  who.claims.set("preferred_username", user);
+  text::Json::Array names(groups.begin(), groups.end());
+  who.claims.set("groups", text::Json(std::move(names)));
+  who.authenticated_at = WallTime(Seconds(1'700'000'000));
+  return who;
+}
+
+// --- Site ---
+
+struct Site::Running {
+  explicit Running(Site& site)
+      : values(std::make_shared<const config::Values>(site.values)),
+        master(*crypto::MasterKey::create(Secret(text::base64_encode(std::string(32, 'k'))))),
+        store(store::memory_store()),
+        connectors(make_connectors(*values)),
+        sessions({values, store.get(), &connectors, &master, &random, &site.clock}),
+        sign_in(sessions, connectors, master),
+        portal(
+            *Portal::create({"", site.logo, site.logo_type}, {&sessions, &sign_in, &connectors})),
+        edge("portal_test", {}, router, true) {
+    for (const session::ReturnTargets* targets : site.return_targets) {
+      portal->add_return_targets(targets);
+    }
+    portal->mount(router);
+  }
+
+  static std::vector<std::unique_ptr<identity::Connector>> make_connectors(
+      const config::Values& values) {
+    std::vector<std::unique_ptr<identity::Connector>> all;
+    for (const config::IdentityProvider& provider : values.identity_providers) {
+      if (provider.kind == config::ProviderKind::local) {
+        all.push_back(std::make_unique<FakeUsers>(provider));
+      } else {
+        all.push_back(std::make_unique<FakeUpstream>(provider));
+      }
+    }
+    return all;
+  }
+
+  std::shared_ptr<const config::Values> values;
+  crypto::MasterKey master;
+  crypto::SeededRandom random{1};
+  std::unique_ptr<store::SessionStore> store;
+  session::Connectors connectors;
+  session::Sessions sessions;
+  session::SignInFlow sign_in;
+  std::unique_ptr<Portal> portal;
+  http::Router router;
+  http::Edge edge;
+};
+
+Site::Site() {
+  values.portal_host = "portal.example";
+  values.identity_providers = {okta(), built_in()};
+  values.clusters = {cluster("demo", "/auth/idp/k8sIdp"), cluster("prod", "/auth/idp/prod")};
+  values.clusters[1].az_groups = {"ops"};
+}
+
+Site::~Site() = default;
+
+Site::Running& Site::running() {
+  if (!running_) running_ = std::make_unique<Running>(*this);
+  return *running_;
+}
+
+FakeUpstream& Site::upstream() {
+  return dynamic_cast<FakeUpstream&>(*running().connectors.find("okta"));
+}
+FakeUsers& Site::users() {
+  return dynamic_cast<FakeUsers&>(*running().connectors.find("local"));
+}
+session::Sessions& Site::sessions() {
+  return running().sessions;
+}
+http::Router& Site::router() {
+  return running().router;
+}
+Portal& Site::portal() {
+  return *running().portal;
+}
+
+Answer Site::ask(Browser& browser, Ask ask) {
+  http::Request request;
+  request.method = std::move(ask.method);
+  request.secure = true;
+  request.authority = {"portal.example", 443, false};
+  const std::size_t query = ask.target.find('?');
+  request.path = ask.target.substr(0, query);
+  if (query != std::string::npos) request.query = ask.target.substr(query + 1);
+  request.headers.add("user-agent", browser.user_agent);
+  for (const auto& [name, value] : browser.cookies) {
+    request.headers.add("cookie", name + "=" + value);
+  }
+  for (http::Field& field : ask.headers) {
+    request.headers.add(std::move(field.name), std::move(field.value));
+  }
+  request.body = std::make_unique<TextBody>(std::move(ask.body));
+  request.peer = {"192.0.2.7", 40'000};
+
+  Recorder recorder;
+  runtime_.block_on(running().edge.handle(request, recorder));
+  browser.keep(recorder.answer);
+  return std::move(recorder.answer);
+}
+
+Answer Site::submit(Browser& browser, std::string_view page, std::string target, text::Form form) {
+  form.add("csrf", hidden(get(browser, std::string(page)).body, "csrf"));
+  return ask(browser, post(std::move(target), form));
+}
+
+session::Current Site::sign_in(Browser& browser, identity::Identity who) {
+  session::Caller caller{"192.0.2.7", browser.user_agent, "test"};
+  auto opened = block_on(sessions().open(std::move(who), std::nullopt, std::move(caller)));
+  CHECK(opened.has_value());
+  browser.keep_cookie(opened->set_cookie);
+  return std::move(opened->current);
+}
+
+std::size_t Site::count_sessions() {
+  store::Selector everything;
+  everything.all = true;
+  return block_on(sessions().list(everything, 100))->size();
+}
+
+store::SessionId Site::open_kubectl(const session::Current& current, std::string user_agent) {
+  session::Sessions::FamilySpec spec;
+  spec.client_id = "kubernetes";
+  spec.label = "laptop";
+  spec.cluster = "demo";
+  auto family = block_on(sessions().open_family(current.live.sign_in.id, spec, std::nullopt,
+                                                {"192.0.2.9", std::move(user_agent), "test"}));
+  return family->current.live.session.id;
+}
+
+std::string Site::csrf(Browser& browser) {
+  return hidden(get(browser, "/logout").body, "csrf");
+}
+
+std::string hidden(std::string_view html, std::string_view name) {
+  const std::string start = "<input type=\"hidden\" name=\"" + std::string(name) + "\" value=\"";
+  const std::size_t at = html.find(start);
+  if (at == std::string_view::npos) return "";
+  const std::string_view rest = html.substr(at + start.size());
+  return std::string(rest.substr(0, rest.find('"')));
+}
+
+}  // namespace openunison::portal::testing
