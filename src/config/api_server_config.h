@@ -10,12 +10,21 @@
 
 namespace openunison::config {
 
-enum class ApiServerFormat { all, flags, authentication_configuration, eks_cli, eksctl, terraform, json };
+enum class ApiServerFormat {
+  all,
+  flags,
+  authentication_configuration,
+  eks_cli,
+  eksctl,
+  terraform,
+  json
+};
 Result<ApiServerFormat> parse_api_server_format(std::string_view name);
 
 struct ApiServerConfigOptions {
-  std::string ca_file;   // path for --oidc-ca-file; empty: the line is left out
-  std::string ca_pem;    // for AuthenticationConfiguration's certificateAuthority; empty: system roots
+  std::string ca_file;  // path for --oidc-ca-file; empty: the line is left out
+  std::string
+      ca_pem;  // for AuthenticationConfiguration's certificateAuthority; empty: system roots
 };
 
 // Ends in a newline. `flags`: one --oidc-... per line, nothing else, so that `$(...)` can use it.

@@ -38,26 +38,27 @@ enum class ProviderProfile { generic, okta, entra, keycloak, google };
 enum class UpstreamLogout { local, upstream };
 
 struct IdentityProvider {
-  std::string name;                  // [a-z0-9-]{1,32}; "oidc" for the plain oidc: block, "local" for users.yaml
-  std::string label;                 // on the sign-in page
+  std::string name;   // [a-z0-9-]{1,32}; "oidc" for the plain oidc: block, "local" for users.yaml
+  std::string label;  // on the sign-in page
   ProviderKind kind = ProviderKind::oidc;
-  std::string callback;              // "/auth/oidc" for the first or only one, "/auth/oidc/NAME" for others
-  std::string username_prefix;       // of mapped user names
+  std::string callback;  // "/auth/oidc" for the first or only one, "/auth/oidc/NAME" for others
+  std::string username_prefix;  // of mapped user names
   std::string groups_prefix;
   // kind oidc:
   ProviderProfile profile = ProviderProfile::generic;
-  std::string issuer;                // as written
+  std::string issuer;                             // as written
   std::string auth_url, token_url, userinfo_url;  // instead of an issuer's discovery
   std::string client_id;
-  std::string client_secret_name;    // file in --secrets: OIDC_CLIENT_SECRET, or per provider OIDC_CLIENT_SECRET_<NAME>
+  std::string client_secret_name;  // file in --secrets: OIDC_CLIENT_SECRET, or per provider
+                                   // OIDC_CLIENT_SECRET_<NAME>
   std::string scopes = "openid email profile groups";
   ClaimNames claims;
-  bool user_in_id_token = true;      // false: groups and attributes only from userinfo
-  bool force_authentication = false; // prompt=login upstream
-  std::string domain;                // only users of this mail/hosted domain; empty: any
-  std::vector<std::string> tenants;  // Entra tenant ids that may sign in
+  bool user_in_id_token = true;       // false: groups and attributes only from userinfo
+  bool force_authentication = false;  // prompt=login upstream
+  std::string domain;                 // only users of this mail/hosted domain; empty: any
+  std::vector<std::string> tenants;   // Entra tenant ids that may sign in
   UpstreamLogout logout = UpstreamLogout::local;
-  std::string http_proxy;            // "http://host:port"
+  std::string http_proxy;  // "http://host:port"
 };
 
 // Which of the groups that arrive are passed on.
@@ -67,13 +68,15 @@ struct GroupsFilter {
 };
 
 struct Cluster {
-  std::string name;                  // k8s_cluster_name; in paths and kubeconfigs
+  std::string name;  // k8s_cluster_name; in paths and kubeconfigs
   std::string label;
   std::string k8s_url;
-  std::string k8s_ca_pem;            // trusted_certs "k8s-master", may be empty
-  std::string issuer_path = "/auth/idp/k8sIdp";  // of the first; others "/auth/idp/NAME" unless they share the issuer
-  std::string client_id = "kubernetes";          // the audience of its tokens
-  std::string username_prefix = "-"; // as the API server is set; "-" none, "" its default (issuer#)
+  std::string k8s_ca_pem;  // trusted_certs "k8s-master", may be empty
+  std::string issuer_path =
+      "/auth/idp/k8sIdp";  // of the first; others "/auth/idp/NAME" unless they share the issuer
+  std::string client_id = "kubernetes";  // the audience of its tokens
+  std::string username_prefix =
+      "-";  // as the API server is set; "-" none, "" its default (issuer#)
   std::string groups_prefix;
   std::vector<std::string> az_groups;  // who may use it; empty: everyone who may sign in
 };
@@ -86,78 +89,81 @@ struct Application {
 struct Client {
   std::string client_id;
   std::string label;
-  bool is_public = false;            // else its secret is the file CLIENT_<id>
-  std::vector<std::string> redirect_uris;             // exact
-  std::vector<std::string> post_logout_redirect_uris; // exact
+  bool is_public = false;                              // else its secret is the file CLIENT_<id>
+  std::vector<std::string> redirect_uris;              // exact
+  std::vector<std::string> post_logout_redirect_uris;  // exact
   std::vector<std::string> az_groups;
-  bool native = false;               // loopback redirects with any port
+  bool native = false;  // loopback redirects with any port
 };
 
 struct TlsFiles {
-  std::string cert, key;             // relative to --secrets
+  std::string cert, key;  // relative to --secrets
 };
 
 enum class StoreKind { memory, sqlite };
 enum class SigningAlgorithm { rs256, es256 };
 
-struct LimitsValues {                // zero: the default of http/limits.h
+struct LimitsValues {  // zero: the default of http/limits.h
   std::uint64_t header_bytes = 0, header_count = 0, body_bytes = 0, target_bytes = 0;
-  std::uint64_t header_timeout_seconds = 0, idle_timeout_seconds = 0, first_byte_timeout_seconds = 0;
-  std::uint64_t body_min_bytes_per_second = 0, requests_in_flight = 0, connections = 0, connections_per_address = 0;
+  std::uint64_t header_timeout_seconds = 0, idle_timeout_seconds = 0,
+                first_byte_timeout_seconds = 0;
+  std::uint64_t body_min_bytes_per_second = 0, requests_in_flight = 0, connections = 0,
+                connections_per_address = 0;
   std::uint64_t drain_timeout_seconds = 0;
 };
 
 struct Branding {
-  std::string name = "OpenUnison";   // openunison.portal.name
-  std::string logo_path;             // a file beside the values file: .svg or .png, ≤ 256 KiB
-  std::string accent;                // "#rrggbb"
-  std::string help_contact;          // whom to ask for access: text or mail address or https URL
+  std::string name = "OpenUnison";  // openunison.portal.name
+  std::string logo_path;            // a file beside the values file: .svg or .png, ≤ 256 KiB
+  std::string accent;               // "#rrggbb"
+  std::string help_contact;         // whom to ask for access: text or mail address or https URL
 };
 
 struct Authentication {
   Seconds absolute_lifetime{43'200};
-  Seconds web_idle{900};             // network.session_inactivity_timeout_seconds
-  Seconds kubectl_idle{43'200};      // where the upstream's standing can be re-read; else web_idle
+  Seconds web_idle{900};         // network.session_inactivity_timeout_seconds
+  Seconds kubectl_idle{43'200};  // where the upstream's standing can be re-read; else web_idle
   Seconds group_refresh{300};
   Seconds upstream_stale_limit{3'600};
-  Seconds token_life{60};            // 20..3600
-  Millis grace_period{30'000};       // never over token_life - 15 s
-  bool refuse_reuse_of_pasted = true;   // false: revoke those families on reuse too
-  bool revoke_reuse_of_others = true;   // false: only refuse
-  std::vector<std::string> allowed_system_names;  // exact system: users and groups that may be passed on
+  Seconds token_life{60};              // 20..3600
+  Millis grace_period{30'000};         // never over token_life - 15 s
+  bool refuse_reuse_of_pasted = true;  // false: revoke those families on reuse too
+  bool revoke_reuse_of_others = true;  // false: only refuse
+  std::vector<std::string>
+      allowed_system_names;  // exact system: users and groups that may be passed on
 };
 
 struct Values {
-  std::string file;                  // for messages
-  std::string portal_host;           // network.openunison_host, lower case
+  std::string file;         // for messages
+  std::string portal_host;  // network.openunison_host, lower case
   std::uint16_t external_port = 443;
-  std::string portal_origin() const; // "https://host[:port]"
+  std::string portal_origin() const;  // "https://host[:port]"
   std::string issuer(const Cluster& cluster) const { return portal_origin() + cluster.issuer_path; }
 
   std::vector<TrustedCertificate> trusted_certs;
   std::vector<IdentityProvider> identity_providers;  // ≥ 1
-  bool shared_namespace = false;     // several providers may have equal prefixes
-  std::vector<std::string> az_groups;                // az_groups + extra_az_groups: who may sign in at all
+  bool shared_namespace = false;                     // several providers may have equal prefixes
+  std::vector<std::string> az_groups;  // az_groups + extra_az_groups: who may sign in at all
   GroupsFilter groups_filter;
-  std::vector<Cluster> clusters;     // ≥ 1; [0] from the top-level keys
+  std::vector<Cluster> clusters;  // ≥ 1; [0] from the top-level keys
   std::vector<Application> apps;
   std::vector<Client> clients;
   Authentication authentication;
   SigningAlgorithm signing_algorithm = SigningAlgorithm::rs256;
   Branding branding;
 
-  std::vector<std::string> listen;   // "127.0.0.1:8443"
+  std::vector<std::string> listen;  // "127.0.0.1:8443"
   std::string management = "127.0.0.1:8081";
-  bool plain_http = false;           // server.tls: [] together with server.plain_http: true
+  bool plain_http = false;  // server.tls: [] together with server.plain_http: true
   std::vector<TlsFiles> tls;
   StoreKind store = StoreKind::sqlite;
   Seconds jwks_max_age{300};
   Seconds jwks_publish_ahead{86'400};
   Seconds key_rotate_every{0};
   LimitsValues limits;
-  unsigned threads = 0;              // 0: one per processor, at most 4
+  unsigned threads = 0;  // 0: one per processor, at most 4
   std::string log_level = "info";
-  std::string http_proxy;            // for everything outgoing; openunison.non_secret_data.http(s).proxyHost
+  std::string http_proxy;  // for everything outgoing; openunison.non_secret_data.http(s).proxyHost
   std::vector<std::string> no_proxy;
 };
 
@@ -175,16 +181,17 @@ struct Problem {
 };
 
 struct Parsed {
-  std::optional<Values> values;      // absent if there is any error
-  std::vector<Problem> problems;     // in file order
+  std::optional<Values> values;   // absent if there is any error
+  std::vector<Problem> problems;  // in file order
 };
 
 // All problems at once, not only the first. Pure.
 Parsed parse_values(std::string_view yaml, std::string file);
 
-// Checks that need the --secrets directory: that the files that the values name exist and are used rightly.
-// `exists(name)` tells whether such a file is there.
-std::vector<Problem> check_secrets(const Values& values, const std::function<bool(const std::string&)>& exists);
+// Checks that need the --secrets directory: that the files that the values name exist and are used
+// rightly. `exists(name)` tells whether such a file is there.
+std::vector<Problem> check_secrets(const Values& values,
+                                   const std::function<bool(const std::string&)>& exists);
 
 // values.schema.json and docs/reference/values.md, from the schema.
 std::string json_schema();

@@ -20,7 +20,8 @@ Result<std::string> number(const text::Json& json, std::string_view name) {
   const std::string* text = json.find_string(name);
   if (text == nullptr) return fail(Errc::malformed, "a key lacks its member " + std::string(name));
   auto bytes = text::base64url_decode(*text);
-  if (!bytes || bytes->empty()) return fail(Errc::malformed, "a key's member " + std::string(name) + " is not base64url");
+  if (!bytes || bytes->empty())
+    return fail(Errc::malformed, "a key's member " + std::string(name) + " is not base64url");
   return std::move(*bytes);
 }
 
@@ -45,7 +46,9 @@ std::string thumbprint(const crypto::PublicKey& key) {
   text::JsonWriter writer(canonical);
   writer.begin_object();  // members in lexicographic order (RFC 7638 §3)
   if (numbers.kind == KeyKind::rsa) {
-    writer.member("e", text::base64url_encode(numbers.e)).member("kty", "RSA").member("n", text::base64url_encode(numbers.n));
+    writer.member("e", text::base64url_encode(numbers.e))
+        .member("kty", "RSA")
+        .member("n", text::base64url_encode(numbers.n));
   } else {
     writer.member("crv", curve_name(numbers.kind))
         .member("kty", "EC")
@@ -77,7 +80,8 @@ text::Json to_json(const Jwk& jwk) {
 Result<Jwk> parse_jwk(const text::Json& json) {
   if (json.object() == nullptr) return fail(Errc::malformed, "a key is not a JSON object");
   for (const char* secret : {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}) {
-    if (json.find(secret) != nullptr) return fail(Errc::malformed, "a key that is not public was published");
+    if (json.find(secret) != nullptr)
+      return fail(Errc::malformed, "a key that is not public was published");
   }
   const std::string* type = json.find_string("kty");
   if (type == nullptr) return fail(Errc::malformed, "a key has no kty");
@@ -104,13 +108,15 @@ Result<Jwk> parse_jwk(const text::Json& json) {
   crypto::PublicKey key = TRY(crypto::PublicKey::create(numbers));
   Jwk jwk{std::move(key), {}, std::nullopt};
   if (const text::Json* kid = json.find("kid")) {
-    if (kid->string() == nullptr || kid->string()->size() > kMaxKid) return fail(Errc::malformed, "a key's kid is not usable text");
+    if (kid->string() == nullptr || kid->string()->size() > kMaxKid)
+      return fail(Errc::malformed, "a key's kid is not usable text");
     jwk.kid = *kid->string();
   }
   if (const text::Json* algorithm = json.find("alg")) {
     if (algorithm->string() == nullptr) return fail(Errc::malformed, "a key's alg is not text");
     jwk.algorithm = TRY(crypto::parse_algorithm(*algorithm->string()));
-    if (!jwk.key.fits(*jwk.algorithm)) return fail(Errc::malformed, "a key's alg doesn't fit its type");
+    if (!jwk.key.fits(*jwk.algorithm))
+      return fail(Errc::malformed, "a key's alg doesn't fit its type");
   }
   return jwk;
 }
@@ -118,24 +124,29 @@ Result<Jwk> parse_jwk(const text::Json& json) {
 Result<JwkSet> JwkSet::parse(std::string_view text) {
   const text::Json json = TRY(text::Json::parse(text, kMaxBytes));
   const text::Json* list = json.find("keys");
-  if (list == nullptr || list->array() == nullptr) return fail(Errc::malformed, "this is not a key set: there is no list \"keys\"");
-  if (list->array()->size() > kMaxKeys) return fail(Errc::malformed, "the key set has more than 64 keys");
+  if (list == nullptr || list->array() == nullptr)
+    return fail(Errc::malformed, "this is not a key set: there is no list \"keys\"");
+  if (list->array()->size() > kMaxKeys)
+    return fail(Errc::malformed, "the key set has more than 64 keys");
   JwkSet set;
   for (const text::Json& entry : *list->array()) {
     if (!for_signatures(entry)) continue;
     auto jwk = parse_jwk(entry);
     if (!jwk) continue;  // RFC 7517 §5: keys that aren't understood are ignored
-    if (!jwk->kid.empty() && set.has_kid(jwk->kid)) return fail(Errc::malformed, "the key set has two keys with the same kid");
+    if (!jwk->kid.empty() && set.has_kid(jwk->kid))
+      return fail(Errc::malformed, "the key set has two keys with the same kid");
     set.keys_.push_back(std::move(*jwk));
   }
   return set;
 }
 
-std::vector<const Jwk*> JwkSet::candidates(std::string_view kid, crypto::Algorithm algorithm) const {
+std::vector<const Jwk*> JwkSet::candidates(std::string_view kid,
+                                           crypto::Algorithm algorithm) const {
   std::vector<const Jwk*> found;
   for (const Jwk& jwk : keys_) {
     if (!kid.empty() && jwk.kid != kid) continue;
-    if (jwk.key.fits(algorithm) && (!jwk.algorithm || *jwk.algorithm == algorithm)) found.push_back(&jwk);
+    if (jwk.key.fits(algorithm) && (!jwk.algorithm || *jwk.algorithm == algorithm))
+      found.push_back(&jwk);
   }
   return found;
 }

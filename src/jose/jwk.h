@@ -17,8 +17,8 @@ namespace openunison::jose {
 
 struct Jwk {
   crypto::PublicKey key;
-  std::string kid;                               // may be empty
-  std::optional<crypto::Algorithm> algorithm;    // "alg"
+  std::string kid;                             // may be empty
+  std::optional<crypto::Algorithm> algorithm;  // "alg"
 };
 
 // RFC 7638, SHA-256, base64url.

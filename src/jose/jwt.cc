@@ -39,7 +39,8 @@ Result<std::vector<std::string>> audience_of(const text::Json& claims) {
     list.push_back(*claim->string());
   } else if (claim->array() != nullptr) {
     for (const text::Json& item : *claim->array()) {
-      if (item.string() == nullptr) return fail(Errc::bad_claim, "the claim aud holds something else than text");
+      if (item.string() == nullptr)
+        return fail(Errc::bad_claim, "the claim aud holds something else than text");
       list.push_back(*item.string());
     }
   } else {
@@ -51,35 +52,44 @@ Result<std::vector<std::string>> audience_of(const text::Json& claims) {
 Result<void> check_times(const text::Json& claims, const Expectations& expected, WallTime now) {
   const auto expires = TRY(numeric_date(claims, "exp"));
   if (!expires && expected.require_expiry) return fail(Errc::bad_claim, "the claim exp is missing");
-  if (expires && !expected.allow_expired && now >= *expires + expected.leeway) return fail(Errc::expired, "the token has expired");
+  if (expires && !expected.allow_expired && now >= *expires + expected.leeway)
+    return fail(Errc::expired, "the token has expired");
   const auto not_before = TRY(numeric_date(claims, "nbf"));
-  if (not_before && now + expected.leeway < *not_before) return fail(Errc::not_yet_valid, "the token is not valid yet");
+  if (not_before && now + expected.leeway < *not_before)
+    return fail(Errc::not_yet_valid, "the token is not valid yet");
   const auto issued = TRY(numeric_date(claims, "iat"));
-  if (issued && now + expected.leeway < *issued) return fail(Errc::not_yet_valid, "the token was issued in the future");
+  if (issued && now + expected.leeway < *issued)
+    return fail(Errc::not_yet_valid, "the token was issued in the future");
   if (expected.max_age_of_iat) {
     if (!issued) return fail(Errc::bad_claim, "the claim iat is missing");
-    if (now - *issued > *expected.max_age_of_iat + expected.leeway) return fail(Errc::expired, "the token was issued too long ago");
+    if (now - *issued > *expected.max_age_of_iat + expected.leeway)
+      return fail(Errc::expired, "the token was issued too long ago");
   }
   return {};
 }
 
-Result<void> check_claims(const text::Json& claims, const std::string& type, const Expectations& expected, WallTime now) {
+Result<void> check_claims(const text::Json& claims, const std::string& type,
+                          const Expectations& expected, WallTime now) {
   if (!expected.types.empty()) {
     const std::string given = normal_type(type);
-    const bool known = std::any_of(expected.types.begin(), expected.types.end(),
-                                   [&](const std::string& allowed) { return normal_type(allowed) == given; });
+    const bool known =
+        std::any_of(expected.types.begin(), expected.types.end(),
+                    [&](const std::string& allowed) { return normal_type(allowed) == given; });
     if (!known) return fail(Errc::wrong_type, "the token's typ is not the one that is wanted here");
   }
   const std::string* issuer = claims.find_string("iss");
-  if (issuer == nullptr || *issuer != expected.issuer) return fail(Errc::wrong_issuer, "the token's issuer (iss) is another one");
+  if (issuer == nullptr || *issuer != expected.issuer)
+    return fail(Errc::wrong_issuer, "the token's issuer (iss) is another one");
   const std::vector<std::string> audience = TRY(audience_of(claims));
-  if (!expected.audience.empty() && std::find(audience.begin(), audience.end(), expected.audience) == audience.end()) {
+  if (!expected.audience.empty() &&
+      std::find(audience.begin(), audience.end(), expected.audience) == audience.end()) {
     return fail(Errc::wrong_audience, "the token is for somebody else (aud)");
   }
   TRY_VOID(check_times(claims, expected, now));
   if (expected.nonce) {
     const std::string* nonce = claims.find_string("nonce");
-    if (nonce == nullptr || !crypto::constant_time_equal(*nonce, *expected.nonce)) return fail(Errc::bad_nonce, "the token's nonce is wrong");
+    if (nonce == nullptr || !crypto::constant_time_equal(*nonce, *expected.nonce))
+      return fail(Errc::bad_nonce, "the token's nonce is wrong");
   }
   return {};
 }
@@ -87,7 +97,9 @@ Result<void> check_claims(const text::Json& claims, const std::string& type, con
 }  // namespace
 
 Result<UnverifiedJwt> UnverifiedJwt::parse(std::string_view compact) {
-  const auto malformed = [](const char* why) { return fail(Errc::malformed, std::string("not a signed token: ") + why); };
+  const auto malformed = [](const char* why) {
+    return fail(Errc::malformed, std::string("not a signed token: ") + why);
+  };
   if (compact.size() > kMaxToken) return malformed("it is over 64 KiB");
   const std::size_t first = compact.find('.');
   const std::size_t second = first == std::string_view::npos ? first : compact.find('.', first + 1);
@@ -101,11 +113,13 @@ Result<UnverifiedJwt> UnverifiedJwt::parse(std::string_view compact) {
   const auto header = text::Json::parse(*header_text);
   if (!header || header->object() == nullptr) return malformed("its header is not a JSON object");
   if (header->find("crit") != nullptr || header->find("b64") != nullptr) {
-    return fail(Errc::critical_header, "the token's header demands an extension that is not accepted (crit)");
+    return fail(Errc::critical_header,
+                "the token's header demands an extension that is not accepted (crit)");
   }
   const std::string* algorithm = header->find_string("alg");
-  const auto known = algorithm != nullptr ? crypto::parse_algorithm(*algorithm)
-                                          : Result<crypto::Algorithm>(fail(Errc::bad_algorithm, "no alg"));
+  const auto known = algorithm != nullptr
+                         ? crypto::parse_algorithm(*algorithm)
+                         : Result<crypto::Algorithm>(fail(Errc::bad_algorithm, "no alg"));
   if (!known) return fail(Errc::bad_algorithm, "the token's algorithm (alg) is not accepted");
 
   UnverifiedJwt token;
@@ -113,7 +127,8 @@ Result<UnverifiedJwt> UnverifiedJwt::parse(std::string_view compact) {
   for (const auto& [name, into] : {std::pair{"kid", &token.kid_}, std::pair{"typ", &token.type_}}) {
     const text::Json* value = header->find(name);
     if (value == nullptr) continue;
-    if (value->string() == nullptr || value->string()->size() > 512) return malformed("its header has a kid or typ that is not usable text");
+    if (value->string() == nullptr || value->string()->size() > 512)
+      return malformed("its header has a kid or typ that is not usable text");
     *into = *value->string();
   }
   auto claims = text::Json::parse(*claims_text);
@@ -139,16 +154,20 @@ std::vector<std::string> VerifiedJwt::audience() const {
   return list ? std::move(*list) : std::vector<std::string>();
 }
 
-Result<VerifiedJwt> Verifier::verify(const UnverifiedJwt& token, const JwkSet& keys, const Expectations& expected, WallTime now) {
+Result<VerifiedJwt> Verifier::verify(const UnverifiedJwt& token, const JwkSet& keys,
+                                     const Expectations& expected, WallTime now) {
   const auto& allowed = expected.algorithms;
-  if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), token.algorithm_) == allowed.end()) {
+  if (!allowed.empty() &&
+      std::find(allowed.begin(), allowed.end(), token.algorithm_) == allowed.end()) {
     return fail(Errc::bad_algorithm, "the token's algorithm (alg) is not allowed here");
   }
   const auto candidates = keys.candidates(token.kid_, token.algorithm_);
   if (candidates.empty()) return fail(Errc::unknown_key, "no published key fits the token (kid)");
   bool genuine = false;
   for (std::size_t i = 0; i < std::min(candidates.size(), kMaxCandidates) && !genuine; ++i) {
-    genuine = candidates[i]->key.verify(token.algorithm_, token.signing_input_, token.signature_).has_value();
+    genuine = candidates[i]
+                  ->key.verify(token.algorithm_, token.signing_input_, token.signature_)
+                  .has_value();
   }
   if (!genuine) return fail(Errc::bad_signature, "the token's signature is wrong");
   TRY_VOID(check_claims(token.claims_, token.type_, expected, now));
@@ -160,16 +179,25 @@ Result<VerifiedJwt> Verifier::verify(const UnverifiedJwt& token, const JwkSet& k
 
 namespace {
 
-std::string encoded_header(crypto::Algorithm algorithm, std::string_view kid, std::string_view type) {
+std::string encoded_header(crypto::Algorithm algorithm, std::string_view kid,
+                           std::string_view type) {
   std::string header;
-  text::JsonWriter(header).begin_object().member("alg", crypto::name(algorithm)).member("kid", kid).member("typ", type).end_object();
+  text::JsonWriter(header)
+      .begin_object()
+      .member("alg", crypto::name(algorithm))
+      .member("kid", kid)
+      .member("typ", type)
+      .end_object();
   return text::base64url_encode(header) + ".";
 }
 
 }  // namespace
 
 Signer::Signer(crypto::PrivateKey key, crypto::Algorithm algorithm, std::string kid)
-    : key_(std::move(key)), algorithm_(algorithm), kid_(std::move(kid)), jwt_header_(encoded_header(algorithm, kid_, "JWT")) {}
+    : key_(std::move(key)),
+      algorithm_(algorithm),
+      kid_(std::move(kid)),
+      jwt_header_(encoded_header(algorithm, kid_, "JWT")) {}
 
 std::string Signer::sign(std::string_view claims, std::string_view type) const {
   std::string token = type == "JWT" ? jwt_header_ : encoded_header(algorithm_, kid_, type);
@@ -182,9 +210,12 @@ std::string Signer::sign(std::string_view claims, std::string_view type) const {
 
 std::string half_hash(std::string_view access_token, crypto::Algorithm algorithm) {
   switch (static_cast<std::size_t>(algorithm) % 3) {
-    case 0: return text::base64url_encode(crypto::view(crypto::sha256(access_token)).substr(0, 16));
-    case 1: return text::base64url_encode(std::string_view(crypto::sha384(access_token)).substr(0, 24));
-    default: return text::base64url_encode(std::string_view(crypto::sha512(access_token)).substr(0, 32));
+    case 0:
+      return text::base64url_encode(crypto::view(crypto::sha256(access_token)).substr(0, 16));
+    case 1:
+      return text::base64url_encode(std::string_view(crypto::sha384(access_token)).substr(0, 24));
+    default:
+      return text::base64url_encode(std::string_view(crypto::sha512(access_token)).substr(0, 32));
   }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// JSON Web Tokens (RFC 7519) in compact JWS (RFC 7515). Parse, then verify: UnverifiedJwt shows only
-// what choosing a key needs; a VerifiedJwt can only be made by Verifier::verify. Verification is a
-// pure function of keys, expectations and `now`.
+// JSON Web Tokens (RFC 7519) in compact JWS (RFC 7515). Parse, then verify: UnverifiedJwt shows
+// only what choosing a key needs; a VerifiedJwt can only be made by Verifier::verify. Verification
+// is a pure function of keys, expectations and `now`.
 #pragma once
 
 #include <optional>
@@ -55,23 +55,24 @@ class VerifiedJwt {
 };
 
 struct Expectations {
-  std::string issuer;                        // byte-equal to "iss"
-  std::string audience;                      // contained in "aud"; empty: "aud" isn't looked at
-  std::vector<crypto::Algorithm> algorithms; // allowed ones; empty: all nine
-  std::vector<std::string> types;            // allowed "typ" (case-insensitive, "application/" dropped); empty: any
-  Seconds leeway{0};                         // for exp, nbf and iat
-  bool allow_expired = false;                // id_token_hint (OpenID Connect RP-Initiated Logout §2)
+  std::string issuer;                         // byte-equal to "iss"
+  std::string audience;                       // contained in "aud"; empty: "aud" isn't looked at
+  std::vector<crypto::Algorithm> algorithms;  // allowed ones; empty: all nine
+  std::vector<std::string>
+      types;          // allowed "typ" (case-insensitive, "application/" dropped); empty: any
+  Seconds leeway{0};  // for exp, nbf and iat
+  bool allow_expired = false;  // id_token_hint (OpenID Connect RP-Initiated Logout §2)
   bool require_expiry = true;
-  std::optional<std::string> nonce;          // must equal "nonce"
-  std::optional<Seconds> max_age_of_iat;     // logout tokens
+  std::optional<std::string> nonce;       // must equal "nonce"
+  std::optional<Seconds> max_age_of_iat;  // logout tokens
 };
 
 class Verifier {
  public:
   // Order: key, signature, then claims; the first that fails is the error. Signature errors say
   // nothing of the claims.
-  static Result<VerifiedJwt> verify(const UnverifiedJwt& token, const JwkSet& keys, const Expectations& expected,
-                                    WallTime now);
+  static Result<VerifiedJwt> verify(const UnverifiedJwt& token, const JwkSet& keys,
+                                    const Expectations& expected, WallTime now);
 };
 
 // A prepared signer: header bytes are encoded once. Immutable; thread-safe.

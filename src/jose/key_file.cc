@@ -44,13 +44,16 @@ std::optional<StoredKey> key_from(const text::Json& json) {
     if (value == nullptr || value->integer() == nullptr) return std::nullopt;
     return WallTime(Millis(*value->integer()));
   };
-  if (text("kid") == nullptr || text("alg") == nullptr || text("state") == nullptr || text("pem") == nullptr) return std::nullopt;
+  if (text("kid") == nullptr || text("alg") == nullptr || text("state") == nullptr ||
+      text("pem") == nullptr)
+    return std::nullopt;
   const auto algorithm = crypto::parse_algorithm(*text("alg"));
   const auto created = time("created"), activates = time("activates"), leaves = time("leaves");
   if (!algorithm || !created || !activates || !leaves) return std::nullopt;
   for (const KeyState state : {KeyState::pending, KeyState::active, KeyState::retiring}) {
     if (*text("state") == name(state)) {
-      return StoredKey{{*text("kid"), *algorithm, state, *created, *activates, *leaves}, Secret(*text("pem"))};
+      return StoredKey{{*text("kid"), *algorithm, state, *created, *activates, *leaves},
+                       Secret(*text("pem"))};
     }
   }
   return std::nullopt;
@@ -68,7 +71,8 @@ bool write_all(int fd, std::string_view data) {
 
 }  // namespace
 
-Result<std::vector<StoredKey>> read_key_file(const std::string& file, const crypto::Sealer& sealer) {
+Result<std::vector<StoredKey>> read_key_file(const std::string& file,
+                                             const crypto::Sealer& sealer) {
   std::error_code missing;
   if (!std::filesystem::exists(file, missing) && !missing) return std::vector<StoredKey>();
   std::ifstream in(file, std::ios::binary);
@@ -77,12 +81,15 @@ Result<std::vector<StoredKey>> read_key_file(const std::string& file, const cryp
   if (!in) return unavailable(file, "the signing keys can't be read");
   const auto plain = sealer.open_raw(content.str());
   if (!plain) {
-    return unavailable(file, "the signing keys don't open with OU_MASTER_KEY; put the key back with which they were sealed, as "
-                             "OU_MASTER_KEY or OU_MASTER_KEY.previous");
+    return unavailable(file,
+                       "the signing keys don't open with OU_MASTER_KEY; put the key back with "
+                       "which they were sealed, as "
+                       "OU_MASTER_KEY or OU_MASTER_KEY.previous");
   }
   const auto json = text::Json::parse(*plain);
   const text::Json* list = json ? json->find("keys") : nullptr;
-  if (list == nullptr || list->array() == nullptr) return unavailable(file, "this is no key file of this version");
+  if (list == nullptr || list->array() == nullptr)
+    return unavailable(file, "this is no key file of this version");
   std::vector<StoredKey> keys;
   for (const text::Json& entry : *list->array()) {
     auto key = key_from(entry);
@@ -92,8 +99,8 @@ Result<std::vector<StoredKey>> read_key_file(const std::string& file, const cryp
   return keys;
 }
 
-Result<void> write_key_file(const std::string& file, const crypto::Sealer& sealer, crypto::Random& random,
-                            const std::vector<StoredKey>& keys) {
+Result<void> write_key_file(const std::string& file, const crypto::Sealer& sealer,
+                            crypto::Random& random, const std::vector<StoredKey>& keys) {
   std::string plain = to_text(keys);
   const std::string sealed = sealer.seal_raw(plain, random);
   const Secret wiped(std::move(plain));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The key ring's file: JSON, sealed with a key derived from the master key, mode 0600. Replaced whole: temp + fsync +
-// rename + fsync of the directory. Private to jose/.
+// The key ring's file: JSON, sealed with a key derived from the master key, mode 0600. Replaced
+// whole: temp + fsync + rename + fsync of the directory. Private to jose/.
 #pragma once
 
 #include <string>
@@ -21,7 +21,7 @@ struct StoredKey {
 
 // A missing file is an empty list. Error: keys_unavailable.
 Result<std::vector<StoredKey>> read_key_file(const std::string& file, const crypto::Sealer& sealer);
-Result<void> write_key_file(const std::string& file, const crypto::Sealer& sealer, crypto::Random& random,
-                            const std::vector<StoredKey>& keys);
+Result<void> write_key_file(const std::string& file, const crypto::Sealer& sealer,
+                            crypto::Random& random, const std::vector<StoredKey>& keys);
 
 }  // namespace openunison::jose

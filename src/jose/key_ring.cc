@@ -16,9 +16,12 @@ constexpr Seconds kSlack{60};
 
 std::string_view name(KeyState state) {
   switch (state) {
-    case KeyState::pending: return "pending";
-    case KeyState::active: return "active";
-    case KeyState::retiring: break;
+    case KeyState::pending:
+      return "pending";
+    case KeyState::active:
+      return "active";
+    case KeyState::retiring:
+      break;
   }
   return "retiring";
 }
@@ -41,19 +44,22 @@ struct KeyRing::State {
   WallTime now() const { return clock->now(); }
 
   Entry* find(KeyState state) {
-    const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.info.state == state; });
+    const auto found = std::find_if(entries.begin(), entries.end(),
+                                    [&](const Entry& entry) { return entry.info.state == state; });
     return found == entries.end() ? nullptr : &*found;
   }
 
   Entry make_entry(crypto::PrivateKey key, std::string kid) const {
     if (kid.empty()) kid = thumbprint(key.public_key());
     const bool as_policy = key.fits(policy.algorithm);
-    const auto algorithm = as_policy ? policy.algorithm
-                           : key.kind() == crypto::KeyKind::rsa ? crypto::Algorithm::rs256
+    const auto algorithm = as_policy                             ? policy.algorithm
+                           : key.kind() == crypto::KeyKind::rsa  ? crypto::Algorithm::rs256
                            : key.kind() == crypto::KeyKind::p256 ? crypto::Algorithm::es256
                            : key.kind() == crypto::KeyKind::p384 ? crypto::Algorithm::es384
                                                                  : crypto::Algorithm::es512;
-    return {{std::move(kid), algorithm, KeyState::pending, now(), now() + policy.publish_ahead, WallTime{}}, std::move(key)};
+    return {{std::move(kid), algorithm, KeyState::pending, now(), now() + policy.publish_ahead,
+             WallTime{}},
+            std::move(key)};
   }
 
   Result<Entry> generate() const {
@@ -61,9 +67,11 @@ struct KeyRing::State {
     return make_entry(std::move(key), {});
   }
 
-  // When a key that signed until now may leave the JWKS: its last token has expired, and whoever cached the JWKS has
-  // fetched a newer one.
-  WallTime leaves_after_signing() const { return now() + policy.token_life + policy.jwks_max_age + kSlack; }
+  // When a key that signed until now may leave the JWKS: its last token has expired, and whoever
+  // cached the JWKS has fetched a newer one.
+  WallTime leaves_after_signing() const {
+    return now() + policy.token_life + policy.jwks_max_age + kSlack;
+  }
 
   // The pending key signs from now on; the active one retires.
   void activate(Entry& pending) {
@@ -94,7 +102,8 @@ struct KeyRing::State {
       next->keys.push_back(entry.info);
       keys.push_back({entry.key.public_key(), entry.info.kid, entry.info.algorithm});
       if (entry.info.state == KeyState::active) {
-        next->signer = std::make_shared<const Signer>(entry.key, entry.info.algorithm, entry.info.kid);
+        next->signer =
+            std::make_shared<const Signer>(entry.key, entry.info.algorithm, entry.info.kid);
       }
     }
     next->published = JwkSet(std::move(keys));
@@ -104,7 +113,9 @@ struct KeyRing::State {
   }
 
   Result<void> writable() const {
-    if (fixed) return fail(Errc::keys_unavailable, "the signing key is mounted from a file and can only be changed there");
+    if (fixed)
+      return fail(Errc::keys_unavailable,
+                  "the signing key is mounted from a file and can only be changed there");
     return {};
   }
 };
@@ -112,8 +123,9 @@ struct KeyRing::State {
 KeyRing::KeyRing(std::unique_ptr<State> state) : state_(std::move(state)) {}
 KeyRing::~KeyRing() = default;
 
-Result<std::unique_ptr<KeyRing>> KeyRing::open(std::string file, const crypto::MasterKey& master, KeyPolicy policy,
-                                               crypto::Random& random, const Clock& clock) {
+Result<std::unique_ptr<KeyRing>> KeyRing::open(std::string file, const crypto::MasterKey& master,
+                                               KeyPolicy policy, crypto::Random& random,
+                                               const Clock& clock) {
   CHECK(policy.publish_ahead >= 2 * policy.jwks_max_age + kSlack);
   auto state = std::make_unique<State>();
   state->file = std::move(file);
@@ -129,7 +141,9 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(std::string file, const crypto::M
     crypto::PrivateKey key = TRY(crypto::PrivateKey::from_pem(each.pem.reveal()));
     entries.push_back({std::move(each.info), std::move(key)});
   }
-  const bool has_active = std::any_of(entries.begin(), entries.end(), [](const Entry& e) { return e.info.state == KeyState::active; });
+  const bool has_active = std::any_of(entries.begin(), entries.end(), [](const Entry& e) {
+    return e.info.state == KeyState::active;
+  });
   if (has_active) {
     state->entries = std::move(entries);
     state->publish();
@@ -146,7 +160,8 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(std::string file, const crypto::M
   return ring;
 }
 
-Result<std::unique_ptr<KeyRing>> KeyRing::fixed(crypto::PrivateKey key, std::string kid, KeyPolicy policy, const Clock& clock) {
+Result<std::unique_ptr<KeyRing>> KeyRing::fixed(crypto::PrivateKey key, std::string kid,
+                                                KeyPolicy policy, const Clock& clock) {
   auto state = std::make_unique<State>();
   state->policy = policy;
   state->clock = &clock;
@@ -159,18 +174,23 @@ Result<std::unique_ptr<KeyRing>> KeyRing::fixed(crypto::PrivateKey key, std::str
   return std::unique_ptr<KeyRing>(new KeyRing(std::move(state)));
 }
 
-std::shared_ptr<const KeySnapshot> KeyRing::snapshot() const { return std::atomic_load(&state_->snapshot); }
+std::shared_ptr<const KeySnapshot> KeyRing::snapshot() const {
+  return std::atomic_load(&state_->snapshot);
+}
 
 Result<bool> KeyRing::tick() {
   const std::lock_guard lock(mutex_);
   if (state_->fixed) return false;
   const WallTime now = state_->now();
-  const auto gone = [&](const Entry& entry) { return entry.info.state == KeyState::retiring && now >= entry.info.leaves; };
+  const auto gone = [&](const Entry& entry) {
+    return entry.info.state == KeyState::retiring && now >= entry.info.leaves;
+  };
   const Entry* pending = state_->find(KeyState::pending);
   const Entry* active = state_->find(KeyState::active);
   const bool activates = pending != nullptr && now >= pending->info.activates;
-  const bool rotates = pending == nullptr && state_->policy.rotate_every > Seconds(0) &&
-                       now - active->info.activates >= state_->policy.rotate_every - state_->policy.publish_ahead;
+  const bool rotates =
+      pending == nullptr && state_->policy.rotate_every > Seconds(0) &&
+      now - active->info.activates >= state_->policy.rotate_every - state_->policy.publish_ahead;
   const bool removes = std::any_of(state_->entries.begin(), state_->entries.end(), gone);
   if (!activates && !rotates && !removes) return false;
 
@@ -190,7 +210,8 @@ Result<KeyInfo> KeyRing::rotate(bool at_once) {
   const std::lock_guard lock(mutex_);
   TRY_VOID(state_->writable());
   const std::vector<Entry> former = state_->entries;
-  if (state_->find(KeyState::pending) == nullptr) state_->entries.push_back(TRY(state_->generate()));
+  if (state_->find(KeyState::pending) == nullptr)
+    state_->entries.push_back(TRY(state_->generate()));
   Entry* pending = state_->find(KeyState::pending);
   if (at_once) state_->activate(*pending);
   const KeyInfo info = pending->info;
@@ -204,12 +225,14 @@ Result<void> KeyRing::retire(std::string_view kid) {
   TRY_VOID(state_->writable());
   const auto has_kid = [&](const Entry& entry) { return entry.info.kid == kid; };
   const auto found = std::find_if(state_->entries.begin(), state_->entries.end(), has_kid);
-  if (found == state_->entries.end()) return fail(Errc::unknown_key, "there is no key with this kid; see: openunison keys list");
+  if (found == state_->entries.end())
+    return fail(Errc::unknown_key, "there is no key with this kid; see: openunison keys list");
   const bool was_active = found->info.state == KeyState::active;
   const std::vector<Entry> former = state_->entries;
   std::erase_if(state_->entries, has_kid);
   if (was_active) {
-    if (state_->find(KeyState::pending) == nullptr) state_->entries.push_back(TRY(state_->generate()));
+    if (state_->find(KeyState::pending) == nullptr)
+      state_->entries.push_back(TRY(state_->generate()));
     state_->activate(*state_->find(KeyState::pending));
   }
   std::vector<Entry> changed = std::exchange(state_->entries, former);
@@ -221,7 +244,8 @@ Result<KeyInfo> KeyRing::import(crypto::PrivateKey key, std::string kid) {
   TRY_VOID(state_->writable());
   Entry entry = state_->make_entry(std::move(key), std::move(kid));
   const KeyInfo info = entry.info;
-  const bool known = std::any_of(state_->entries.begin(), state_->entries.end(), [&](const Entry& e) { return e.info.kid == info.kid; });
+  const bool known = std::any_of(state_->entries.begin(), state_->entries.end(),
+                                 [&](const Entry& e) { return e.info.kid == info.kid; });
   if (known) return fail(Errc::malformed, "there is a key with this kid already");
   std::vector<Entry> changed = state_->entries;
   std::erase_if(changed, [](const Entry& e) { return e.info.state == KeyState::pending; });
@@ -230,6 +254,8 @@ Result<KeyInfo> KeyRing::import(crypto::PrivateKey key, std::string kid) {
   return info;
 }
 
-std::vector<KeyInfo> KeyRing::list() const { return snapshot()->keys; }
+std::vector<KeyInfo> KeyRing::list() const {
+  return snapshot()->keys;
+}
 
 }  // namespace openunison::jose

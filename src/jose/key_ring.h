@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// KeyRing: the signing keys of one provider over time, safe for kube-apiserver, which trusts a known
-// key until something makes it refetch and refuses an unknown one until its cache has expired:
-// a key is published long before it signs and stays published until its last token has expired.
+// KeyRing: the signing keys of one provider over time, safe for kube-apiserver, which trusts a
+// known key until something makes it refetch and refuses an unknown one until its cache has
+// expired: a key is published long before it signs and stays published until its last token has
+// expired.
 //
 //   pending --(publish_ahead)--> active --(next becomes active)--> retiring --(linger)--> gone
 //
@@ -34,9 +35,9 @@ struct KeyPolicy {
   crypto::Algorithm algorithm = crypto::Algorithm::rs256;
   unsigned rsa_bits = 2048;
   Seconds jwks_max_age{300};
-  Seconds publish_ahead{86'400};   // at least 2 × jwks_max_age + 60 s; CHECKed
-  Seconds rotate_every{0};         // 0: only when asked
-  Seconds token_life{60};          // the longest life of a token that these keys sign
+  Seconds publish_ahead{86'400};  // at least 2 × jwks_max_age + 60 s; CHECKed
+  Seconds rotate_every{0};        // 0: only when asked
+  Seconds token_life{60};         // the longest life of a token that these keys sign
 };
 
 struct KeyInfo {
@@ -49,28 +50,30 @@ struct KeyInfo {
 // What the provider uses at one moment.
 struct KeySnapshot {
   std::shared_ptr<const Signer> signer;
-  JwkSet published;                 // pending, active and retiring keys
-  std::string jwks;                 // serialised once
+  JwkSet published;  // pending, active and retiring keys
+  std::string jwks;  // serialised once
   std::vector<KeyInfo> keys;
 };
 
 class KeyRing {
  public:
   // Opens `file` or makes the first key (active at once: nobody has fetched the JWKS yet).
-  // An empty `file` keeps the ring in memory. Errors: keys_unavailable, with the file's name; a file
-  // that doesn't open with the master key is never overwritten.
-  static Result<std::unique_ptr<KeyRing>> open(std::string file, const crypto::MasterKey& master, KeyPolicy policy,
-                                               crypto::Random& random, const Clock& clock);
+  // An empty `file` keeps the ring in memory. Errors: keys_unavailable, with the file's name; a
+  // file that doesn't open with the master key is never overwritten.
+  static Result<std::unique_ptr<KeyRing>> open(std::string file, const crypto::MasterKey& master,
+                                               KeyPolicy policy, crypto::Random& random,
+                                               const Clock& clock);
   // Read-only, from a mounted key; rotate and retire answer keys_unavailable.
-  static Result<std::unique_ptr<KeyRing>> fixed(crypto::PrivateKey key, std::string kid, KeyPolicy policy,
-                                                const Clock& clock);
+  static Result<std::unique_ptr<KeyRing>> fixed(crypto::PrivateKey key, std::string kid,
+                                                KeyPolicy policy, const Clock& clock);
 
   std::shared_ptr<const KeySnapshot> snapshot() const;
 
   // Moves keys along by the clock; call about once a second and before reading after a restart.
   Result<bool> tick();
-  // Publishes a new key, which signs after publish_ahead. Returns it. If one is pending already: that one.
-  // `now`: it signs at once (emergency; tokens of it are refused until API servers refetch).
+  // Publishes a new key, which signs after publish_ahead. Returns it. If one is pending already:
+  // that one. `now`: it signs at once (emergency; tokens of it are refused until API servers
+  // refetch).
   Result<KeyInfo> rotate(bool now = false);
   // Takes a key out of the JWKS at once (leaked): if it was active, the pending key (or a new one)
   // signs from now on.

@@ -33,13 +33,17 @@ std::optional<SocketAddress> socket_address(const std::string& ip, std::uint16_t
 }
 
 Result<SocketAddress> parse_address(const std::string& text) {
-  const auto bad = [&] { return fail(Errc::io, "\"" + text + "\" is not an address such as 127.0.0.1:8443 or [::1]:8443"); };
+  const auto bad = [&] {
+    return fail(Errc::io,
+                "\"" + text + "\" is not an address such as 127.0.0.1:8443 or [::1]:8443");
+  };
   const std::size_t colon = text.rfind(':');
   if (colon == std::string::npos) return bad();
   std::string ip = text.substr(0, colon);
   if (ip.starts_with('[') && ip.ends_with(']')) ip = ip.substr(1, ip.size() - 2);
   unsigned port = 0;
-  const auto [end, failed] = std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
+  const auto [end, failed] =
+      std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
   if (failed != std::errc() || end != text.data() + text.size() || port > 65'535) return bad();
   auto address = socket_address(ip, static_cast<std::uint16_t>(port));
   if (!address) return bad();

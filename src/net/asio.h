@@ -18,17 +18,21 @@ namespace openunison::net {
 
 namespace asio = boost::asio;
 
-using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                         asio::wait_traits<std::chrono::steady_clock>, Executor>;
 using Descriptor = asio::posix::basic_stream_descriptor<Executor>;
 inline constexpr asio::as_tuple_t<asio::use_awaitable_t<Executor>> kAwaitTuple{};
 
 // One thread's context; what `executor.context()` really is.
 class IoThread final : public asio::io_context {
  public:
-  IoThread(unsigned index, WorkPool& resolver) : asio::io_context(1), index_(index), resolver_(resolver) {}
+  IoThread(unsigned index, WorkPool& resolver)
+      : asio::io_context(1), index_(index), resolver_(resolver) {}
   unsigned index() const { return index_; }
   WorkPool& resolver() { return resolver_; }
-  static IoThread& of(const Executor& executor) { return static_cast<IoThread&>(executor.context()); }
+  static IoThread& of(const Executor& executor) {
+    return static_cast<IoThread&>(executor.context());
+  }
 
  private:
   unsigned index_;

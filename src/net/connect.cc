@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Names resolve with the system's resolver on the runtime's resolver threads: it knows the hosts file, search domains and
-// whatever else the machine is set up with, and it blocks.
+// Names resolve with the system's resolver on the runtime's resolver threads: it knows the hosts
+// file, search domains and whatever else the machine is set up with, and it blocks.
 #include "net/connect.h"
 
 #include <netdb.h>
@@ -26,7 +26,9 @@ Result<std::vector<std::string>> resolve_blocking(const std::string& host) {
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
   const int failed = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
-  if (failed != 0) return fail(Errc::unresolved, "the name " + host + " has no address: " + ::gai_strerror(failed));
+  if (failed != 0)
+    return fail(Errc::unresolved,
+                "the name " + host + " has no address: " + ::gai_strerror(failed));
   std::vector<std::string> addresses;
   for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
     sockaddr_storage storage{};
@@ -37,7 +39,8 @@ Result<std::vector<std::string>> resolve_blocking(const std::string& host) {
   return addresses;
 }
 
-Task<Result<std::unique_ptr<Stream>>> connect_address(SocketAddress address, PeerAddress peer, Deadline deadline) {
+Task<Result<std::unique_ptr<Stream>>> connect_address(SocketAddress address, PeerAddress peer,
+                                                      Deadline deadline) {
   const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) co_return fail(Errc::io, std::strerror(errno));
   const Executor executor = co_await current_executor();
@@ -67,7 +70,8 @@ Task<Result<std::vector<std::string>>> resolve(std::string host, Deadline deadli
   co_return co_await pool.run([host] { return resolve_blocking(host); }, deadline);
 }
 
-Task<Result<std::unique_ptr<Stream>>> connect_tcp(std::string host, std::uint16_t port, Deadline deadline) {
+Task<Result<std::unique_ptr<Stream>>> connect_tcp(std::string host, std::uint16_t port,
+                                                  Deadline deadline) {
   auto addresses = co_await resolve(host, deadline);
   if (!addresses) co_return std::unexpected(addresses.error());
   Error last(Errc::refused, "no address");
@@ -80,13 +84,15 @@ Task<Result<std::unique_ptr<Stream>>> connect_tcp(std::string host, std::uint16_
     if (stream) co_return std::move(*stream);
     last = stream.error();
   }
-  co_return std::unexpected(last.with_context("connecting to " + host + ":" + std::to_string(port)));
+  co_return std::unexpected(
+      last.with_context("connecting to " + host + ":" + std::to_string(port)));
 }
 
 Task<Result<std::unique_ptr<Stream>>> connect_unix(std::string path, Deadline deadline) {
   SocketAddress address;
   auto* local = reinterpret_cast<sockaddr_un*>(&address.storage);
-  if (path.size() >= sizeof local->sun_path) co_return fail(Errc::io, path + ": the path is too long for a socket");
+  if (path.size() >= sizeof local->sun_path)
+    co_return fail(Errc::io, path + ": the path is too long for a socket");
   local->sun_family = AF_UNIX;
   path.copy(local->sun_path, path.size());
   address.length = sizeof(sockaddr_un);

@@ -9,7 +9,8 @@
 
 namespace openunison::net {
 
-Task<Result<void>> Socket::wait(Direction& direction, Descriptor::wait_type type, Deadline deadline) {
+Task<Result<void>> Socket::wait(Direction& direction, Descriptor::wait_type type,
+                                Deadline deadline) {
   const std::shared_ptr<Socket> self = shared_from_this();
   for (;;) {
     if (closed_) co_return fail(Errc::cancelled, "the connection was ended here");
@@ -71,7 +72,8 @@ Task<Result<std::size_t>> FdStream::read_some(std::span<char> into, Deadline dea
     const ssize_t got = ::recv(socket_->fd(), into.data(), into.size(), 0);
     if (got >= 0) co_return static_cast<std::size_t>(got);
     if (errno == EINTR) continue;
-    if (errno != EAGAIN) co_return fail(errno == ECONNRESET ? Errc::closed : Errc::io, std::strerror(errno));
+    if (errno != EAGAIN)
+      co_return fail(errno == ECONNRESET ? Errc::closed : Errc::io, std::strerror(errno));
     auto ready = co_await socket_->wait_readable(deadline);
     if (!ready) co_return std::unexpected(ready.error());
   }
@@ -83,19 +85,25 @@ std::size_t FdStream::try_read(std::span<char> into) {
   return got > 0 ? static_cast<std::size_t>(got) : 0;
 }
 
-Task<Result<void>> FdStream::write(std::string_view data, Deadline deadline) { return write(data, {}, deadline); }
+Task<Result<void>> FdStream::write(std::string_view data, Deadline deadline) {
+  return write(data, {}, deadline);
+}
 
-Task<Result<void>> FdStream::write(std::string_view first, std::string_view second, Deadline deadline) {
+Task<Result<void>> FdStream::write(std::string_view first, std::string_view second,
+                                   Deadline deadline) {
   while (!first.empty() || !second.empty()) {
     if (socket_->closed()) co_return fail(Errc::cancelled, "the connection was ended here");
-    iovec parts[2] = {{const_cast<char*>(first.data()), first.size()}, {const_cast<char*>(second.data()), second.size()}};
+    iovec parts[2] = {{const_cast<char*>(first.data()), first.size()},
+                      {const_cast<char*>(second.data()), second.size()}};
     msghdr message{};
     message.msg_iov = parts;
     message.msg_iovlen = 2;
     const ssize_t sent = ::sendmsg(socket_->fd(), &message, MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EINTR) continue;
-      if (errno != EAGAIN) co_return fail(errno == EPIPE || errno == ECONNRESET ? Errc::closed : Errc::io, std::strerror(errno));
+      if (errno != EAGAIN)
+        co_return fail(errno == EPIPE || errno == ECONNRESET ? Errc::closed : Errc::io,
+                       std::strerror(errno));
       auto ready = co_await socket_->wait_writable(deadline);
       if (!ready) co_return std::unexpected(ready.error());
       continue;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A non-blocking socket with deadlines, and the Stream on it. TLS uses the same Socket below. Private to net/.
+// A non-blocking socket with deadlines, and the Stream on it. TLS uses the same Socket below.
+// Private to net/.
 #pragma once
 
 #include <memory>
@@ -10,16 +11,21 @@
 
 namespace openunison::net {
 
-// Operations are tried first and wait only when the socket says so; then one timer guards both directions. The timer is
-// left running when an operation ends and looked at again when it fires, so a busy connection hardly ever sets one.
+// Operations are tried first and wait only when the socket says so; then one timer guards both
+// directions. The timer is left running when an operation ends and looked at again when it fires,
+// so a busy connection hardly ever sets one.
 class Socket : public std::enable_shared_from_this<Socket> {
  public:
   Socket(const Executor& executor, int fd) : descriptor_(executor, fd), timer_(executor) {}
 
   int fd() { return descriptor_.native_handle(); }
   // Until readable (or writable). Errors: timed_out, cancelled.
-  Task<Result<void>> wait_readable(Deadline deadline) { return wait(read_, Descriptor::wait_read, deadline); }
-  Task<Result<void>> wait_writable(Deadline deadline) { return wait(write_, Descriptor::wait_write, deadline); }
+  Task<Result<void>> wait_readable(Deadline deadline) {
+    return wait(read_, Descriptor::wait_read, deadline);
+  }
+  Task<Result<void>> wait_writable(Deadline deadline) {
+    return wait(write_, Descriptor::wait_write, deadline);
+  }
   void close();
   bool closed() const { return closed_; }
 
@@ -41,13 +47,17 @@ class Socket : public std::enable_shared_from_this<Socket> {
 
 class FdStream final : public Stream {
  public:
-  FdStream(std::shared_ptr<Socket> socket, PeerAddress peer) : socket_(std::move(socket)), peer_(std::move(peer)) {}
-  ~FdStream() override { if (socket_) socket_->close(); }
+  FdStream(std::shared_ptr<Socket> socket, PeerAddress peer)
+      : socket_(std::move(socket)), peer_(std::move(peer)) {}
+  ~FdStream() override {
+    if (socket_) socket_->close();
+  }
 
   Task<Result<std::size_t>> read_some(std::span<char> into, Deadline deadline) override;
   std::size_t try_read(std::span<char> into) override;
   Task<Result<void>> write(std::string_view data, Deadline deadline) override;
-  Task<Result<void>> write(std::string_view first, std::string_view second, Deadline deadline) override;
+  Task<Result<void>> write(std::string_view first, std::string_view second,
+                           Deadline deadline) override;
   Task<void> shutdown_write(Deadline deadline) override;
   void close() override { socket_->close(); }
   const PeerAddress& peer() const override { return peer_; }

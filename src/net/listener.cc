@@ -46,8 +46,9 @@ struct Listener::Impl {
     while (!acceptor->closed) {
       sockaddr_storage address{};
       socklen_t length = sizeof address;
-      const int fd = ::accept4(acceptor->descriptor.native_handle(), reinterpret_cast<sockaddr*>(&address), &length,
-                               SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const int fd =
+          ::accept4(acceptor->descriptor.native_handle(), reinterpret_cast<sockaddr*>(&address),
+                    &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
         impl->serve(acceptor->executor, fd, address);
         continue;
@@ -68,7 +69,8 @@ struct Listener::Impl {
     if (is_unix) {
       ucred who{};
       socklen_t length = sizeof who;
-      const bool same_user = ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 && (who.uid == ::geteuid() || who.uid == 0);
+      const bool same_user = ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 &&
+                             (who.uid == ::geteuid() || who.uid == 0);
       if (!same_user) {
         ::close(fd);
         return;
@@ -78,14 +80,19 @@ struct Listener::Impl {
       ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     }
-    auto stream = std::make_unique<FdStream>(std::make_shared<Socket>(executor, fd), std::move(peer));
+    auto stream =
+        std::make_unique<FdStream>(std::make_shared<Socket>(executor, fd), std::move(peer));
     Runtime::spawn_on(executor, accept(std::move(stream)));
   }
 };
 
 Listener::Listener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Listener::~Listener() { close(); }
-std::uint16_t Listener::port() const { return impl_->port; }
+Listener::~Listener() {
+  close();
+}
+std::uint16_t Listener::port() const {
+  return impl_->port;
+}
 
 void Listener::close() {
   for (const auto& acceptor : impl_->acceptors) {
@@ -100,21 +107,25 @@ void Listener::close() {
   impl_->unlink_path.clear();
 }
 
-Result<std::unique_ptr<Listener>> Listener::open(Runtime& runtime, const std::string& address, AcceptHandler accept) {
+Result<std::unique_ptr<Listener>> Listener::open(Runtime& runtime, const std::string& address,
+                                                 AcceptHandler accept) {
   auto wanted = TRY(parse_address(address));
   auto impl = std::make_shared<Impl>();
   impl->accept = std::move(accept);
   for (unsigned thread = 0; thread < runtime.size(); ++thread) {
-    const int fd = ::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int fd =
+        ::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return failed(address);
     auto acceptor = std::make_shared<Impl::Acceptor>(runtime.executor(thread), fd);
     const int on = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    // The kernel spreads connections over the threads' sockets. Only with several: with one, a second server on the same
-    // address must fail instead of stealing half of the connections.
+    // The kernel spreads connections over the threads' sockets. Only with several: with one, a
+    // second server on the same address must fail instead of stealing half of the connections.
     if (runtime.size() > 1) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    if (wanted.storage.ss_family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    if (::bind(fd, wanted.pointer(), wanted.length) != 0 || ::listen(fd, kBacklog) != 0) return failed(address);
+    if (wanted.storage.ss_family == AF_INET6)
+      ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (::bind(fd, wanted.pointer(), wanted.length) != 0 || ::listen(fd, kBacklog) != 0)
+      return failed(address);
     if (thread == 0) {
       sockaddr_storage bound{};
       socklen_t length = sizeof bound;
@@ -124,14 +135,17 @@ Result<std::unique_ptr<Listener>> Listener::open(Runtime& runtime, const std::st
     }
     impl->acceptors.push_back(std::move(acceptor));
   }
-  for (const auto& acceptor : impl->acceptors) Runtime::spawn_on(acceptor->executor, Impl::run(impl, acceptor));
+  for (const auto& acceptor : impl->acceptors)
+    Runtime::spawn_on(acceptor->executor, Impl::run(impl, acceptor));
   return std::unique_ptr<Listener>(new Listener(std::move(impl)));
 }
 
-Result<std::unique_ptr<Listener>> Listener::open_unix(Runtime& runtime, const std::string& path, AcceptHandler accept) {
+Result<std::unique_ptr<Listener>> Listener::open_unix(Runtime& runtime, const std::string& path,
+                                                      AcceptHandler accept) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return fail(Errc::io, path + ": the path is too long for a socket");
+  if (path.size() >= sizeof address.sun_path)
+    return fail(Errc::io, path + ": the path is too long for a socket");
   path.copy(address.sun_path, path.size());
   const auto* pointer = reinterpret_cast<const sockaddr*>(&address);
 

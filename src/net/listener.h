@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Listener: accepts TCP on one address, one socket per runtime thread (SO_REUSEPORT), and gives each
-// connection to `accept` as a coroutine on that thread. UnixListener: the admin socket (0600).
+// Listener: accepts TCP on one address, one socket per runtime thread (SO_REUSEPORT), and gives
+// each connection to `accept` as a coroutine on that thread. UnixListener: the admin socket (0600).
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,13 @@ using AcceptHandler = std::function<Task<void>(std::unique_ptr<Stream>)>;
 
 class Listener {
  public:
-  // `address`: "127.0.0.1:8443", "[::1]:8443", "0.0.0.0:0" (0: any free port). Error: io, naming the address.
-  // Running out of file descriptors pauses accepting; it never ends it.
-  static Result<std::unique_ptr<Listener>> open(Runtime& runtime, const std::string& address, AcceptHandler accept);
+  // `address`: "127.0.0.1:8443", "[::1]:8443", "0.0.0.0:0" (0: any free port). Error: io, naming
+  // the address. Running out of file descriptors pauses accepting; it never ends it.
+  static Result<std::unique_ptr<Listener>> open(Runtime& runtime, const std::string& address,
+                                                AcceptHandler accept);
   // A Unix socket with mode 0600, on thread 0; a stale file is replaced, a live one is an error.
-  static Result<std::unique_ptr<Listener>> open_unix(Runtime& runtime, const std::string& path, AcceptHandler accept);
+  static Result<std::unique_ptr<Listener>> open_unix(Runtime& runtime, const std::string& path,
+                                                     AcceptHandler accept);
   ~Listener();
 
   std::uint16_t port() const;

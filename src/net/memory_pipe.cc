@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::size_t kCapacity = 64 * 1024;  // of one direction: writers wait when it is full
 
-// One direction. Both ends live on one thread; a waiter is a timer that never fires by itself before its deadline.
+// One direction. Both ends live on one thread; a waiter is a timer that never fires by itself
+// before its deadline.
 struct Channel {
   std::string bytes;
   bool finished = false, broken = false;
@@ -25,12 +26,15 @@ Task<bool> wait_for_change(Channel& channel, Deadline deadline) {
   struct Waiter {
     Channel& channel;
     Timer timer;
-    Waiter(Channel& c, const Executor& e, Deadline d) : channel(c), timer(e, d) { channel.waiters.push_back(&timer); }
+    Waiter(Channel& c, const Executor& e, Deadline d) : channel(c), timer(e, d) {
+      channel.waiters.push_back(&timer);
+    }
     ~Waiter() { std::erase(channel.waiters, &timer); }
   };
   Waiter waiter(channel, executor, deadline);
   const auto [error] = co_await waiter.timer.async_wait(kAwaitTuple);
-  co_return static_cast<bool>(error);  // cancelled: something changed; otherwise the deadline passed
+  co_return static_cast<bool>(
+      error);  // cancelled: something changed; otherwise the deadline passed
 }
 
 class PipeEnd final : public Stream {
@@ -70,7 +74,8 @@ class PipeEnd final : public Stream {
     }
     co_return Result<void>{};
   }
-  Task<Result<void>> write(std::string_view first, std::string_view second, Deadline deadline) override {
+  Task<Result<void>> write(std::string_view first, std::string_view second,
+                           Deadline deadline) override {
     auto written = co_await write(first, deadline);
     if (!written) co_return written;
     co_return co_await write(second, deadline);
@@ -113,7 +118,8 @@ class PipeEnd final : public Stream {
 std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> memory_pipe(std::size_t split) {
   auto there = std::make_shared<Channel>();
   auto back = std::make_shared<Channel>();
-  return {std::make_unique<PipeEnd>(back, there, split), std::make_unique<PipeEnd>(there, back, split)};
+  return {std::make_unique<PipeEnd>(back, there, split),
+          std::make_unique<PipeEnd>(there, back, split)};
 }
 
 }  // namespace openunison::net

@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::size_t kResolverQueue = 256;
 
-// An exception that leaves a spawned coroutine is a bug of ours: nothing that came off the network throws.
+// An exception that leaves a spawned coroutine is a bug of ours: nothing that came off the network
+// throws.
 void on_end(std::exception_ptr error) {
   if (!error) return;
   try {
@@ -38,18 +39,20 @@ struct Runtime::Impl {
   std::unique_ptr<asio::basic_signal_set<Executor>> signals;
 
   void wait_for_signal(std::function<void(int)> f) {
-    signals->async_wait([this, f = std::move(f)](const boost::system::error_code& error, int signal) mutable {
-      if (error) return;
-      f(signal);
-      wait_for_signal(std::move(f));
-    });
+    signals->async_wait(
+        [this, f = std::move(f)](const boost::system::error_code& error, int signal) mutable {
+          if (error) return;
+          f(signal);
+          wait_for_signal(std::move(f));
+        });
   }
 };
 
 Runtime::Runtime(unsigned threads) : impl_(std::make_unique<Impl>()) {
   CHECK(threads >= 1);
   std::signal(SIGPIPE, SIG_IGN);
-  for (unsigned i = 0; i < threads; ++i) impl_->threads.push_back(std::make_unique<IoThread>(i, impl_->resolver));
+  for (unsigned i = 0; i < threads; ++i)
+    impl_->threads.push_back(std::make_unique<IoThread>(i, impl_->resolver));
 }
 
 Runtime::~Runtime() {
@@ -58,13 +61,25 @@ Runtime::~Runtime() {
   impl_->threads.clear();  // destroys what still waits there
 }
 
-unsigned Runtime::size() const { return static_cast<unsigned>(impl_->threads.size()); }
-Executor Runtime::executor(unsigned thread) const { return impl_->threads.at(thread)->get_executor(); }
-unsigned Runtime::index(const Executor& executor) { return IoThread::of(executor).index(); }
+unsigned Runtime::size() const {
+  return static_cast<unsigned>(impl_->threads.size());
+}
+Executor Runtime::executor(unsigned thread) const {
+  return impl_->threads.at(thread)->get_executor();
+}
+unsigned Runtime::index(const Executor& executor) {
+  return IoThread::of(executor).index();
+}
 
-void Runtime::spawn(unsigned thread, Task<void> task) { spawn_on(executor(thread), std::move(task)); }
-void Runtime::spawn_on(const Executor& executor, Task<void> task) { asio::co_spawn(executor, std::move(task), on_end); }
-void Runtime::post(const Executor& executor, std::move_only_function<void()> f) { asio::post(executor, std::move(f)); }
+void Runtime::spawn(unsigned thread, Task<void> task) {
+  spawn_on(executor(thread), std::move(task));
+}
+void Runtime::spawn_on(const Executor& executor, Task<void> task) {
+  asio::co_spawn(executor, std::move(task), on_end);
+}
+void Runtime::post(const Executor& executor, std::move_only_function<void()> f) {
+  asio::post(executor, std::move(f));
+}
 
 void Runtime::run() {
   std::vector<std::thread> others;
@@ -82,7 +97,8 @@ void Runtime::stop() {
 }
 
 void Runtime::on_signal(std::function<void(int)> f) {
-  impl_->signals = std::make_unique<asio::basic_signal_set<Executor>>(executor(0), SIGTERM, SIGINT, SIGHUP);
+  impl_->signals =
+      std::make_unique<asio::basic_signal_set<Executor>>(executor(0), SIGTERM, SIGINT, SIGHUP);
   impl_->wait_for_signal(std::move(f));
 }
 
@@ -104,7 +120,9 @@ void Runtime::run_until_done(Task<void> task) {
   CHECK(done);
 }
 
-Task<Executor> current_executor() { co_return co_await asio::this_coro::executor; }
+Task<Executor> current_executor() {
+  co_return co_await asio::this_coro::executor;
+}
 
 Task<bool> sleep_until(Deadline when) {
   const Executor executor = co_await asio::this_coro::executor;
@@ -188,10 +206,12 @@ struct WorkPool::Impl {
   }
 };
 
-WorkPool::WorkPool(std::string name, unsigned threads, std::size_t queue) : impl_(std::make_unique<Impl>()) {
+WorkPool::WorkPool(std::string name, unsigned threads, std::size_t queue)
+    : impl_(std::make_unique<Impl>()) {
   impl_->name = std::move(name);
   impl_->limit = queue;
-  for (unsigned i = 0; i < threads; ++i) impl_->threads.emplace_back([impl = impl_.get()] { impl->work(); });
+  for (unsigned i = 0; i < threads; ++i)
+    impl_->threads.emplace_back([impl = impl_.get()] { impl->work(); });
 }
 
 WorkPool::~WorkPool() {

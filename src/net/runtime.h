@@ -68,7 +68,8 @@ Task<Executor> current_executor();
 // Returns at `when`, or early with false if the runtime is stopping.
 Task<bool> sleep_until(Deadline when);
 
-// Many coroutines, on any threads, wait for one event. Thread-safe. Once complete, waits return at once.
+// Many coroutines, on any threads, wait for one event. Thread-safe. Once complete, waits return at
+// once.
 class Completion {
  public:
   Completion();
@@ -83,7 +84,8 @@ class Completion {
   std::shared_ptr<Impl> impl_;
 };
 
-// Threads for blocking work. submit() queues; run() waits for the result on the caller's own thread.
+// Threads for blocking work. submit() queues; run() waits for the result on the caller's own
+// thread.
 class WorkPool {
  public:
   // `queue` bounds what waits; a full queue answers Errc::busy.

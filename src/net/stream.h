@@ -17,15 +17,15 @@
 namespace openunison::net {
 
 struct PeerAddress {
-  std::string ip;          // "127.0.0.1", "2001:db8::1"
+  std::string ip;  // "127.0.0.1", "2001:db8::1"
   std::uint16_t port = 0;
 };
 
 struct TlsInfo {
   bool active = false;
-  std::string protocol;    // "TLSv1.3"
-  std::string alpn;        // "h2", "http/1.1" or ""
-  std::string server_name; // SNI, lower case
+  std::string protocol;     // "TLSv1.3"
+  std::string alpn;         // "h2", "http/1.1" or ""
+  std::string server_name;  // SNI, lower case
   bool resumed = false;
 };
 
@@ -38,12 +38,14 @@ class Stream {
   // `into` is written to only in the turn that returns, so many idle streams of a thread may wait
   // with one buffer.
   virtual Task<Result<std::size_t>> read_some(std::span<char> into, Deadline deadline) = 0;
-  // Reads what is there without waiting: 0 if nothing is, or at end; the next read_some tells which.
+  // Reads what is there without waiting: 0 if nothing is, or at end; the next read_some tells
+  // which.
   virtual std::size_t try_read(std::span<char> into) = 0;
   // Writes all of it.
   virtual Task<Result<void>> write(std::string_view data, Deadline deadline) = 0;
   // Gathers: all of both, in as few system calls and TLS records as it can.
-  virtual Task<Result<void>> write(std::string_view first, std::string_view second, Deadline deadline) = 0;
+  virtual Task<Result<void>> write(std::string_view first, std::string_view second,
+                                   Deadline deadline) = 0;
   // Tells the peer that no more comes (TLS: close_notify; TCP: FIN); reading goes on.
   virtual Task<void> shutdown_write(Deadline deadline) = 0;
   // Ends both directions at once; pending operations end with Errc::cancelled. Callable on the

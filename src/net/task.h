@@ -19,7 +19,9 @@ using Task = boost::asio::awaitable<T, Executor>;
 
 // When an operation must be over, on the steady clock.
 using Deadline = std::chrono::steady_clock::time_point;
-inline Deadline in(Millis duration) { return std::chrono::steady_clock::now() + duration; }
+inline Deadline in(Millis duration) {
+  return std::chrono::steady_clock::now() + duration;
+}
 inline constexpr Deadline kNoDeadline = Deadline::max();
 
 }  // namespace openunison::net

@@ -15,17 +15,17 @@
 namespace openunison::net {
 
 struct CertificatePair {
-  std::string chain_pem;   // leaf first
+  std::string chain_pem;  // leaf first
   Secret key_pem;
-  std::string origin;      // where it was read, for messages
+  std::string origin;  // where it was read, for messages
 };
 
 class TlsServerContext {
  public:
   // The first pair answers where no name matches. Errors: bad_certificate (key doesn't belong to
   // the certificate, not PEM, expired is only a warning in the log).
-  static Result<std::shared_ptr<const TlsServerContext>> create(const std::vector<CertificatePair>& pairs,
-                                                                 std::vector<std::string> alpn = {"http/1.1"});
+  static Result<std::shared_ptr<const TlsServerContext>> create(
+      const std::vector<CertificatePair>& pairs, std::vector<std::string> alpn = {"http/1.1"});
   struct Impl;
   explicit TlsServerContext(std::unique_ptr<Impl> impl);
   ~TlsServerContext();
@@ -38,9 +38,9 @@ class TlsServerContext {
 class TlsClientContext {
  public:
   // `extra_roots_pem`: PEM bundles trusted beside the system's roots.
-  static Result<std::shared_ptr<const TlsClientContext>> create(const std::vector<std::string>& extra_roots_pem,
-                                                                 bool system_roots = true,
-                                                                 std::vector<std::string> alpn = {"http/1.1"});
+  static Result<std::shared_ptr<const TlsClientContext>> create(
+      const std::vector<std::string>& extra_roots_pem, bool system_roots = true,
+      std::vector<std::string> alpn = {"http/1.1"});
   struct Impl;
   explicit TlsClientContext(std::unique_ptr<Impl> impl);
   ~TlsClientContext();
@@ -52,7 +52,8 @@ class TlsClientContext {
 
 // Handshakes over a TCP stream, which must be one of ours (listener.h, connect.h).
 Task<Result<std::unique_ptr<Stream>>> tls_accept(std::unique_ptr<Stream> tcp,
-                                                 std::shared_ptr<const TlsServerContext> context, Deadline deadline);
+                                                 std::shared_ptr<const TlsServerContext> context,
+                                                 Deadline deadline);
 // Verifies that the certificate is for `server_name` (a DNS name or an IP address).
 Task<Result<std::unique_ptr<Stream>>> tls_connect(std::unique_ptr<Stream> transport,
                                                   std::shared_ptr<const TlsClientContext> context,

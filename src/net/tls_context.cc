@@ -12,7 +12,8 @@ namespace openunison::net {
 namespace {
 
 constexpr const char* kTls12Ciphers =
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-"
+    "RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
 struct BioDeleter {
@@ -29,9 +30,11 @@ SslContextPtr new_context(const SSL_METHOD* method) {
   CHECK(context);
   CHECK(SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) == 1);
   CHECK(SSL_CTX_set_cipher_list(context.get(), kTls12Ciphers) == 1);
-  SSL_CTX_set_options(context.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                         SSL_OP_CIPHER_SERVER_PREFERENCE |
                                          SSL_OP_PRIORITIZE_CHACHA);
-  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(context.get(), 1);
   return context;
 }
@@ -42,10 +45,12 @@ std::string alpn_wire(const std::vector<std::string>& names) {
   return wire;
 }
 
-int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in, unsigned in_length, void* arg) {
+int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in,
+                unsigned in_length, void* arg) {
   const auto* ours = static_cast<const std::string*>(arg);
   unsigned char* chosen = nullptr;
-  const int found = SSL_select_next_proto(&chosen, out_length, reinterpret_cast<const unsigned char*>(ours->data()),
+  const int found = SSL_select_next_proto(&chosen, out_length,
+                                          reinterpret_cast<const unsigned char*>(ours->data()),
                                           static_cast<unsigned>(ours->size()), in, in_length);
   *out = chosen;
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
@@ -77,17 +82,20 @@ std::string lower(std::string_view text) {
 Result<SslContextPtr> load_pair(const CertificatePair& pair) {
   const auto bad = [&](const std::string& why) {
     const std::string reason = openssl_reason();
-    return fail(Errc::bad_certificate, pair.origin + ": " + why + (reason.empty() ? "" : " (" + reason + ")"));
+    return fail(Errc::bad_certificate,
+                pair.origin + ": " + why + (reason.empty() ? "" : " (" + reason + ")"));
   };
   SslContextPtr context = new_context(TLS_server_method());
   const BioPtr in(BIO_new_mem_buf(pair.chain_pem.data(), static_cast<int>(pair.chain_pem.size())));
   const X509Ptr leaf(PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr));
   if (!leaf) return bad("there is no certificate in PEM form");
-  if (SSL_CTX_use_certificate(context.get(), leaf.get()) != 1) return bad("the certificate can't be used");
+  if (SSL_CTX_use_certificate(context.get(), leaf.get()) != 1)
+    return bad("the certificate can't be used");
   for (;;) {
     X509Ptr next(PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr));
     if (!next) break;
-    if (SSL_CTX_add0_chain_cert(context.get(), next.get()) != 1) return bad("the certificate chain can't be used");
+    if (SSL_CTX_add0_chain_cert(context.get(), next.get()) != 1)
+      return bad("the certificate chain can't be used");
     static_cast<void>(next.release());
   }
   ERR_clear_error();
@@ -98,7 +106,8 @@ Result<SslContextPtr> load_pair(const CertificatePair& pair) {
   if (key == nullptr) return bad("there is no unencrypted private key in PEM form");
   const int used = SSL_CTX_use_PrivateKey(context.get(), key);
   EVP_PKEY_free(key);
-  if (used != 1 || SSL_CTX_check_private_key(context.get()) != 1) return bad("the private key doesn't belong to the certificate");
+  if (used != 1 || SSL_CTX_check_private_key(context.get()) != 1)
+    return bad("the private key doesn't belong to the certificate");
   return context;
 }
 
@@ -126,18 +135,20 @@ TlsServerContext::~TlsServerContext() = default;
 TlsClientContext::TlsClientContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TlsClientContext::~TlsClientContext() = default;
 
-Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::create(const std::vector<CertificatePair>& pairs,
-                                                                         std::vector<std::string> alpn) {
+Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::create(
+    const std::vector<CertificatePair>& pairs, std::vector<std::string> alpn) {
   if (pairs.empty()) return fail(Errc::bad_certificate, "there is no certificate");
   auto impl = std::make_unique<Impl>();
   impl->alpn = alpn_wire(alpn);
   for (const CertificatePair& pair : pairs) {
     SslContextPtr context = TRY(load_pair(pair));
     const auto information = crypto::read_certificates(pair.chain_pem);
-    if (!information) return fail(Errc::bad_certificate, pair.origin + ": " + information.error().message());
+    if (!information)
+      return fail(Errc::bad_certificate, pair.origin + ": " + information.error().message());
     const crypto::CertificateInfo& leaf = information->front();
     if (leaf.not_after < SystemClock().now()) {
-      log::warn("a serving certificate has expired", {{"file", pair.origin}, {"not_after", rfc3339(leaf.not_after)}});
+      log::warn("a serving certificate has expired",
+                {{"file", pair.origin}, {"not_after", rfc3339(leaf.not_after)}});
     }
     std::vector<std::string> names;
     for (const std::string& name : leaf.names) names.push_back(lower(name));
@@ -145,7 +156,8 @@ Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::create(const s
     SSL_CTX_set_tlsext_servername_callback(context.get(), choose_certificate);
     SSL_CTX_set_tlsext_servername_arg(context.get(), impl.get());
     // Resumption by tickets: sessions are bound to this server's contexts.
-    SSL_CTX_set_session_id_context(context.get(), reinterpret_cast<const unsigned char*>("openunison"), 10);
+    SSL_CTX_set_session_id_context(context.get(),
+                                   reinterpret_cast<const unsigned char*>("openunison"), 10);
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context.get(), 1);
     impl->names.push_back(std::move(names));
@@ -154,8 +166,9 @@ Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::create(const s
   return std::make_shared<const TlsServerContext>(std::move(impl));
 }
 
-Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::create(const std::vector<std::string>& extra_roots_pem,
-                                                                         bool system_roots, std::vector<std::string> alpn) {
+Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::create(
+    const std::vector<std::string>& extra_roots_pem, bool system_roots,
+    std::vector<std::string> alpn) {
   auto impl = std::make_unique<Impl>();
   impl->context = new_context(TLS_client_method());
   SSL_CTX* context = impl->context.get();
@@ -165,7 +178,9 @@ Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::create(const s
     ERR_clear_error();
   }
   X509_STORE* store = SSL_CTX_get_cert_store(context);
-  X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);  // an intermediate or leaf that was given is trusted as such
+  X509_STORE_set_flags(
+      store,
+      X509_V_FLAG_PARTIAL_CHAIN);  // an intermediate or leaf that was given is trusted as such
   for (const std::string& pem : extra_roots_pem) {
     const BioPtr in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
     int count = 0;
@@ -178,7 +193,8 @@ Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::create(const s
     if (count == 0) return fail(Errc::bad_certificate, "a trusted certificate is not in PEM form");
   }
   const std::string wire = alpn_wire(alpn);
-  SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(wire.data()), static_cast<unsigned>(wire.size()));
+  SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(wire.data()),
+                          static_cast<unsigned>(wire.size()));
   return std::make_shared<const TlsClientContext>(std::move(impl));
 }
 

@@ -18,9 +18,10 @@ struct SslContextDeleter {
 using SslContextPtr = std::unique_ptr<SSL_CTX, SslContextDeleter>;
 
 struct TlsServerContext::Impl {
-  std::vector<SslContextPtr> contexts;                      // one a certificate; the first is what handshakes start with
-  std::vector<std::vector<std::string>> names;              // of each certificate, lower case
-  std::string alpn;                                         // wire format, our order
+  std::vector<SslContextPtr>
+      contexts;  // one a certificate; the first is what handshakes start with
+  std::vector<std::vector<std::string>> names;  // of each certificate, lower case
+  std::string alpn;                             // wire format, our order
   const SSL_CTX* choose(std::string_view server_name) const;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// TLS on a socket of ours: OpenSSL reads and writes the non-blocking descriptor through a BIO of ours, Asio only waits
-// (docs/adr/0002-tls-on-sockets.md has the measurements).
+// TLS on a socket of ours: OpenSSL reads and writes the non-blocking descriptor through a BIO of
+// ours, Asio only waits (docs/adr/0002-tls-on-sockets.md has the measurements).
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 
@@ -18,7 +18,9 @@ namespace {
 
 constexpr std::size_t kRecord = 16 * 1024;
 
-Socket* socket_of(BIO* bio) { return static_cast<Socket*>(BIO_get_data(bio)); }
+Socket* socket_of(BIO* bio) {
+  return static_cast<Socket*>(BIO_get_data(bio));
+}
 
 int bio_read(BIO* bio, char* into, int size) {
   BIO_clear_retry_flags(bio);
@@ -38,7 +40,9 @@ int bio_write(BIO* bio, const char* from, int size) {
   return static_cast<int>(sent);
 }
 
-long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+long bio_control(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
 
 int bio_create(BIO* bio) {
   BIO_set_init(bio, 1);
@@ -47,7 +51,8 @@ int bio_create(BIO* bio) {
 
 const BIO_METHOD* socket_bio() {
   static const BIO_METHOD* const kMethod = [] {
-    BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "openunison socket");
+    BIO_METHOD* method =
+        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "openunison socket");
     CHECK(method != nullptr);
     BIO_meth_set_read(method, bio_read);
     BIO_meth_set_write(method, bio_write);
@@ -75,8 +80,12 @@ SslPtr new_ssl(const SSL_CTX* context, Socket* socket) {
 
 class TlsStream final : public Stream {
  public:
-  TlsStream(std::shared_ptr<Socket> socket, SslPtr ssl, PeerAddress peer, std::shared_ptr<const void> context)
-      : socket_(std::move(socket)), context_(std::move(context)), ssl_(std::move(ssl)), peer_(std::move(peer)) {}
+  TlsStream(std::shared_ptr<Socket> socket, SslPtr ssl, PeerAddress peer,
+            std::shared_ptr<const void> context)
+      : socket_(std::move(socket)),
+        context_(std::move(context)),
+        ssl_(std::move(ssl)),
+        peer_(std::move(peer)) {}
   ~TlsStream() override { socket_->close(); }
 
   // Runs SSL_accept or SSL_connect to its end.
@@ -87,7 +96,8 @@ class TlsStream final : public Stream {
       const int done = SSL_do_handshake(ssl_.get());
       if (done == 1) break;
       const int why = SSL_get_error(ssl_.get(), done);
-      if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) co_return std::unexpected(handshake_error());
+      if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
+        co_return std::unexpected(handshake_error());
       auto ready = co_await wait(why, deadline);
       if (!ready) co_return ready;
     }
@@ -143,7 +153,8 @@ class TlsStream final : public Stream {
     co_return Result<void>{};
   }
 
-  Task<Result<void>> write(std::string_view first, std::string_view second, Deadline deadline) override {
+  Task<Result<void>> write(std::string_view first, std::string_view second,
+                           Deadline deadline) override {
     if (second.empty()) co_return co_await write(first, deadline);
     // A head and a small body go out as one record and one system call.
     std::string joined;
@@ -176,7 +187,8 @@ class TlsStream final : public Stream {
 
  private:
   Task<Result<void>> wait(int why, Deadline deadline) {
-    return why == SSL_ERROR_WANT_READ ? socket_->wait_readable(deadline) : socket_->wait_writable(deadline);
+    return why == SSL_ERROR_WANT_READ ? socket_->wait_readable(deadline)
+                                      : socket_->wait_writable(deadline);
   }
 
   Error handshake_error() {
@@ -186,7 +198,8 @@ class TlsStream final : public Stream {
       std::string why = X509_verify_cert_error_string(verified);
       return Error(Errc::untrusted, "the certificate isn't trusted: " + why);
     }
-    if (reason.empty()) return Error(Errc::closed, "the other side closed during the TLS handshake");
+    if (reason.empty())
+      return Error(Errc::closed, "the other side closed during the TLS handshake");
     return Error(Errc::tls_failed, "the TLS handshake failed: " + reason);
   }
 
@@ -219,19 +232,22 @@ Result<std::pair<std::shared_ptr<Socket>, PeerAddress>> socket_from(Stream& stre
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Stream>>> tls_accept(std::unique_ptr<Stream> tcp, std::shared_ptr<const TlsServerContext> context,
+Task<Result<std::unique_ptr<Stream>>> tls_accept(std::unique_ptr<Stream> tcp,
+                                                 std::shared_ptr<const TlsServerContext> context,
                                                  Deadline deadline) {
   auto from = socket_from(*tcp);
   if (!from) co_return std::unexpected(from.error());
   SslPtr ssl = new_ssl(context->impl().contexts.front().get(), from->first.get());
   SSL_set_accept_state(ssl.get());
-  auto stream = std::make_unique<TlsStream>(std::move(from->first), std::move(ssl), std::move(from->second), context);
+  auto stream = std::make_unique<TlsStream>(std::move(from->first), std::move(ssl),
+                                            std::move(from->second), context);
   auto done = co_await stream->handshake(deadline);
   if (!done) co_return std::unexpected(done.error());
   co_return std::move(stream);
 }
 
-Task<Result<std::unique_ptr<Stream>>> tls_connect(std::unique_ptr<Stream> transport, std::shared_ptr<const TlsClientContext> context,
+Task<Result<std::unique_ptr<Stream>>> tls_connect(std::unique_ptr<Stream> transport,
+                                                  std::shared_ptr<const TlsClientContext> context,
                                                   std::string server_name, Deadline deadline) {
   auto from = socket_from(*transport);
   if (!from) co_return std::unexpected(from.error());
@@ -245,7 +261,8 @@ Task<Result<std::unique_ptr<Stream>>> tls_connect(std::unique_ptr<Stream> transp
     X509_VERIFY_PARAM_set1_host(verify, server_name.c_str(), server_name.size());
     SSL_set_tlsext_host_name(ssl.get(), server_name.c_str());
   }
-  auto stream = std::make_unique<TlsStream>(std::move(from->first), std::move(ssl), std::move(from->second), context);
+  auto stream = std::make_unique<TlsStream>(std::move(from->first), std::move(ssl),
+                                            std::move(from->second), context);
   auto done = co_await stream->handshake(deadline);
   if (!done) co_return std::unexpected(done.error().with_context(server_name));
   co_return std::move(stream);

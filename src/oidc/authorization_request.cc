@@ -12,8 +12,9 @@ namespace {
 // The SHA-256 of something, in base64url without padding.
 bool valid_challenge(std::string_view challenge) {
   return challenge.size() == 43 && std::all_of(challenge.begin(), challenge.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '_';
+         });
 }
 
 std::optional<OAuthError> read_prompt(std::string_view prompt, AuthorizationRequest& request) {
@@ -26,11 +27,13 @@ std::optional<OAuthError> read_prompt(std::string_view prompt, AuthorizationRequ
   return std::nullopt;
 }
 
-std::optional<OAuthError> read_max_age(std::optional<std::string_view> text, AuthorizationRequest& request) {
+std::optional<OAuthError> read_max_age(std::optional<std::string_view> text,
+                                       AuthorizationRequest& request) {
   if (!text) return std::nullopt;
   std::int64_t seconds = -1;
   const auto [end, failed] = std::from_chars(text->data(), text->data() + text->size(), seconds);
-  if (failed != std::errc() || end != text->data() + text->size() || seconds < 0 || seconds > 1'000'000'000) {
+  if (failed != std::errc() || end != text->data() + text->size() || seconds < 0 ||
+      seconds > 1'000'000'000) {
     return OAuthError{"invalid_request", "max_age must be a whole number of seconds", 400};
   }
   request.max_age = Seconds(seconds);
@@ -43,11 +46,13 @@ std::optional<OAuthError> read_pkce(const text::Form& parameters, AuthorizationR
   if (request.challenge.empty()) {
     if (!method.empty()) return OAuthError{"invalid_request", "code_challenge is missing", 400};
     if (request.client->is_public) {
-      return OAuthError{"invalid_request", "this client must use PKCE: code_challenge with S256 is missing", 400};
+      return OAuthError{"invalid_request",
+                        "this client must use PKCE: code_challenge with S256 is missing", 400};
     }
     return std::nullopt;
   }
-  if (method != "S256") return OAuthError{"invalid_request", "code_challenge_method must be S256", 400};
+  if (method != "S256")
+    return OAuthError{"invalid_request", "code_challenge_method must be S256", 400};
   if (!valid_challenge(request.challenge)) {
     return OAuthError{"invalid_request", "code_challenge must be 43 characters of base64url", 400};
   }
@@ -56,9 +61,11 @@ std::optional<OAuthError> read_pkce(const text::Form& parameters, AuthorizationR
 
 std::optional<OAuthError> read_rest(const text::Form& parameters, AuthorizationRequest& request) {
   for (const auto& [name, value] : parameters.fields()) {
-    if (value.size() > kMaxParameterBytes) return OAuthError{"invalid_request", "a parameter is too long", 400};
+    if (value.size() > kMaxParameterBytes)
+      return OAuthError{"invalid_request", "a parameter is too long", 400};
   }
-  if (parameters.get("request")) return OAuthError{"request_not_supported", "request objects are not supported", 400};
+  if (parameters.get("request"))
+    return OAuthError{"request_not_supported", "request objects are not supported", 400};
   if (parameters.get("request_uri")) {
     return OAuthError{"request_uri_not_supported", "request_uri is not supported", 400};
   }
@@ -67,7 +74,8 @@ std::optional<OAuthError> read_rest(const text::Form& parameters, AuthorizationR
   }
   const std::string_view type = parameters.value("response_type");
   if (type.empty()) return OAuthError{"invalid_request", "response_type is missing", 400};
-  if (type != "code") return OAuthError{"unsupported_response_type", "only response_type=code is supported", 400};
+  if (type != "code")
+    return OAuthError{"unsupported_response_type", "only response_type=code is supported", 400};
   const std::string_view mode = parameters.value("response_mode");
   if (!mode.empty() && mode != "query") {
     return OAuthError{"invalid_request", "only response_mode=query is supported", 400};
@@ -77,7 +85,8 @@ std::optional<OAuthError> read_rest(const text::Form& parameters, AuthorizationR
     return OAuthError{"invalid_scope", "the scope openid is missing", 400};
   }
   request.nonce = parameters.value("nonce");
-  if (request.nonce.size() > 512) return OAuthError{"invalid_request", "nonce is over 512 bytes", 400};
+  if (request.nonce.size() > 512)
+    return OAuthError{"invalid_request", "nonce is over 512 bytes", 400};
   request.login_hint = parameters.value("login_hint");
   request.id_token_hint = parameters.value("id_token_hint");
   if (auto error = read_prompt(parameters.value("prompt"), request)) return error;
@@ -90,25 +99,30 @@ std::optional<OAuthError> read_rest(const text::Form& parameters, AuthorizationR
 ParsedAuthorization parse_authorization(const text::Form& parameters, const Clients& clients) {
   for (const char* name : {"client_id", "redirect_uri"}) {
     if (parameters.count(name) > 1) {
-      return Error(Errc::malformed_request, "The request has more than one " + std::string(name) + ".");
+      return Error(Errc::malformed_request,
+                   "The request has more than one " + std::string(name) + ".");
     }
   }
   AuthorizationRequest request{};
   request.client = clients.find(parameters.value("client_id"));
   if (request.client == nullptr) {
-    return Error(Errc::bad_client, "The application that sent you here isn't known to this portal (client_id).");
+    return Error(Errc::bad_client,
+                 "The application that sent you here isn't known to this portal (client_id).");
   }
   request.redirect_uri = parameters.value("redirect_uri");
   if (!request.client->allows_redirect(request.redirect_uri)) {
     return Error(Errc::bad_client,
-                 "The application that sent you here asks to return to an address that isn't registered for it "
+                 "The application that sent you here asks to return to an address that isn't "
+                 "registered for it "
                  "(redirect_uri).");
   }
   request.state = parameters.value("state");
   if (const auto repeated = parameters.repeated()) {
     const std::string state = parameters.count("state") > 1 ? std::string() : request.state;
-    return RedirectableError{request.redirect_uri, state,
-                             {"invalid_request", "parameter given more than once: " + *repeated, 400}};
+    return RedirectableError{
+        request.redirect_uri,
+        state,
+        {"invalid_request", "parameter given more than once: " + *repeated, 400}};
   }
   if (auto error = read_rest(parameters, request)) {
     return RedirectableError{request.redirect_uri, request.state, std::move(*error)};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An authorization request, parsed and validated without looking at any session (OpenID Connect Core
-// §3.1.2.1, RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 9700 §2.1). Pure.
+// An authorization request, parsed and validated without looking at any session (OpenID Connect
+// Core §3.1.2.1, RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 9700 §2.1). Pure.
 #pragma once
 
 #include <optional>

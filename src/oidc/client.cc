@@ -11,20 +11,22 @@ namespace openunison::oidc {
 namespace {
 
 constexpr std::string_view kLoopbackHosts[] = {"127.0.0.1", "[::1]", "localhost"};
-constexpr std::string_view kKnownScopes[] = {"openid", "profile", "email", "groups", "offline_access"};
+constexpr std::string_view kKnownScopes[] = {"openid", "profile", "email", "groups",
+                                             "offline_access"};
 
 bool contains(const std::vector<std::string>& list, std::string_view value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
-// "http://HOST[:PORT]PATH" with a loopback host, taken apart as text: what isn't exactly of that form
-// (userinfo, query, encoded or upper-case hosts) isn't a loopback redirect.
+// "http://HOST[:PORT]PATH" with a loopback host, taken apart as text: what isn't exactly of that
+// form (userinfo, query, encoded or upper-case hosts) isn't a loopback redirect.
 bool is_loopback_with_path(std::string_view uri, const std::vector<std::string>& paths) {
   constexpr std::string_view kScheme = "http://";
   if (!uri.starts_with(kScheme)) return false;
   uri.remove_prefix(kScheme.size());
-  const auto host = std::find_if(std::begin(kLoopbackHosts), std::end(kLoopbackHosts),
-                                 [&](std::string_view candidate) { return uri.starts_with(candidate); });
+  const auto host =
+      std::find_if(std::begin(kLoopbackHosts), std::end(kLoopbackHosts),
+                   [&](std::string_view candidate) { return uri.starts_with(candidate); });
   if (host == std::end(kLoopbackHosts)) return false;
   uri.remove_prefix(host->size());
   if (uri.starts_with(':')) {
@@ -44,41 +46,54 @@ struct Credentials {
   bool basic = false;
 };
 
-OAuthError invalid_client(std::string description) { return {"invalid_client", std::move(description), 401}; }
+OAuthError invalid_client(std::string description) {
+  return {"invalid_client", std::move(description), 401};
+}
 
 // RFC 6749 §2.3.1: both halves are form-encoded inside Basic.
 std::expected<Credentials, OAuthError> parse_basic(std::string_view header) {
   constexpr std::string_view kScheme = "basic ";
-  if (header.size() <= kScheme.size() || !text::iequals_ascii(header.substr(0, kScheme.size()), kScheme)) {
-    return std::unexpected(invalid_client("only the Basic scheme is accepted in Authorization here"));
+  if (header.size() <= kScheme.size() ||
+      !text::iequals_ascii(header.substr(0, kScheme.size()), kScheme)) {
+    return std::unexpected(
+        invalid_client("only the Basic scheme is accepted in Authorization here"));
   }
   const auto decoded = text::base64_decode(header.substr(kScheme.size()));
   const std::size_t colon = decoded ? decoded->find(':') : std::string::npos;
-  if (colon == std::string::npos) return std::unexpected(invalid_client("Authorization is not valid Basic"));
+  if (colon == std::string::npos)
+    return std::unexpected(invalid_client("Authorization is not valid Basic"));
   const auto form_decode = [](std::string text) {
     std::replace(text.begin(), text.end(), '+', ' ');
     return text::percent_decode(text);
   };
   auto id = form_decode(decoded->substr(0, colon));
   auto secret = form_decode(decoded->substr(colon + 1));
-  if (!id || !secret) return std::unexpected(invalid_client("Authorization is not form-encoded inside Basic"));
+  if (!id || !secret)
+    return std::unexpected(invalid_client("Authorization is not form-encoded inside Basic"));
   return Credentials{std::move(*id), std::move(*secret), true};
 }
 
-std::expected<Credentials, OAuthError> credentials_of(const http::Request& request, const text::Form& form) {
+std::expected<Credentials, OAuthError> credentials_of(const http::Request& request,
+                                                      const text::Form& form) {
   const auto header = request.headers.unique("authorization");
-  if (!header) return std::unexpected(OAuthError{"invalid_request", "Authorization is given more than once", 400});
+  if (!header)
+    return std::unexpected(
+        OAuthError{"invalid_request", "Authorization is given more than once", 400});
   const auto id = form.get("client_id");
   const auto secret = form.get("client_secret");
   if (!*header) {
     if (!id) return std::unexpected(invalid_client("client_id is missing"));
-    return Credentials{std::string(*id), secret ? std::optional(std::string(*secret)) : std::nullopt, false};
+    return Credentials{std::string(*id),
+                       secret ? std::optional(std::string(*secret)) : std::nullopt, false};
   }
   auto basic = parse_basic(**header);
   if (!basic) return basic;
-  if (secret) return std::unexpected(OAuthError{"invalid_request", "use one way to authenticate, not two", 400});
+  if (secret)
+    return std::unexpected(
+        OAuthError{"invalid_request", "use one way to authenticate, not two", 400});
   if (id && *id != basic->id) {
-    return std::unexpected(OAuthError{"invalid_request", "client_id differs from the one in Authorization", 400});
+    return std::unexpected(
+        OAuthError{"invalid_request", "client_id differs from the one in Authorization", 400});
   }
   return basic;
 }
@@ -155,13 +170,17 @@ std::expected<const Client*, OAuthError> Clients::authenticate(const http::Reque
   if (!credentials) return std::unexpected(credentials.error());
 
   const Client* client = find(credentials->id);
-  const std::string_view secret = credentials->secret ? std::string_view(*credentials->secret) : std::string_view();
+  const std::string_view secret =
+      credentials->secret ? std::string_view(*credentials->secret) : std::string_view();
   // Hashed and compared also for clients that don't exist, so that the time is the same.
   static constexpr crypto::Sha256 kNothing{};
-  const crypto::Sha256& expected = client != nullptr && client->secret_hash ? *client->secret_hash : kNothing;
-  const bool matches = crypto::constant_time_equal(crypto::view(crypto::sha256(secret)), crypto::view(expected));
+  const crypto::Sha256& expected =
+      client != nullptr && client->secret_hash ? *client->secret_hash : kNothing;
+  const bool matches =
+      crypto::constant_time_equal(crypto::view(crypto::sha256(secret)), crypto::view(expected));
 
-  const bool good = client != nullptr && (client->is_public ? secret.empty() : client->secret_hash && matches);
+  const bool good =
+      client != nullptr && (client->is_public ? secret.empty() : client->secret_hash && matches);
   if (good) return client;
   return std::unexpected(invalid_client("unknown client, or its authentication is wrong"));
 }

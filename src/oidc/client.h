@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Clients (relying parties) of one provider, and how they prove who they are. Immutable; thread-safe.
+// Clients (relying parties) of one provider, and how they prove who they are. Immutable;
+// thread-safe.
 #pragma once
 
 #include <optional>
@@ -21,19 +22,20 @@ namespace openunison::oidc {
 struct Client {
   std::string id, label;
   bool is_public = false;
-  std::optional<crypto::Sha256> secret_hash;  // of confidential clients; absent: none is configured, nobody gets in
+  std::optional<crypto::Sha256>
+      secret_hash;  // of confidential clients; absent: none is configured, nobody gets in
   std::vector<std::string> redirect_uris, post_logout_redirect_uris;
-  // Loopback redirects with any port (RFC 8252 §7.3), for native programs: the hosts 127.0.0.1, [::1] and
-  // localhost with exactly one of these paths.
+  // Loopback redirects with any port (RFC 8252 §7.3), for native programs: the hosts 127.0.0.1,
+  // [::1] and localhost with exactly one of these paths.
   std::vector<std::string> loopback_paths;
-  std::vector<std::string> az_groups;     // empty: everyone who may sign in
+  std::vector<std::string> az_groups;        // empty: everyone who may sign in
   const config::Cluster* cluster = nullptr;  // set: its tokens are credentials of that cluster
 
   // RFC 9700 §2.1: exact string comparison; only the port of a loopback address may vary.
   bool allows_redirect(std::string_view uri) const;
   bool allows_post_logout_redirect(std::string_view uri) const;
-  // What is granted of the scopes asked for. A cluster's client gets all that its tokens need, asked or not,
-  // since kubectl's built-in provider asks for nothing when it refreshes.
+  // What is granted of the scopes asked for. A cluster's client gets all that its tokens need,
+  // asked or not, since kubectl's built-in provider asks for nothing when it refreshes.
   std::string grant_scope(std::string_view requested) const;
 };
 
@@ -47,10 +49,11 @@ class Clients {
   explicit Clients(std::vector<Client> clients) : clients_(std::move(clients)) {}
   const Client* find(std::string_view id) const;
 
-  // RFC 6749 §2.3: client_secret_basic, client_secret_post or none; one method a request. Basic with an
-  // empty secret counts as none for public clients: kubectl's built-in provider sends it first. The time taken
-  // doesn't tell an unknown client from a wrong secret.
-  std::expected<const Client*, OAuthError> authenticate(const http::Request& request, const text::Form& form) const;
+  // RFC 6749 §2.3: client_secret_basic, client_secret_post or none; one method a request. Basic
+  // with an empty secret counts as none for public clients: kubectl's built-in provider sends it
+  // first. The time taken doesn't tell an unknown client from a wrong secret.
+  std::expected<const Client*, OAuthError> authenticate(const http::Request& request,
+                                                        const text::Form& form) const;
 
  private:
   std::vector<Client> clients_;

@@ -42,8 +42,8 @@ Result<Code> Codes::open(std::string_view sealed, WallTime now) const {
   std::string id, sign_in;
   for (const auto& [name, into] :
        {std::pair{"i", &id}, std::pair{"s", &sign_in}, std::pair{"c", &code.client_id},
-        std::pair{"r", &code.redirect_uri}, std::pair{"o", &code.scope}, std::pair{"n", &code.nonce},
-        std::pair{"p", &code.challenge}}) {
+        std::pair{"r", &code.redirect_uri}, std::pair{"o", &code.scope},
+        std::pair{"n", &code.nonce}, std::pair{"p", &code.challenge}}) {
     const std::string* value = json->find_string(name);
     if (value == nullptr) return bad();
     *into = *value;
@@ -60,10 +60,11 @@ Result<Code> Codes::open(std::string_view sealed, WallTime now) const {
 }
 
 bool valid_verifier(std::string_view verifier) {
-  return verifier.size() >= 43 && verifier.size() <= 128 && std::all_of(verifier.begin(), verifier.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_' || c == '~';
-  });
+  return verifier.size() >= 43 && verifier.size() <= 128 &&
+         std::all_of(verifier.begin(), verifier.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '.' || c == '_' || c == '~';
+         });
 }
 
 bool verifies(std::string_view challenge, std::string_view verifier) {

@@ -31,21 +31,26 @@ http::Response Provider::Impl::discovery() const {
   document.set("jwks_uri", endpoint("/certs"));
   document.set("revocation_endpoint", endpoint("/revoke"));
   document.set("end_session_endpoint", endpoint("/end_session"));
-  document.set("scopes_supported", strings({"openid", "profile", "email", "groups", "offline_access"}));
+  document.set("scopes_supported",
+               strings({"openid", "profile", "email", "groups", "offline_access"}));
   document.set("response_types_supported", strings({"code"}));
   document.set("response_modes_supported", strings({"query"}));
   document.set("grant_types_supported", strings({"authorization_code", "refresh_token"}));
   document.set("subject_types_supported", strings({"public"}));
   document.set("id_token_signing_alg_values_supported", strings({es256 ? "ES256" : "RS256"}));
-  document.set("token_endpoint_auth_methods_supported", strings({"client_secret_basic", "client_secret_post", "none"}));
+  document.set("token_endpoint_auth_methods_supported",
+               strings({"client_secret_basic", "client_secret_post", "none"}));
   document.set("revocation_endpoint_auth_methods_supported",
                strings({"client_secret_basic", "client_secret_post", "none"}));
   document.set("code_challenge_methods_supported", strings({"S256"}));
   document.set("prompt_values_supported", strings({"none", "login"}));
   document.set("claims_supported",
-               strings({"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "auth_time", "amr", "acr", "sid", "nonce",
-                        "at_hash", "token_use", "name", "preferred_username", "given_name", "family_name", "email",
-                        "email_verified", "groups"}));
+               strings({"iss",        "sub",         "aud",   "exp",
+                        "iat",        "nbf",         "jti",   "auth_time",
+                        "amr",        "acr",         "sid",   "nonce",
+                        "at_hash",    "token_use",   "name",  "preferred_username",
+                        "given_name", "family_name", "email", "email_verified",
+                        "groups"}));
   document.set("authorization_response_iss_parameter_supported", true);
   document.set("claims_parameter_supported", false);
   document.set("request_parameter_supported", false);
@@ -56,7 +61,8 @@ http::Response Provider::Impl::discovery() const {
 
 http::Response Provider::Impl::jwks() const {
   http::Response response;
-  response.headers = {{"content-type", "application/jwk-set+json"}, {"cache-control", jwks_cache_control}};
+  response.headers = {{"content-type", "application/jwk-set+json"},
+                      {"cache-control", jwks_cache_control}};
   response.body = keys.snapshot()->jwks;
   return response;
 }

@@ -15,8 +15,10 @@ std::error_code make_error_code(Errc code) {
 
 OAuthError oauth_error(const Error& error) {
   using session::Errc;
-  if (error.is(Errc::not_allowed) || error.is(Errc::token_too_large)) return {"access_denied", error.message(), 403};
-  for (const Errc code : {Errc::no_session, Errc::bad_token, Errc::stale_token, Errc::already_redeemed, Errc::gone}) {
+  if (error.is(Errc::not_allowed) || error.is(Errc::token_too_large))
+    return {"access_denied", error.message(), 403};
+  for (const Errc code :
+       {Errc::no_session, Errc::bad_token, Errc::stale_token, Errc::already_redeemed, Errc::gone}) {
     if (error.is(code)) return {"invalid_grant", error.message(), 400};
   }
   if (error.is(Errc::upstream_stale)) return {"temporarily_unavailable", error.message(), 503};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Errors of the provider: OAuth's codes (RFC 6749 §4.1.2.1, §5.2; OpenID Connect Core §3.1.2.6), and the
-// one place where other modules' errors become them.
+// Errors of the provider: OAuth's codes (RFC 6749 §4.1.2.1, §5.2; OpenID Connect Core §3.1.2.6),
+// and the one place where other modules' errors become them.
 #pragma once
 
 #include <string>
@@ -12,7 +12,8 @@
 namespace openunison::oidc {
 
 enum class Errc {
-  bad_client = 1,     // unknown client_id or a redirect_uri that isn't registered: shown, never redirected
+  bad_client =
+      1,  // unknown client_id or a redirect_uri that isn't registered: shown, never redirected
   request_too_long,   // an authorization request that must wait for a sign-in is over the limit
   malformed_request,  // shown: nothing in it can be trusted
 };

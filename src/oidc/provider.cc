@@ -15,7 +15,8 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
       clients(options.clients),
       codes(*d.master, options.issuer),
       resume_sealer(*d.master, "authorize-resume"),
-      jwks_cache_control("public, max-age=" + std::to_string(sessions.values().jwks_max_age.count())) {
+      jwks_cache_control("public, max-age=" +
+                         std::to_string(sessions.values().jwks_max_age.count())) {
   discovery_json = discovery().body;
 }
 
@@ -23,7 +24,9 @@ Provider::Provider(ProviderOptions options, ProviderDependencies dependencies)
     : impl_(std::make_unique<Impl>(std::move(options), dependencies)) {}
 Provider::~Provider() = default;
 
-const std::string& Provider::issuer() const { return impl_->options.issuer; }
+const std::string& Provider::issuer() const {
+  return impl_->options.issuer;
+}
 
 void Provider::mount(http::Router& router) {
   Impl* impl = impl_.get();
@@ -42,13 +45,16 @@ void Provider::mount(http::Router& router) {
   const auto ready = [](http::Response response) -> Task<http::Response> { co_return response; };
   router.route({"GET"}, path + "/.well-known/openid-configuration",
                [impl, ready](http::Request&) { return ready(impl->discovery()); });
-  router.route({"GET"}, path + "/certs", [impl, ready](http::Request&) { return ready(impl->jwks()); });
+  router.route({"GET"}, path + "/certs",
+               [impl, ready](http::Request&) { return ready(impl->jwks()); });
 }
 
 http::Response redirect(std::string location) {
   http::Response response;
   response.status = 303;  // never 307: a POST's body must not travel on (RFC 9700 §4.12)
-  response.headers = {{"location", std::move(location)}, {"cache-control", "no-store"}, {"referrer-policy", "no-referrer"}};
+  response.headers = {{"location", std::move(location)},
+                      {"cache-control", "no-store"},
+                      {"referrer-policy", "no-referrer"}};
   return response;
 }
 
@@ -64,18 +70,21 @@ Task<std::expected<text::Form, OAuthError>> read_form(http::Request& request) {
   if (!body) co_return bad("the body could not be read", http::status_of(body.error().code()));
   auto form = text::Form::parse(*body);
   if (!form) co_return bad("the body is not a valid form");
-  if (const auto repeated = form->repeated()) co_return bad("parameter given more than once: " + *repeated);
+  if (const auto repeated = form->repeated())
+    co_return bad("parameter given more than once: " + *repeated);
   co_return std::move(*form);
 }
 
-Result<void> Provider::Impl::check_access(const Client& client, const identity::Principal& principal) const {
+Result<void> Provider::Impl::check_access(const Client& client,
+                                          const identity::Principal& principal) const {
   if (principal.in_any(client.az_groups)) return {};
   std::string wanted;
   for (const std::string& group : client.az_groups) wanted += (wanted.empty() ? "" : ", ") + group;
   return fail(session::Errc::not_allowed, client.label + " is for members of: " + wanted);
 }
 
-http::Response Provider::Impl::refused(const Client* client, OAuthError error, const session::Caller& caller) const {
+http::Response Provider::Impl::refused(const Client* client, OAuthError error,
+                                       const session::Caller& caller) const {
   log::audit("token_refused", {{"client", client != nullptr ? std::string_view(client->id) : ""},
                                {"reason", error.code},
                                {"detail", error.description},

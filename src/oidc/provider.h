@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Provider: an OpenID provider under one issuer URL (OpenID Connect Core 1.0, RFC 6749, 7009, 7636, 9207,
-// 9700; RP-Initiated Logout 1.0). Several run in one process, one per issuer. Each endpoint is a file:
-// authorize.cc, token.cc (and one file per grant), userinfo.cc, revoke.cc, end_session.cc, discovery.cc.
-// The paths below the issuer are fixed for good: a running API server never reads them a second time.
+// Provider: an OpenID provider under one issuer URL (OpenID Connect Core 1.0, RFC 6749, 7009, 7636,
+// 9207, 9700; RP-Initiated Logout 1.0). Several run in one process, one per issuer. Each endpoint
+// is a file: authorize.cc, token.cc (and one file per grant), userinfo.cc, revoke.cc,
+// end_session.cc, discovery.cc. The paths below the issuer are fixed for good: a running API server
+// never reads them a second time.
 #pragma once
 
 #include <memory>
@@ -20,8 +21,8 @@
 namespace openunison::oidc {
 
 struct ProviderOptions {
-  std::string issuer;         // "https://HOST[:port]/auth/idp/k8sIdp"
-  std::string path;           // "/auth/idp/k8sIdp"
+  std::string issuer;  // "https://HOST[:port]/auth/idp/k8sIdp"
+  std::string path;    // "/auth/idp/k8sIdp"
   std::vector<Client> clients;
 };
 

@@ -27,14 +27,18 @@ struct Provider::Impl {
   http::Response jwks() const;
 
   // The grants of the token endpoint.
-  Task<http::Response> authorization_code_grant(const Client& client, const text::Form& form, session::Caller caller);
-  Task<http::Response> refresh_token_grant(const Client& client, const text::Form& form, session::Caller caller);
+  Task<http::Response> authorization_code_grant(const Client& client, const text::Form& form,
+                                                session::Caller caller);
+  Task<http::Response> refresh_token_grant(const Client& client, const text::Form& form,
+                                           session::Caller caller);
 
-  // The answer of the token endpoint to a family that was opened or rotated; audits it. `scope` is what this
-  // answer covers. `nonce`: of the authorization request, empty on refresh.
-  Task<http::Response> token_response(const Client& client, session::Sessions::Family family, std::string scope,
-                                      std::string nonce, std::string grant_type, session::Caller caller);
-  http::Response refused(const Client* client, OAuthError error, const session::Caller& caller) const;
+  // The answer of the token endpoint to a family that was opened or rotated; audits it. `scope` is
+  // what this answer covers. `nonce`: of the authorization request, empty on refresh.
+  Task<http::Response> token_response(const Client& client, session::Sessions::Family family,
+                                      std::string scope, std::string nonce, std::string grant_type,
+                                      session::Caller caller);
+  http::Response refused(const Client* client, OAuthError error,
+                         const session::Caller& caller) const;
   // Whether az_groups of the client let this person in. Error: not_allowed.
   Result<void> check_access(const Client& client, const identity::Principal& principal) const;
   // A token of ours, given back as a hint: verified, expired or not, for some client of ours.

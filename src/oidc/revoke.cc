@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Revocation (RFC 7009). A refresh token ends its session, and with it the access tokens; so does an access
-// token, which is only a reference to the session. Unknown tokens are answered 200 (§2.2).
+// Revocation (RFC 7009). A refresh token ends its session, and with it the access tokens; so does
+// an access token, which is only a reference to the session. Unknown tokens are answered 200
+// (§2.2).
 #include "base/log.h"
 #include "oidc/provider_impl.h"
 
@@ -24,7 +25,8 @@ Task<http::Response> Provider::Impl::revoke(http::Request& request) {
   if (!revoked && revoked.error().is(session::Errc::bad_token)) {
     revoked = {};
     auto opened = co_await sessions.open_access_token(token);
-    if (opened && opened->first.client_id == (*client)->id && opened->first.issuer == options.issuer) {
+    if (opened && opened->first.client_id == (*client)->id &&
+        opened->first.issuer == options.issuer) {
       store::Selector selector;
       selector.session = opened->first.session;
       auto ended = co_await sessions.end(std::move(selector), "revoked_by_client", caller);
@@ -32,7 +34,9 @@ Task<http::Response> Provider::Impl::revoke(http::Request& request) {
     }
   }
   if (!revoked) co_return to_response(oauth_error(revoked.error()));
-  log::audit("revocation", {{"client", (*client)->id}, {"address", caller.address}, {"request", caller.request_id}});
+  log::audit(
+      "revocation",
+      {{"client", (*client)->id}, {"address", caller.address}, {"request", caller.request_id}});
   http::Response response;
   response.headers = {{"cache-control", "no-store"}};
   co_return response;

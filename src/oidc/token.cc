@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The token endpoint (RFC 6749 §3.2): client authentication, then one file per grant. The answer always
-// has a new ID token, which kubectl's built-in provider insists on.
+// The token endpoint (RFC 6749 §3.2): client authentication, then one file per grant. The answer
+// always has a new ID token, which kubectl's built-in provider insists on.
 #include "base/log.h"
 #include "oidc/provider_impl.h"
 #include "text/json.h"
@@ -11,7 +11,9 @@ namespace openunison::oidc {
 Task<http::Response> Provider::Impl::token(http::Request& request) {
   const session::Caller caller = session::caller_of(request);
   if (!request.query.empty()) {
-    co_return refused(nullptr, {"invalid_request", "parameters belong into the body, not into the address", 400}, caller);
+    co_return refused(
+        nullptr, {"invalid_request", "parameters belong into the body, not into the address", 400},
+        caller);
   }
   auto form = co_await read_form(request);
   if (!form) co_return refused(nullptr, form.error(), caller);
@@ -23,14 +25,19 @@ Task<http::Response> Provider::Impl::token(http::Request& request) {
     co_return response;
   }
   const std::string_view grant = form->value("grant_type");
-  if (grant == "authorization_code") co_return co_await authorization_code_grant(**client, *form, caller);
+  if (grant == "authorization_code")
+    co_return co_await authorization_code_grant(**client, *form, caller);
   if (grant == "refresh_token") co_return co_await refresh_token_grant(**client, *form, caller);
-  if (grant.empty()) co_return refused(*client, {"invalid_request", "grant_type is missing", 400}, caller);
-  co_return refused(*client, {"unsupported_grant_type", "use authorization_code or refresh_token", 400}, caller);
+  if (grant.empty())
+    co_return refused(*client, {"invalid_request", "grant_type is missing", 400}, caller);
+  co_return refused(
+      *client, {"unsupported_grant_type", "use authorization_code or refresh_token", 400}, caller);
 }
 
-Task<http::Response> Provider::Impl::token_response(const Client& client, session::Sessions::Family family,
-                                                    std::string scope, std::string nonce, std::string grant_type,
+Task<http::Response> Provider::Impl::token_response(const Client& client,
+                                                    session::Sessions::Family family,
+                                                    std::string scope, std::string nonce,
+                                                    std::string grant_type,
                                                     session::Caller caller) {
   const session::Current& current = family.current;
   if (auto allowed = check_access(client, current.principal); !allowed) {
@@ -57,8 +64,8 @@ Task<http::Response> Provider::Impl::token_response(const Client& client, sessio
   id_request.access_token = access_token;
   id_request.life = life;
   const auto snapshot = keys.snapshot();
-  auto id_token = session::issue_id_token(id_request, current.principal, current.live, *snapshot->signer,
-                                          sessions.random(), now());
+  auto id_token = session::issue_id_token(id_request, current.principal, current.live,
+                                          *snapshot->signer, sessions.random(), now());
   if (!id_token) co_return refused(&client, oauth_error(id_token.error()), caller);
 
   log::audit("token", {{"user", current.principal.user},
@@ -71,7 +78,8 @@ Task<http::Response> Provider::Impl::token_response(const Client& client, sessio
                        {"address", caller.address},
                        {"request", caller.request_id}});
   http::Response response;
-  response.headers = {{"content-type", "application/json"}, {"cache-control", "no-store"}, {"pragma", "no-cache"}};
+  response.headers = {
+      {"content-type", "application/json"}, {"cache-control", "no-store"}, {"pragma", "no-cache"}};
   response.body.reserve(id_token->token.size() + access_token.size() + 512);
   text::JsonWriter(response.body)
       .begin_object()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// UserInfo (OpenID Connect Core §5.3): access token in the header (RFC 6750 §2.1) or in a POSTed form (§2.2),
-// never in the address.
+// UserInfo (OpenID Connect Core §5.3): access token in the header (RFC 6750 §2.1) or in a POSTed
+// form (§2.2), never in the address.
 #include "oidc/provider_impl.h"
 #include "text/json.h"
 #include "text/utf8.h"
@@ -13,7 +13,8 @@ http::Response challenge(int status, std::string_view error, std::string_view de
   http::Response response = to_response({std::string(error), std::string(description), status});
   std::string value = "Bearer realm=\"userinfo\"";
   if (!error.empty()) {
-    value += ", error=\"" + std::string(error) + "\", error_description=\"" + std::string(description) + "\"";
+    value += ", error=\"" + std::string(error) + "\", error_description=\"" +
+             std::string(description) + "\"";
   }
   response.headers.add("www-authenticate", std::move(value));
   return response;
@@ -69,7 +70,8 @@ Task<http::Response> Provider::Impl::userinfo(http::Request& request) {
   if (!opened) {
     const OAuthError error = oauth_error(opened.error());
     if (error.status >= 500) co_return to_response(error);
-    co_return challenge(401, "invalid_token", "the access token is not valid, has expired, or its session is over");
+    co_return challenge(401, "invalid_token",
+                        "the access token is not valid, has expired, or its session is over");
   }
   const auto& [access, current] = *opened;
   if (access.issuer != options.issuer) {

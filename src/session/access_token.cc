@@ -7,7 +7,8 @@ namespace openunison::session {
 namespace {
 
 constexpr std::string_view kPrefix = "oua_";
-constexpr char kSeparator = '\n';  // in none of the fields: ids, scopes and URLs have no control bytes
+constexpr char kSeparator =
+    '\n';  // in none of the fields: ids, scopes and URLs have no control bytes
 
 }  // namespace
 
@@ -22,7 +23,9 @@ std::string AccessTokens::seal(const AccessToken& token, crypto::Random& random)
 }
 
 Result<AccessToken> AccessTokens::open(std::string_view sealed, WallTime now) const {
-  const auto bad = [] { return fail(Errc::bad_token, "not an access token of this server, or expired"); };
+  const auto bad = [] {
+    return fail(Errc::bad_token, "not an access token of this server, or expired");
+  };
   if (!sealed.starts_with(kPrefix) || sealed.size() > 4096) return bad();
   const auto plain = sealer_.open(sealed.substr(kPrefix.size()));
   if (!plain || plain->size() < 16) return bad();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Access tokens: opaque, sealed references to a session; never stored, never a JWT, so that none can
-// pass as a credential at an API server. Whether the session still lives is checked at use.
+// Access tokens: opaque, sealed references to a session; never stored, never a JWT, so that none
+// can pass as a credential at an API server. Whether the session still lives is checked at use.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ struct AccessToken {
   store::SessionId session;
   std::string client_id;
   std::string scope;
-  std::string issuer;       // of the provider that gave it out
+  std::string issuer;  // of the provider that gave it out
   WallTime expires_at;
 };
 

@@ -24,14 +24,19 @@ void member_if(text::JsonWriter& writer, std::string_view name, std::string_view
 }
 
 Error too_large(std::size_t bytes, std::size_t groups) {
-  return Error(Errc::token_too_large,
-               fmt::format("the ID token would have {} bytes with {} groups, more than the {} that API servers and "
-                           "proxies reliably take; pass on fewer groups with openunison.groups_filter in values",
-                           bytes, groups, kMaxIdTokenBytes));
+  return Error(
+      Errc::token_too_large,
+      fmt::format(
+          "the ID token would have {} bytes with {} groups, more than the {} that API servers and "
+          "proxies reliably take; pass on fewer groups with openunison.groups_filter in values",
+          bytes, groups, kMaxIdTokenBytes));
 }
 
-// What signing adds around the claims: header, signature (RSA-2048) and two dots, and base64url's growth.
-std::size_t signed_size(std::size_t claims_bytes) { return (claims_bytes + 2) / 3 * 4 + 520; }
+// What signing adds around the claims: header, signature (RSA-2048) and two dots, and base64url's
+// growth.
+std::size_t signed_size(std::size_t claims_bytes) {
+  return (claims_bytes + 2) / 3 * 4 + 520;
+}
 
 }  // namespace
 
@@ -60,7 +65,8 @@ std::string id_token_claims(const IdTokenRequest& request, const identity::Princ
     for (const std::string& method : principal.amr) writer.value(std::string_view(method));
     writer.end_array();
   }
-  if (!request.access_token.empty()) writer.member("at_hash", jose::half_hash(request.access_token, algorithm));
+  if (!request.access_token.empty())
+    writer.member("at_hash", jose::half_hash(request.access_token, algorithm));
   if (has_scope(request.scope, "profile")) {
     member_if(writer, "name", principal.display_name);
     writer.member("preferred_username", principal.user);
@@ -81,12 +87,13 @@ std::string id_token_claims(const IdTokenRequest& request, const identity::Princ
 }
 
 Result<IdToken> issue_id_token(const IdTokenRequest& request, const identity::Principal& principal,
-                               const store::Live& live, const jose::Signer& signer, crypto::Random& random,
-                               WallTime now) {
+                               const store::Live& live, const jose::Signer& signer,
+                               crypto::Random& random, WallTime now) {
   IdToken token;
   token.jti = random.token(16);
   token.expires_at = now + request.life;
-  const std::string claims = id_token_claims(request, principal, live, token.jti, now, signer.algorithm());
+  const std::string claims =
+      id_token_claims(request, principal, live, token.jti, now, signer.algorithm());
   if (signed_size(claims.size()) > kMaxIdTokenBytes) {
     return std::unexpected(too_large(signed_size(claims.size()), principal.groups.size()));
   }
@@ -94,8 +101,9 @@ Result<IdToken> issue_id_token(const IdTokenRequest& request, const identity::Pr
   return token;
 }
 
-Result<void> check_id_token_size(const IdTokenRequest& request, const identity::Principal& principal,
-                                 const store::Live& live, WallTime now) {
+Result<void> check_id_token_size(const IdTokenRequest& request,
+                                 const identity::Principal& principal, const store::Live& live,
+                                 WallTime now) {
   constexpr std::string_view kAnyJti = "0123456789012345678901";
   const std::size_t claims =
       id_token_claims(request, principal, live, kAnyJti, now, crypto::Algorithm::rs256).size();

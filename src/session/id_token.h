@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ID tokens (OpenID Connect Core §2): which claims a principal's tokens carry, and their size. Shared by
-// the provider, which signs them, and the portal, which must know beforehand whether one would be too big.
-// Every ID token has jti and token_use "id"; kube-apiserver logs jti as the credential id.
+// ID tokens (OpenID Connect Core §2): which claims a principal's tokens carry, and their size.
+// Shared by the provider, which signs them, and the portal, which must know beforehand whether one
+// would be too big. Every ID token has jti and token_use "id"; kube-apiserver logs jti as the
+// credential id.
 #pragma once
 
 #include <string>
@@ -22,10 +23,10 @@ inline constexpr Seconds kNotBeforeSlack{120};
 
 struct IdTokenRequest {
   std::string_view issuer;
-  std::string_view audience;       // client id
-  std::string_view nonce;          // empty: none
-  std::string_view scope;          // granted; profile, email and groups choose the claims
-  std::string_view access_token;   // for at_hash; empty: none
+  std::string_view audience;      // client id
+  std::string_view nonce;         // empty: none
+  std::string_view scope;         // granted; profile, email and groups choose the claims
+  std::string_view access_token;  // for at_hash; empty: none
   Seconds life{60};
 };
 
@@ -41,10 +42,11 @@ std::string id_token_claims(const IdTokenRequest& request, const identity::Princ
                             crypto::Algorithm algorithm);
 // Error: token_too_large.
 Result<IdToken> issue_id_token(const IdTokenRequest& request, const identity::Principal& principal,
-                               const store::Live& live, const jose::Signer& signer, crypto::Random& random,
-                               WallTime now);
+                               const store::Live& live, const jose::Signer& signer,
+                               crypto::Random& random, WallTime now);
 // What issue_id_token would refuse, without a signature being made. Error: token_too_large.
-Result<void> check_id_token_size(const IdTokenRequest& request, const identity::Principal& principal,
-                                 const store::Live& live, WallTime now);
+Result<void> check_id_token_size(const IdTokenRequest& request,
+                                 const identity::Principal& principal, const store::Live& live,
+                                 WallTime now);
 
 }  // namespace openunison::session

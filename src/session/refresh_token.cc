@@ -13,7 +13,8 @@ constexpr std::size_t kIdBytes = 16, kGenerationBytes = 4, kMacBytes = 32;
 constexpr std::size_t kBytes = kIdBytes + kGenerationBytes + kMacBytes;
 
 void append_generation(std::string& out, std::uint32_t generation) {
-  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>((generation >> shift) & 0xff);
+  for (int shift = 24; shift >= 0; shift -= 8)
+    out += static_cast<char>((generation >> shift) & 0xff);
 }
 
 crypto::Sha256 mac(const Secret& key, std::string_view head, std::string_view client_id) {
@@ -24,9 +25,11 @@ crypto::Sha256 mac(const Secret& key, std::string_view head, std::string_view cl
 
 }  // namespace
 
-RefreshTokens::RefreshTokens(const crypto::MasterKey& master) : keys_(master.derive("refresh-token")) {}
+RefreshTokens::RefreshTokens(const crypto::MasterKey& master)
+    : keys_(master.derive("refresh-token")) {}
 
-Secret RefreshTokens::make(store::SessionId family, std::uint32_t generation, std::string_view client_id) const {
+Secret RefreshTokens::make(store::SessionId family, std::uint32_t generation,
+                           std::string_view client_id) const {
   std::string bytes(family.view());
   append_generation(bytes, generation);
   const crypto::Sha256 tag = mac(keys_.front(), bytes, client_id);
@@ -34,15 +37,19 @@ Secret RefreshTokens::make(store::SessionId family, std::uint32_t generation, st
   return Secret(std::string(kPrefix) + text::base64url_encode(bytes));
 }
 
-Result<RefreshTokens::Parsed> RefreshTokens::parse(std::string_view token, std::string_view client_id) const {
-  if (!token.starts_with(kPrefix)) return fail(Errc::bad_token, "not a refresh token of this server");
+Result<RefreshTokens::Parsed> RefreshTokens::parse(std::string_view token,
+                                                   std::string_view client_id) const {
+  if (!token.starts_with(kPrefix))
+    return fail(Errc::bad_token, "not a refresh token of this server");
   const auto bytes = text::base64url_decode(token.substr(kPrefix.size()));
-  if (!bytes || bytes->size() != kBytes) return fail(Errc::bad_token, "not a refresh token of this server");
+  if (!bytes || bytes->size() != kBytes)
+    return fail(Errc::bad_token, "not a refresh token of this server");
   const std::string_view head = std::string_view(*bytes).substr(0, kIdBytes + kGenerationBytes);
   const std::string_view tag = std::string_view(*bytes).substr(head.size());
 
   bool verified = false;
-  for (const Secret& key : keys_) verified |= crypto::constant_time_equal(tag, crypto::view(mac(key, head, client_id)));
+  for (const Secret& key : keys_)
+    verified |= crypto::constant_time_equal(tag, crypto::view(mac(key, head, client_id)));
   if (!verified) return fail(Errc::bad_token, "not a refresh token of this server for this client");
 
   Parsed parsed{};

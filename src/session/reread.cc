@@ -10,7 +10,7 @@ namespace openunison::session {
 namespace {
 
 constexpr Millis kUpstreamDeadline{10'000};
-constexpr Millis kHoldOff{30'000};            // after a failure, before the same sign-in is tried again
+constexpr Millis kHoldOff{30'000};  // after a failure, before the same sign-in is tried again
 constexpr std::size_t kMaxHeldOff = 100'000;  // then the table is emptied: some are tried early
 
 metrics::Counter& outcome(const char* name) {
@@ -22,11 +22,14 @@ metrics::Counter& outcome(const char* name) {
 }  // namespace
 
 Rereader::Rereader(const Dependencies& dependencies, End end)
-    : dependencies_(dependencies), end_(std::move(end)), sealer_(*dependencies.master, "upstream-grant") {}
+    : dependencies_(dependencies),
+      end_(std::move(end)),
+      sealer_(*dependencies.master, "upstream-grant") {}
 
 bool Rereader::due(const store::SignIn& sign_in) const {
   if (!sign_in.recheckable) return false;
-  // Up to a tenth later, by the random id, so that what signed in together isn't asked for together.
+  // Up to a tenth later, by the random id, so that what signed in together isn't asked for
+  // together.
   const Millis interval = dependencies_.values->authentication.group_refresh;
   const Millis spread = interval / 10 * (sign_in.id.bytes[0] % 16) / 16;
   return dependencies_.clock->now() - sign_in.checked_at >= interval + spread;
@@ -121,23 +124,31 @@ Task<void> Rereader::reread(store::SignIn sign_in) {
   }
 }
 
-Task<Result<identity::Identity>> Rereader::ask(identity::Connector& connector, const store::SignIn& sign_in,
+Task<Result<identity::Identity>> Rereader::ask(identity::Connector& connector,
+                                               const store::SignIn& sign_in,
                                                bool unfinished_before) {
   auto grant = open(sign_in);
-  if (!grant) co_return fail(identity::Errc::unreachable, "the stored grant can't be opened with OU_MASTER_KEY");
+  if (!grant)
+    co_return fail(identity::Errc::unreachable,
+                   "the stored grant can't be opened with OU_MASTER_KEY");
   const bool had_refresh_token = !grant->refresh_token.empty();
   identity::Grant without_refresh = *grant;
   without_refresh.refresh_token = Secret();
 
-  auto first = co_await connector.reread(sign_in.subject, std::move(*grant), net::in(kUpstreamDeadline));
-  if (first || !first.error().is(identity::Errc::gone) || !unfinished_before || !had_refresh_token) co_return first;
+  auto first =
+      co_await connector.reread(sign_in.subject, std::move(*grant), net::in(kUpstreamDeadline));
+  if (first || !first.error().is(identity::Errc::gone) || !unfinished_before || !had_refresh_token)
+    co_return first;
 
-  // A former try may have spent the refresh token and lost the answer: that isn't a person who is gone.
-  // Ask with the old access token; where that isn't possible either, the old claims go on until the limit.
-  if (without_refresh.access_token.empty() || dependencies_.clock->now() >= without_refresh.access_expires_at) {
+  // A former try may have spent the refresh token and lost the answer: that isn't a person who is
+  // gone. Ask with the old access token; where that isn't possible either, the old claims go on
+  // until the limit.
+  if (without_refresh.access_token.empty() ||
+      dependencies_.clock->now() >= without_refresh.access_expires_at) {
     co_return fail(identity::Errc::unreachable, "the grant was lost in an interrupted refresh");
   }
-  co_return co_await connector.reread(sign_in.subject, std::move(without_refresh), net::in(kUpstreamDeadline));
+  co_return co_await connector.reread(sign_in.subject, std::move(without_refresh),
+                                      net::in(kUpstreamDeadline));
 }
 
 Task<void> Rereader::accept(store::SignIn sign_in, identity::Identity identity,
@@ -151,11 +162,13 @@ Task<void> Rereader::accept(store::SignIn sign_in, identity::Identity identity,
   }
   auto principal = identity::map_identity(identity, connector.settings(), *dependencies_.values);
   if (!principal) {
-    log::warn("a person may no longer sign in", {{"user", sign_in.user}, {"reason", principal.error().message()}});
+    log::warn("a person may no longer sign in",
+              {{"user", sign_in.user}, {"reason", principal.error().message()}});
     co_await end_(sign_in.id, "no_longer_allowed");
     co_return;
   }
-  const bool changed = !former || former->groups != principal->groups || former->user != principal->user;
+  const bool changed =
+      !former || former->groups != principal->groups || former->user != principal->user;
   if (changed) {
     log::audit("user_changed", {{"user", principal->user},
                                 {"provider", sign_in.provider},
@@ -172,7 +185,8 @@ Task<void> Rereader::accept(store::SignIn sign_in, identity::Identity identity,
   auto version = co_await dependencies_.store->update(sign_in, dependencies_.clock->now());
   if (!version && !version.error().is(store::Errc::not_found)) {
     hold_off(sign_in.id);
-    log::error("a re-read could not be stored", {{"user", sign_in.user}, {"reason", version.error().message()}});
+    log::error("a re-read could not be stored",
+               {{"user", sign_in.user}, {"reason", version.error().message()}});
   }
 }
 

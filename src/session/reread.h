@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rereader: keeps the upstream's word of a signed-in person fresh. One re-read of a sign-in at a time;
-// callers wait at most 2 s for it and go on with the old claims otherwise. The intent is committed
-// before a grant is spent, so that a crash in between is told from a person who is gone.
+// Rereader: keeps the upstream's word of a signed-in person fresh. One re-read of a sign-in at a
+// time; callers wait at most 2 s for it and go on with the old claims otherwise. The intent is
+// committed before a grant is spent, so that a crash in between is told from a person who is gone.
 // Called on every runtime thread.
 #pragma once
 
@@ -35,7 +35,8 @@ class Rereader {
   Task<void> reread(store::SignIn sign_in);
   Task<Result<identity::Identity>> ask(identity::Connector& connector, const store::SignIn& sign_in,
                                        bool unfinished_before);
-  Task<void> accept(store::SignIn sign_in, identity::Identity identity, const identity::Connector& connector);
+  Task<void> accept(store::SignIn sign_in, identity::Identity identity,
+                    const identity::Connector& connector);
   void hold_off(store::SignInId id);
 
   Dependencies dependencies_;

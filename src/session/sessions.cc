@@ -25,13 +25,15 @@ std::string_view kind_name(store::SessionKind kind) {
 }
 
 metrics::Counter& refreshes(const char* outcome) {
-  return metrics::counter("openunison_refreshes_total", "Refresh tokens presented.", {{"outcome", outcome}});
+  return metrics::counter("openunison_refreshes_total", "Refresh tokens presented.",
+                          {{"outcome", outcome}});
 }
 
 }  // namespace
 
 Caller caller_of(const http::Request& request) {
-  return {request.peer.ip, std::string(request.headers.get("user-agent").value_or("").substr(0, 256)), request.id};
+  return {request.peer.ip,
+          std::string(request.headers.get("user-agent").value_or("").substr(0, 256)), request.id};
 }
 
 identity::Connector* Connectors::find(std::string_view name) const {
@@ -47,7 +49,9 @@ struct Sessions::Impl {
         refresh_tokens(*d.master),
         access_tokens(*d.master),
         csrf_keys(d.master->derive("csrf")),
-        rereader(d, [this](store::SignInId id, std::string reason) { return end_sign_in(id, std::move(reason)); }) {}
+        rereader(d, [this](store::SignInId id, std::string reason) {
+          return end_sign_in(id, std::move(reason));
+        }) {}
 
   WallTime now() const { return dependencies.clock->now(); }
   store::SessionStore& store() const { return *dependencies.store; }
@@ -62,10 +66,13 @@ struct Sessions::Impl {
     store::Selector selector;
     selector.sign_in = id;
     auto ended = co_await end(std::move(selector), std::move(reason), Caller{});
-    if (!ended) log::error("a sign-in that must end could not be ended", {{"reason", ended.error().message()}});
+    if (!ended)
+      log::error("a sign-in that must end could not be ended",
+                 {{"reason", ended.error().message()}});
   }
 
-  Task<Result<std::vector<store::Live>>> end(store::Selector selector, std::string reason, Caller caller) {
+  Task<Result<std::vector<store::Live>>> end(store::Selector selector, std::string reason,
+                                             Caller caller) {
     auto ended = co_await store().end(std::move(selector), now());
     if (!ended) co_return ended;
     for (const store::Live& live : *ended) audit_ended(live, reason, caller);
@@ -92,12 +99,14 @@ struct Sessions::Impl {
       auto sign_in = co_await store().find_sign_in(live.sign_in.id, now());
       if (!sign_in) {
         if (!sign_in.error().is(store::Errc::not_found)) co_return std::unexpected(sign_in.error());
-        co_return fail(Errc::gone, "the identity provider no longer vouches for this person; sign in again");
+        co_return fail(Errc::gone,
+                       "the identity provider no longer vouches for this person; sign in again");
       }
       live.sign_in = std::move(*sign_in);
       if (rereader.stale(live.sign_in)) {
-        co_return fail(Errc::upstream_stale,
-                       "the identity provider could not be asked for too long; try again in a minute");
+        co_return fail(
+            Errc::upstream_stale,
+            "the identity provider could not be asked for too long; try again in a minute");
       }
     }
     co_return with_principal(std::move(live));
@@ -128,9 +137,15 @@ struct Sessions::Impl {
 Sessions::Sessions(Dependencies dependencies) : impl_(std::make_unique<Impl>(dependencies)) {}
 Sessions::~Sessions() = default;
 
-const config::Values& Sessions::values() const { return *impl_->dependencies.values; }
-const Clock& Sessions::clock() const { return *impl_->dependencies.clock; }
-crypto::Random& Sessions::random() { return *impl_->dependencies.random; }
+const config::Values& Sessions::values() const {
+  return *impl_->dependencies.values;
+}
+const Clock& Sessions::clock() const {
+  return *impl_->dependencies.clock;
+}
+crypto::Random& Sessions::random() {
+  return *impl_->dependencies.random;
+}
 
 Seconds Sessions::client_idle(const store::SignIn& sign_in) const {
   return sign_in.recheckable ? impl_->policy().kubectl_idle : impl_->policy().web_idle;
@@ -138,10 +153,11 @@ Seconds Sessions::client_idle(const store::SignIn& sign_in) const {
 
 // --- The browser ---
 
-Task<Result<Sessions::Opened>> Sessions::open(identity::Identity identity, std::optional<Current> replaces,
-                                              Caller caller) {
+Task<Result<Sessions::Opened>> Sessions::open(identity::Identity identity,
+                                              std::optional<Current> replaces, Caller caller) {
   const identity::Connector* connector = impl_->dependencies.connectors->find(identity.provider);
-  if (connector == nullptr) co_return fail(Errc::unknown_provider, "no identity provider of that name");
+  if (connector == nullptr)
+    co_return fail(Errc::unknown_provider, "no identity provider of that name");
   auto principal = identity::map_identity(identity, connector->settings(), values());
   if (!principal) co_return std::unexpected(principal.error());
 
@@ -185,8 +201,9 @@ Task<Result<Sessions::Opened>> Sessions::open(identity::Identity identity, std::
     selector.session = replaces->live.session.id;
     co_await impl_->end(std::move(selector), "replaced", caller);
   }
-  co_return Opened{Current{store::Live{std::move(session), std::move(sign_in)}, std::move(*principal)},
-                   text::set_cookie(kSessionCookie, cookie, std::nullopt)};
+  co_return Opened{
+      Current{store::Live{std::move(session), std::move(sign_in)}, std::move(*principal)},
+      text::set_cookie(kSessionCookie, cookie, std::nullopt)};
 }
 
 Task<Result<std::optional<Current>>> Sessions::current(const http::Request& request) {
@@ -200,19 +217,22 @@ Task<Result<std::optional<Current>>> Sessions::current(const http::Request& requ
     if (live.error().is(store::Errc::not_found)) co_return std::optional<Current>();
     co_return std::unexpected(live.error());
   }
-  if (now - live->session.last_used_at >= std::min<Millis>(kTouchEvery, live->session.idle_limit / 4)) {
+  if (now - live->session.last_used_at >=
+      std::min<Millis>(kTouchEvery, live->session.idle_limit / 4)) {
     co_await impl_->store().touch(live->session.id, now);
     live->session.last_used_at = now;
   }
   // In the background: a page doesn't wait for the upstream.
-  if (impl_->rereader.due(live->sign_in)) co_await impl_->rereader.refresh(live->sign_in, Millis::zero());
+  if (impl_->rereader.due(live->sign_in))
+    co_await impl_->rereader.refresh(live->sign_in, Millis::zero());
   auto current = impl_->with_principal(std::move(*live));
   if (!current) co_return std::unexpected(current.error());
   co_return std::optional<Current>(std::move(*current));
 }
 
 std::string Sessions::csrf_token(const Current& current) const {
-  const auto mac = crypto::hmac_sha256(impl_->csrf_keys.front().reveal(), current.live.session.id.view());
+  const auto mac =
+      crypto::hmac_sha256(impl_->csrf_keys.front().reveal(), current.live.session.id.view());
   return text::base64url_encode(crypto::view(mac));
 }
 
@@ -223,20 +243,24 @@ Result<void> Sessions::check_csrf(const Current& current, std::string_view token
     good |= crypto::constant_time_equal(token, text::base64url_encode(crypto::view(mac)));
   }
   if (good) return {};
-  return fail(Errc::bad_csrf, "this form was made for another session; reload the page and try again");
+  return fail(Errc::bad_csrf,
+              "this form was made for another session; reload the page and try again");
 }
 
-std::string Sessions::clear_cookie() { return text::set_cookie(kSessionCookie, "", Seconds(0)); }
+std::string Sessions::clear_cookie() {
+  return text::set_cookie(kSessionCookie, "", Seconds(0));
+}
 
 // --- Refresh families ---
 
-Task<Result<Sessions::Family>> Sessions::open_family(store::SignInId sign_in_id, FamilySpec spec,
-                                                     std::optional<store::SessionStore::Redemption> code,
-                                                     Caller caller) {
+Task<Result<Sessions::Family>> Sessions::open_family(
+    store::SignInId sign_in_id, FamilySpec spec,
+    std::optional<store::SessionStore::Redemption> code, Caller caller) {
   const WallTime now = impl_->now();
   auto sign_in = co_await impl_->store().find_sign_in(sign_in_id, now);
   if (!sign_in) {
-    if (sign_in.error().is(store::Errc::not_found)) co_return fail(Errc::no_session, "this sign-in is over");
+    if (sign_in.error().is(store::Errc::not_found))
+      co_return fail(Errc::no_session, "this sign-in is over");
     co_return std::unexpected(sign_in.error());
   }
 
@@ -259,10 +283,12 @@ Task<Result<Sessions::Family>> Sessions::open_family(store::SignInId sign_in_id,
   if (!added) {
     if (added.error().is(store::Errc::already_used)) {
       auto ended = co_await impl_->end_redeemed(code->code, caller);
-      if (!ended && !ended.error().is(store::Errc::not_found)) co_return std::unexpected(ended.error());
+      if (!ended && !ended.error().is(store::Errc::not_found))
+        co_return std::unexpected(ended.error());
       co_return fail(Errc::already_redeemed, "this code was used before");
     }
-    if (added.error().is(store::Errc::not_found)) co_return fail(Errc::no_session, "this sign-in is over");
+    if (added.error().is(store::Errc::not_found))
+      co_return fail(Errc::no_session, "this sign-in is over");
     co_return std::unexpected(added.error());
   }
 
@@ -272,7 +298,8 @@ Task<Result<Sessions::Family>> Sessions::open_family(store::SignInId sign_in_id,
   co_return Family{std::move(*current), std::move(token)};
 }
 
-Task<Result<Sessions::Family>> Sessions::rotate(std::string refresh_token, std::string client_id, Caller caller) {
+Task<Result<Sessions::Family>> Sessions::rotate(std::string refresh_token, std::string client_id,
+                                                Caller caller) {
   const auto parsed = impl_->refresh_tokens.parse(refresh_token, client_id);
   if (!parsed) {
     impl_->refused.add();
@@ -301,7 +328,8 @@ Task<Result<Sessions::Family>> Sessions::rotate(std::string refresh_token, std::
     impl_->stale.add();
     const store::Live& live = rotated->live;
     const bool pasted = live.session.origin == store::Origin::pasted;
-    const bool revoke = pasted ? !impl_->policy().refuse_reuse_of_pasted : impl_->policy().revoke_reuse_of_others;
+    const bool revoke =
+        pasted ? !impl_->policy().refuse_reuse_of_pasted : impl_->policy().revoke_reuse_of_others;
     log::audit("token_refused", {{"user", live.sign_in.user},
                                  {"client", client_id},
                                  {"session", live.session.id.text()},
@@ -325,7 +353,8 @@ Task<Result<Sessions::Family>> Sessions::rotate(std::string refresh_token, std::
   co_return Family{std::move(*current), std::move(token)};
 }
 
-Task<Result<void>> Sessions::revoke_family(std::string refresh_token, std::string client_id, Caller caller) {
+Task<Result<void>> Sessions::revoke_family(std::string refresh_token, std::string client_id,
+                                           Caller caller) {
   const auto parsed = impl_->refresh_tokens.parse(refresh_token, client_id);
   if (!parsed) co_return std::unexpected(parsed.error());
   store::Selector selector;
@@ -351,7 +380,8 @@ Task<Result<std::pair<AccessToken, Current>>> Sessions::open_access_token(std::s
 
 // --- Ending and listing ---
 
-Task<Result<std::vector<store::Live>>> Sessions::end(store::Selector selector, std::string reason, Caller caller) {
+Task<Result<std::vector<store::Live>>> Sessions::end(store::Selector selector, std::string reason,
+                                                     Caller caller) {
   return impl_->end(std::move(selector), std::move(reason), std::move(caller));
 }
 
@@ -371,7 +401,8 @@ Task<Result<std::vector<Current>>> Sessions::list(store::Selector selector, std:
 Task<Result<Current>> Sessions::find(store::SessionId id) {
   auto live = co_await impl_->store().find(id, impl_->now());
   if (!live) {
-    if (live.error().is(store::Errc::not_found)) co_return fail(Errc::no_session, "this session is over");
+    if (live.error().is(store::Errc::not_found))
+      co_return fail(Errc::no_session, "this session is over");
     co_return std::unexpected(live.error());
   }
   co_return impl_->with_principal(std::move(*live));
@@ -385,8 +416,10 @@ Task<Result<store::SignIn>> Sessions::find_sign_in(store::SignInId id) {
   co_return sign_in;
 }
 
-std::optional<std::string> Sessions::upstream_logout_url(const Current& current, std::string_view return_to) {
-  identity::Connector* connector = impl_->dependencies.connectors->find(current.live.sign_in.provider);
+std::optional<std::string> Sessions::upstream_logout_url(const Current& current,
+                                                         std::string_view return_to) {
+  identity::Connector* connector =
+      impl_->dependencies.connectors->find(current.live.sign_in.provider);
   if (connector == nullptr || connector->redirect() == nullptr) return std::nullopt;
   if (connector->settings().logout != config::UpstreamLogout::upstream) return std::nullopt;
   const auto grant = impl_->rereader.open(current.live.sign_in);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Sessions: what the provider, the portal and the gateway know of who is signed in. Opens, finds,
-// rotates and ends sessions in the store, keeps the upstream's word of a person fresh, and writes the
-// audit lines of all that. Called on every runtime thread. Owned by main; outlives the services.
+// rotates and ends sessions in the store, keeps the upstream's word of a person fresh, and writes
+// the audit lines of all that. Called on every runtime thread. Owned by main; outlives the
+// services.
 //
-// Rules (docs/adr/0004-tokens-and-refresh.md): a rotation is committed before anything is asked upstream; a
-// re-read has 2 s, then old claims serve and it ends in the background; one re-read of a sign-in at
-// a time; its intent is committed before a grant is spent.
+// Rules (docs/adr/0004-tokens-and-refresh.md): a rotation is committed before anything is asked
+// upstream; a re-read has 2 s, then old claims serve and it ends in the background; one re-read of
+// a sign-in at a time; its intent is committed before a grant is spent.
 #pragma once
 
 #include <memory>
@@ -49,7 +50,8 @@ struct Current {
 // All connectors, by name, in the order of values.
 class Connectors {
  public:
-  explicit Connectors(std::vector<std::unique_ptr<identity::Connector>> connectors) : all_(std::move(connectors)) {}
+  explicit Connectors(std::vector<std::unique_ptr<identity::Connector>> connectors)
+      : all_(std::move(connectors)) {}
   identity::Connector* find(std::string_view name) const;
   const std::vector<std::unique_ptr<identity::Connector>>& all() const { return all_; }
 
@@ -77,10 +79,11 @@ class Sessions {
     Current current;
     std::string set_cookie;  // the whole Set-Cookie value
   };
-  // Maps the identity and opens a sign-in with its web session; ends `replaces`, the browser's former
-  // session (the kubectl sessions of its sign-in live on). Errors: identity's bad_name, not_allowed,
-  // too_big; store's.
-  Task<Result<Opened>> open(identity::Identity identity, std::optional<Current> replaces, Caller caller);
+  // Maps the identity and opens a sign-in with its web session; ends `replaces`, the browser's
+  // former session (the kubectl sessions of its sign-in live on). Errors: identity's bad_name,
+  // not_allowed, too_big; store's.
+  Task<Result<Opened>> open(identity::Identity identity, std::optional<Current> replaces,
+                            Caller caller);
   // The web session of a request's cookie; nullopt: none. Error: store's unavailable only.
   Task<Result<std::optional<Current>>> current(const http::Request& request);
   // Hidden form field and its check, bound to the session. Error: bad_csrf.
@@ -93,7 +96,7 @@ class Sessions {
 
   struct FamilySpec {
     std::string client_id;
-    std::string cluster;              // cluster name, or empty
+    std::string cluster;  // cluster name, or empty
     std::string scope;
     store::Origin origin = store::Origin::code;
     std::string label;
@@ -103,14 +106,17 @@ class Sessions {
     Current current;
     Secret refresh_token;
   };
-  // With `code`: redeems it in the same step; its second use ends the session of the first and gives
-  // already_redeemed. Errors: no_session, already_redeemed, upstream_stale, gone, not_allowed; store's.
+  // With `code`: redeems it in the same step; its second use ends the session of the first and
+  // gives already_redeemed. Errors: no_session, already_redeemed, upstream_stale, gone,
+  // not_allowed; store's.
   Task<Result<Family>> open_family(store::SignInId sign_in, FamilySpec spec,
-                                   std::optional<store::SessionStore::Redemption> code, Caller caller);
-  // One refresh. Errors: bad_token, stale_token, no_session, gone, not_allowed, upstream_stale; store's.
+                                   std::optional<store::SessionStore::Redemption> code,
+                                   Caller caller);
+  // One refresh. Errors: bad_token, stale_token, no_session, gone, not_allowed, upstream_stale;
+  // store's.
   Task<Result<Family>> rotate(std::string refresh_token, std::string client_id, Caller caller);
-  // RFC 7009: ends the family that the token names; silently nothing if there is none. Error: bad_token
-  // only if the token is another client's; store's.
+  // RFC 7009: ends the family that the token names; silently nothing if there is none. Error:
+  // bad_token only if the token is another client's; store's.
   Task<Result<void>> revoke_family(std::string refresh_token, std::string client_id, Caller caller);
 
   // --- Access tokens ---
@@ -122,13 +128,16 @@ class Sessions {
   // --- Ending and listing ---
 
   // `reason` for the audit line: "sign_out", "ended_by_user", "admin", "backchannel_logout", ...
-  Task<Result<std::vector<store::Live>>> end(store::Selector selector, std::string reason, Caller caller);
+  Task<Result<std::vector<store::Live>>> end(store::Selector selector, std::string reason,
+                                             Caller caller);
   Task<Result<std::vector<Current>>> list(store::Selector selector, std::size_t limit);
   Task<Result<Current>> find(store::SessionId id);
   Task<Result<store::SignIn>> find_sign_in(store::SignInId id);
 
-  // Where a browser that signs out goes on, if this sign-in's provider wants that (oidc.logout: upstream).
-  std::optional<std::string> upstream_logout_url(const Current& current, std::string_view return_to);
+  // Where a browser that signs out goes on, if this sign-in's provider wants that (oidc.logout:
+  // upstream).
+  std::optional<std::string> upstream_logout_url(const Current& current,
+                                                 std::string_view return_to);
 
   // Deletes what is over, once; call every minute.
   Task<void> sweep();

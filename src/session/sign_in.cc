@@ -48,8 +48,9 @@ std::optional<Attempt> attempt_from(std::string_view text) {
   const auto json = text::Json::parse(text);
   if (!json) return std::nullopt;
   Attempt attempt;
-  for (const auto& [name, into] : {std::pair{"p", &attempt.provider}, std::pair{"s", &attempt.state},
-                                   std::pair{"a", &attempt.private_part}, std::pair{"r", &attempt.return_to}}) {
+  for (const auto& [name, into] :
+       {std::pair{"p", &attempt.provider}, std::pair{"s", &attempt.state},
+        std::pair{"a", &attempt.private_part}, std::pair{"r", &attempt.return_to}}) {
     const std::string* value = json->find_string(name);
     if (value == nullptr) return std::nullopt;
     *into = *value;
@@ -72,8 +73,9 @@ metrics::Counter& sign_ins(std::string_view provider, const char* outcome) {
 }  // namespace
 
 std::string safe_return_to(std::string_view return_to) {
-  const bool local = return_to.size() >= 1 && return_to.size() <= kMaxReturnTo && return_to[0] == '/' &&
-                     !return_to.starts_with("//") && return_to.find('\\') == std::string_view::npos &&
+  const bool local = return_to.size() >= 1 && return_to.size() <= kMaxReturnTo &&
+                     return_to[0] == '/' && !return_to.starts_with("//") &&
+                     return_to.find('\\') == std::string_view::npos &&
                      text::valid_utf8(return_to) && !text::has_control(return_to);
   return local ? std::string(return_to) : "/";
 }
@@ -101,8 +103,9 @@ struct SignInFlow::Impl {
     return text::base64url_encode(crypto::view(crypto::hmac_sha256(key.reveal(), cookie)));
   }
 
-  Failed refused(Error error, std::string_view provider, std::string return_to, const Caller& caller,
-                 std::vector<std::string> cookies, std::string_view user = {}) const {
+  Failed refused(Error error, std::string_view provider, std::string return_to,
+                 const Caller& caller, std::vector<std::string> cookies,
+                 std::string_view user = {}) const {
     sign_ins(provider, "refused").add();
     log::audit("sign_in_refused", {{"provider", provider},
                                    {"user", user},
@@ -110,18 +113,24 @@ struct SignInFlow::Impl {
                                    {"code", error.code().message()},
                                    {"address", caller.address},
                                    {"request", caller.request_id}});
-    return Failed{std::move(error), std::string(provider), std::move(return_to), std::move(cookies)};
+    return Failed{std::move(error), std::string(provider), std::move(return_to),
+                  std::move(cookies)};
   }
 
   // Opens the session of a person whom the connector vouched for.
   Task<std::expected<Finished, Failed>> open(identity::Identity identity, std::string return_to,
-                                             std::vector<std::string> cookies, const http::Request& request) {
+                                             std::vector<std::string> cookies,
+                                             const http::Request& request) {
     const std::string provider = identity.provider;
     const Caller caller = caller_of(request);
     auto former = co_await sessions.current(request);
-    if (!former) co_return std::unexpected(refused(former.error(), provider, return_to, caller, std::move(cookies)));
+    if (!former)
+      co_return std::unexpected(
+          refused(former.error(), provider, return_to, caller, std::move(cookies)));
     auto opened = co_await sessions.open(std::move(identity), std::move(*former), caller);
-    if (!opened) co_return std::unexpected(refused(opened.error(), provider, return_to, caller, std::move(cookies)));
+    if (!opened)
+      co_return std::unexpected(
+          refused(opened.error(), provider, return_to, caller, std::move(cookies)));
     sign_ins(provider, "signed_in").add();
     cookies.insert(cookies.begin(), opened->set_cookie);
     co_return Finished{std::move(*opened), std::move(return_to), std::move(cookies)};
@@ -154,62 +163,77 @@ Task<Result<SignInFlow::Started>> SignInFlow::start(Start start, const http::Req
 
   const std::string sealed = impl_->attempts.seal(to_text(attempt), impl_->sessions.random());
   if (sealed.size() > kMaxAttemptBytes) {
-    co_return fail(Errc::bad_attempt, "the page to return to after signing in has too long an address");
+    co_return fail(Errc::bad_attempt,
+                   "the page to return to after signing in has too long an address");
   }
-  Started started{std::move(begun->url), {text::set_cookie(attempt_cookie_name(attempt.state), sealed, kAttemptLife)}};
+  Started started{std::move(begun->url),
+                  {text::set_cookie(attempt_cookie_name(attempt.state), sealed, kAttemptLife)}};
 
   // At most four at once: the browser keeps the others, we drop what is over that or too old.
-  const auto cookies = text::Cookies::parse(request.headers.joined("cookie")).with_prefix(kAttemptPrefix);
+  const auto cookies =
+      text::Cookies::parse(request.headers.joined("cookie")).with_prefix(kAttemptPrefix);
   std::size_t kept = 1;
   for (const auto& [name, value] : cookies) {
     const auto plain = impl_->attempts.open(value);
     const auto other = plain ? attempt_from(*plain) : std::nullopt;
     const bool fresh = other && impl_->sessions.clock().now() - other->started < kAttemptLife;
-    if (!fresh || ++kept > kMaxAttempts) started.set_cookies.push_back(text::set_cookie(name, "", Seconds(0)));
+    if (!fresh || ++kept > kMaxAttempts)
+      started.set_cookies.push_back(text::set_cookie(name, "", Seconds(0)));
   }
   co_return started;
 }
 
-std::string SignInFlow::defer_posted_callback(const std::string& callback_path, const text::Form& parameters) {
-  const std::string plain = std::to_string(impl_->sessions.clock().now().time_since_epoch().count()) + "&" +
-                            parameters.encode();
-  return text::add_query(callback_path, "posted", impl_->deferred.seal(plain, impl_->sessions.random()));
+std::string SignInFlow::defer_posted_callback(const std::string& callback_path,
+                                              const text::Form& parameters) {
+  const std::string plain =
+      std::to_string(impl_->sessions.clock().now().time_since_epoch().count()) + "&" +
+      parameters.encode();
+  return text::add_query(callback_path, "posted",
+                         impl_->deferred.seal(plain, impl_->sessions.random()));
 }
 
-Task<std::expected<SignInFlow::Finished, SignInFlow::Failed>> SignInFlow::finish(std::string provider,
-                                                                                 text::Form parameters,
-                                                                                 const http::Request& request) {
+Task<std::expected<SignInFlow::Finished, SignInFlow::Failed>> SignInFlow::finish(
+    std::string provider, text::Form parameters, const http::Request& request) {
   const Caller caller = caller_of(request);
   const auto bad = [&](const char* why, std::vector<std::string> cookies = {}) {
-    return std::unexpected(impl_->refused(Error(Errc::bad_attempt, why), provider, "/", caller, std::move(cookies)));
+    return std::unexpected(
+        impl_->refused(Error(Errc::bad_attempt, why), provider, "/", caller, std::move(cookies)));
   };
   identity::Connector* connector = impl_->connectors.find(provider);
   if (connector == nullptr || connector->redirect() == nullptr) {
-    co_return std::unexpected(impl_->refused(Error(Errc::unknown_provider, "no identity provider of that name"),
-                                             provider, "/", caller, {}));
+    co_return std::unexpected(
+        impl_->refused(Error(Errc::unknown_provider, "no identity provider of that name"), provider,
+                       "/", caller, {}));
   }
   if (const auto sealed = parameters.get("posted")) {
     const auto plain = impl_->deferred.open(*sealed);
     const std::size_t split = plain ? plain->find('&') : std::string::npos;
     if (split == std::string::npos) co_return bad("this sign-in was not started here");
     const WallTime posted{Millis(std::strtoll(plain->c_str(), nullptr, 10))};
-    if (impl_->sessions.clock().now() - posted > kDeferLife) co_return bad("this sign-in took too long; start again");
+    if (impl_->sessions.clock().now() - posted > kDeferLife)
+      co_return bad("this sign-in took too long; start again");
     auto opened = text::Form::parse(std::string_view(*plain).substr(split + 1));
     if (!opened) co_return bad("the identity provider's answer can't be read");
     parameters = std::move(*opened);
   }
-  if (const auto repeated = parameters.repeated()) co_return bad("the identity provider's answer repeats a parameter");
+  if (const auto repeated = parameters.repeated())
+    co_return bad("the identity provider's answer repeats a parameter");
 
   const std::string_view state = parameters.value("state");
   const auto cookies = text::Cookies::parse(request.headers.joined("cookie"));
-  const auto cookie = state.size() >= kAttemptNameCharacters ? cookies.unique(attempt_cookie_name(state)) : std::nullopt;
+  const auto cookie = state.size() >= kAttemptNameCharacters
+                          ? cookies.unique(attempt_cookie_name(state))
+                          : std::nullopt;
   if (!cookie) {
-    co_return bad("no sign-in was started in this browser, or its cookies are blocked, or it is older than ten minutes");
+    co_return bad(
+        "no sign-in was started in this browser, or its cookies are blocked, or it is older than "
+        "ten minutes");
   }
   std::vector<std::string> removal{text::set_cookie(attempt_cookie_name(state), "", Seconds(0))};
   const auto plain = impl_->attempts.open(*cookie);
   const auto attempt = plain ? attempt_from(*plain) : std::nullopt;
-  if (!attempt || attempt->provider != provider || !crypto::constant_time_equal(attempt->state, state)) {
+  if (!attempt || attempt->provider != provider ||
+      !crypto::constant_time_equal(attempt->state, state)) {
     co_return bad("this sign-in was not started in this browser", std::move(removal));
   }
   if (impl_->sessions.clock().now() - attempt->started > kAttemptLife) {
@@ -225,19 +249,22 @@ Task<std::expected<SignInFlow::Finished, SignInFlow::Failed>> SignInFlow::finish
     co_return std::unexpected(
         impl_->refused(identity.error(), provider, attempt->return_to, caller, std::move(removal)));
   }
-  co_return co_await impl_->open(std::move(*identity), attempt->return_to, std::move(removal), request);
+  co_return co_await impl_->open(std::move(*identity), attempt->return_to, std::move(removal),
+                                 request);
 }
 
 SignInFlow::FormToken SignInFlow::form_token(const http::Request& request) {
   const auto cookies = text::Cookies::parse(request.headers.joined("cookie"));
   const auto existing = cookies.unique(kFormCookie);
-  const std::string cookie = existing && existing->size() == 43 ? std::string(*existing) : impl_->sessions.random().token();
-  return {impl_->form_field(cookie, impl_->form_keys.front()), text::set_cookie(kFormCookie, cookie, kAttemptLife)};
+  const std::string cookie = existing && existing->size() == 43 ? std::string(*existing)
+                                                                : impl_->sessions.random().token();
+  return {impl_->form_field(cookie, impl_->form_keys.front()),
+          text::set_cookie(kFormCookie, cookie, kAttemptLife)};
 }
 
 Task<std::expected<SignInFlow::Finished, SignInFlow::Failed>> SignInFlow::password(
-    std::string provider, std::string user, Secret password, std::string form_field, std::string return_to,
-    const http::Request& request) {
+    std::string provider, std::string user, Secret password, std::string form_field,
+    std::string return_to, const http::Request& request) {
   const Caller caller = caller_of(request);
   return_to = safe_return_to(return_to);
   const auto cookies = text::Cookies::parse(request.headers.joined("cookie"));
@@ -248,21 +275,25 @@ Task<std::expected<SignInFlow::Finished, SignInFlow::Failed>> SignInFlow::passwo
   }
   if (!genuine) {
     co_return std::unexpected(impl_->refused(
-        Error(Errc::bad_csrf, "the form is too old, or cookies are blocked; try again"), provider, return_to, caller, {}));
+        Error(Errc::bad_csrf, "the form is too old, or cookies are blocked; try again"), provider,
+        return_to, caller, {}));
   }
   identity::Connector* connector = impl_->connectors.find(provider);
   if (connector == nullptr || connector->password() == nullptr) {
-    co_return std::unexpected(impl_->refused(Error(Errc::unknown_provider, "no identity provider of that name"),
-                                             provider, return_to, caller, {}));
+    co_return std::unexpected(
+        impl_->refused(Error(Errc::unknown_provider, "no identity provider of that name"), provider,
+                       return_to, caller, {}));
   }
   auto identity = co_await connector->password()->check(user, std::move(password), caller.address);
   if (!identity) {
-    co_return std::unexpected(impl_->refused(identity.error(), provider, return_to, caller, {}, user));
+    co_return std::unexpected(
+        impl_->refused(identity.error(), provider, return_to, caller, {}, user));
   }
   co_return co_await impl_->open(std::move(*identity), std::move(return_to), {}, request);
 }
 
-Task<Result<void>> SignInFlow::backchannel_logout(std::string provider, std::string logout_token, Caller caller) {
+Task<Result<void>> SignInFlow::backchannel_logout(std::string provider, std::string logout_token,
+                                                  Caller caller) {
   identity::Connector* connector = impl_->connectors.find(provider);
   if (connector == nullptr || connector->redirect() == nullptr) {
     co_return fail(Errc::unknown_provider, "no identity provider of that name");
@@ -273,8 +304,10 @@ Task<Result<void>> SignInFlow::backchannel_logout(std::string provider, std::str
     const std::lock_guard lock(impl_->mutex);
     auto& seen = impl_->seen_logout_tokens;
     const WallTime now = impl_->sessions.clock().now();
-    if (seen.size() >= kMaxLogoutTokens) std::erase_if(seen, [now](const auto& entry) { return entry.second < now; });
-    if (seen.size() >= kMaxLogoutTokens) co_return fail(store::Errc::full, "too many logout tokens at once");
+    if (seen.size() >= kMaxLogoutTokens)
+      std::erase_if(seen, [now](const auto& entry) { return entry.second < now; });
+    if (seen.size() >= kMaxLogoutTokens)
+      co_return fail(store::Errc::full, "too many logout tokens at once");
     if (!seen.emplace(provider + '\n' + notice->jti, notice->expires_at).second) {
       co_return fail(identity::Errc::bad_response, "this logout token was used before");
     }
@@ -285,7 +318,8 @@ Task<Result<void>> SignInFlow::backchannel_logout(std::string provider, std::str
   } else {
     selector.account = store::Selector::Account{provider, notice->subject};
   }
-  auto ended = co_await impl_->sessions.end(std::move(selector), "backchannel_logout", std::move(caller));
+  auto ended =
+      co_await impl_->sessions.end(std::move(selector), "backchannel_logout", std::move(caller));
   if (!ended) co_return std::unexpected(ended.error());
   co_return Result<void>{};
 }

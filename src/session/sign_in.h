@@ -14,8 +14,8 @@
 
 namespace openunison::session {
 
-// A path on our own origin that a sign-in may return to: starts with one '/', no '//', '/\', control
-// bytes or scheme; at most 1,200 bytes. Anything else becomes "/".
+// A path on our own origin that a sign-in may return to: starts with one '/', no '//', '/\',
+// control bytes or scheme; at most 1,200 bytes. Anything else becomes "/".
 std::string safe_return_to(std::string_view return_to);
 inline constexpr std::size_t kMaxReturnTo = 1200;
 
@@ -27,11 +27,11 @@ class SignInFlow {
   struct Start {
     std::string provider;
     std::string return_to;
-    bool force = false;              // prompt=login at the upstream
+    bool force = false;  // prompt=login at the upstream
     std::string login_hint;
   };
   struct Started {
-    std::string location;            // the upstream's authorization URL
+    std::string location;  // the upstream's authorization URL
     std::vector<std::string> set_cookies;
   };
   // Errors: unknown_provider; identity's unreachable.
@@ -45,29 +45,34 @@ class SignInFlow {
   struct Failed {
     Error error;
     std::string provider;
-    std::string return_to;                 // to try again with
+    std::string return_to;  // to try again with
     std::vector<std::string> set_cookies;
   };
   // The callback of a redirect connector; `parameters` from query or POSTed form. The error is in
   // Failed because the attempt's cookie goes with it.
-  Task<std::expected<Finished, Failed>> finish(std::string provider, text::Form parameters, const http::Request& request);
+  Task<std::expected<Finished, Failed>> finish(std::string provider, text::Form parameters,
+                                               const http::Request& request);
 
-  // A callback that came as a cross-site POST has no Lax cookies: where to send the browser (303, GET, same
-  // origin) with the parameters sealed; finish() opens them.
+  // A callback that came as a cross-site POST has no Lax cookies: where to send the browser (303,
+  // GET, same origin) with the parameters sealed; finish() opens them.
   std::string defer_posted_callback(const std::string& callback_path, const text::Form& parameters);
 
   // --- Built-in users ---
   // The anonymous form's CSRF pair: what goes into the form and into a cookie.
-  struct FormToken { std::string field, set_cookie; };
+  struct FormToken {
+    std::string field, set_cookie;
+  };
   FormToken form_token(const http::Request& request);
   // Errors: bad_csrf; identity's wrong_password, throttled, not_allowed; store's.
-  Task<std::expected<Finished, Failed>> password(std::string provider, std::string user, Secret password,
-                                                  std::string form_field, std::string return_to,
-                                                  const http::Request& request);
+  Task<std::expected<Finished, Failed>> password(std::string provider, std::string user,
+                                                 Secret password, std::string form_field,
+                                                 std::string return_to,
+                                                 const http::Request& request);
 
-  // OpenID Connect Back-Channel Logout: ends the sign-ins that the token names; a repeated jti is refused.
-  // Errors: unknown_provider, identity's bad_response.
-  Task<Result<void>> backchannel_logout(std::string provider, std::string logout_token, Caller caller);
+  // OpenID Connect Back-Channel Logout: ends the sign-ins that the token names; a repeated jti is
+  // refused. Errors: unknown_provider, identity's bad_response.
+  Task<Result<void>> backchannel_logout(std::string provider, std::string logout_token,
+                                        Caller caller);
 
  private:
   struct Impl;

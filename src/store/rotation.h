@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rule of rotation, the same for every store (docs/adr/0004-tokens-and-refresh.md): pure, applied inside
-// the store's atomic step. Private to store/.
+// The rule of rotation, the same for every store (docs/adr/0004-tokens-and-refresh.md): pure,
+// applied inside the store's atomic step. Private to store/.
 #pragma once
 
 #include "store/session_store.h"

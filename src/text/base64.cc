@@ -9,8 +9,10 @@
 namespace openunison::text {
 namespace {
 
-constexpr std::string_view kStandard = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view kUrl = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::string_view kStandard =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kUrl =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 constexpr std::array<std::int8_t, 256> reversed(std::string_view alphabet) {
   std::array<std::int8_t, 256> table{};
@@ -28,9 +30,10 @@ std::string encode(std::string_view bytes, std::string_view alphabet) {
   out.reserve((bytes.size() + 2) / 3 * 4);
   std::size_t at = 0;
   for (; at + 3 <= bytes.size(); at += 3) {
-    const std::uint32_t group = static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at])) << 16 |
-                                static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + 1])) << 8 |
-                                static_cast<unsigned char>(bytes[at + 2]);
+    const std::uint32_t group =
+        static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at])) << 16 |
+        static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + 1])) << 8 |
+        static_cast<unsigned char>(bytes[at + 2]);
     out += alphabet[group >> 18];
     out += alphabet[(group >> 12) & 63];
     out += alphabet[(group >> 6) & 63];
@@ -39,7 +42,8 @@ std::string encode(std::string_view bytes, std::string_view alphabet) {
   const std::size_t rest = bytes.size() - at;
   if (rest > 0) {
     std::uint32_t group = static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at])) << 16;
-    if (rest == 2) group |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + 1])) << 8;
+    if (rest == 2)
+      group |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + 1])) << 8;
     out += alphabet[group >> 18];
     out += alphabet[(group >> 12) & 63];
     if (rest == 2) out += alphabet[(group >> 6) & 63];
@@ -55,7 +59,8 @@ Result<std::string> decode(std::string_view text, const std::array<std::int8_t, 
   unsigned bits = 0;
   for (const char c : text) {
     const std::int8_t value = table[static_cast<unsigned char>(c)];
-    if (value < 0) return fail(Errc::bad_base64, "the base64 text has a character that doesn't belong there");
+    if (value < 0)
+      return fail(Errc::bad_base64, "the base64 text has a character that doesn't belong there");
     buffer = (buffer << 6) | static_cast<std::uint32_t>(value);
     bits += 6;
     if (bits >= 8) {
@@ -63,7 +68,8 @@ Result<std::string> decode(std::string_view text, const std::array<std::int8_t, 
       out += static_cast<char>(buffer >> bits);
     }
   }
-  if ((buffer & ((1u << bits) - 1)) != 0) return fail(Errc::bad_base64, "the base64 text ends in stray bits");
+  if ((buffer & ((1u << bits) - 1)) != 0)
+    return fail(Errc::bad_base64, "the base64 text ends in stray bits");
   return out;
 }
 
@@ -81,7 +87,11 @@ Result<std::string> base64_decode(std::string_view text) {
   return decode(text, kFromStandard);
 }
 
-std::string base64url_encode(std::string_view bytes) { return encode(bytes, kUrl); }
-Result<std::string> base64url_decode(std::string_view text) { return decode(text, kFromUrl); }
+std::string base64url_encode(std::string_view bytes) {
+  return encode(bytes, kUrl);
+}
+Result<std::string> base64url_decode(std::string_view text) {
+  return decode(text, kFromUrl);
+}
 
 }  // namespace openunison::text

@@ -11,8 +11,12 @@ namespace {
 constexpr std::size_t kMaxCookies = 64;
 
 // RFC 6265 §4.1.1, cookie-octet.
-bool is_cookie_octet(char c) { return c > 0x20 && c < 0x7f && c != '"' && c != ',' && c != ';' && c != '\\'; }
-bool is_token(char c) { return is_cookie_octet(c) && std::string_view("()<>@:/[]?={}").find(c) == std::string_view::npos; }
+bool is_cookie_octet(char c) {
+  return c > 0x20 && c < 0x7f && c != '"' && c != ',' && c != ';' && c != '\\';
+}
+bool is_token(char c) {
+  return is_cookie_octet(c) && std::string_view("()<>@:/[]?={}").find(c) == std::string_view::npos;
+}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -48,7 +52,8 @@ std::optional<std::string_view> Cookies::unique(std::string_view name) const {
   return found;
 }
 
-std::vector<std::pair<std::string, std::string>> Cookies::with_prefix(std::string_view prefix) const {
+std::vector<std::pair<std::string, std::string>> Cookies::with_prefix(
+    std::string_view prefix) const {
   std::vector<std::pair<std::string, std::string>> found;
   for (const auto& cookie : cookies_) {
     if (cookie.first.starts_with(prefix)) found.push_back(cookie);
@@ -56,7 +61,8 @@ std::vector<std::pair<std::string, std::string>> Cookies::with_prefix(std::strin
   return found;
 }
 
-std::string set_cookie(std::string_view name, std::string_view value, std::optional<Seconds> max_age, SameSite same_site) {
+std::string set_cookie(std::string_view name, std::string_view value,
+                       std::optional<Seconds> max_age, SameSite same_site) {
   CHECK(name.starts_with("__Host-") && std::all_of(name.begin(), name.end(), is_token));
   CHECK(std::all_of(value.begin(), value.end(), is_cookie_octet));
   std::string out(name);

@@ -31,7 +31,7 @@ enum class SameSite { lax, strict };
 
 // A Set-Cookie value. `name` must start with "__Host-" and `value` be cookie-octets (CHECKed).
 // `max_age`: nullopt for a session cookie; zero deletes.
-std::string set_cookie(std::string_view name, std::string_view value, std::optional<Seconds> max_age,
-                       SameSite same_site = SameSite::lax);
+std::string set_cookie(std::string_view name, std::string_view value,
+                       std::optional<Seconds> max_age, SameSite same_site = SameSite::lax);
 
 }  // namespace openunison::text

@@ -17,11 +17,11 @@ Result<std::string> decode_part(std::string_view part) {
   std::replace(text.begin(), text.end(), '+', ' ');
   auto decoded = percent_decode(text);
   if (!decoded) return fail(Errc::bad_form, "a percent escape is broken");
-  if (decoded->find('\0') != std::string::npos) return fail(Errc::bad_form, "a value holds a NUL byte");
+  if (decoded->find('\0') != std::string::npos)
+    return fail(Errc::bad_form, "a value holds a NUL byte");
   if (!valid_utf8(*decoded)) return fail(Errc::bad_form, "a value is not UTF-8");
   return std::move(*decoded);
 }
-
 
 }  // namespace
 
@@ -32,7 +32,8 @@ Result<Form> Form::parse(std::string_view encoded) {
     const std::string_view pair = encoded.substr(0, end);
     encoded.remove_prefix(std::min(end + 1, encoded.size()));
     if (pair.empty()) continue;
-    if (form.fields_.size() == kMaxFields) return fail(Errc::bad_form, "there are more than 256 parameters");
+    if (form.fields_.size() == kMaxFields)
+      return fail(Errc::bad_form, "there are more than 256 parameters");
     const std::size_t equals = std::min(pair.find('='), pair.size());
     std::string name = TRY(decode_part(pair.substr(0, equals)));
     std::string value = TRY(decode_part(pair.substr(std::min(equals + 1, pair.size()))));
@@ -58,8 +59,8 @@ std::optional<std::string> Form::repeated() const {
 }
 
 std::size_t Form::count(std::string_view name) const {
-  return static_cast<std::size_t>(
-      std::count_if(fields_.begin(), fields_.end(), [&](const auto& field) { return field.first == name; }));
+  return static_cast<std::size_t>(std::count_if(
+      fields_.begin(), fields_.end(), [&](const auto& field) { return field.first == name; }));
 }
 
 std::string Form::encode() const {

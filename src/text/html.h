@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// HTML templates (mustache). {{x}} is always escaped for HTML text and quoted attributes; {{{x}}} and
-// {{&x}} are refused at creation, so that no template can print raw input; {{>name}} includes another
-// template of the same set. Immutable after creation; thread-safe.
+// HTML templates (mustache). {{x}} is always escaped for HTML text and quoted attributes; {{{x}}}
+// and
+// {{&x}} are refused at creation, so that no template can print raw input; {{>name}} includes
+// another template of the same set. Immutable after creation; thread-safe.
 #pragma once
 
 #include <memory>
@@ -24,7 +25,8 @@ class TemplateSet {
   static Result<TemplateSet> create(std::vector<std::pair<std::string, std::string>> sources);
 
   // Sections, inverted sections, dotted names; values from `data` (strings, numbers, booleans,
-  // arrays, objects). A name that the data doesn't have renders as nothing. CHECKs that the template exists.
+  // arrays, objects). A name that the data doesn't have renders as nothing. CHECKs that the
+  // template exists.
   std::string render(std::string_view name, const Json& data) const;
 
   struct Impl;

@@ -13,12 +13,15 @@ namespace {
 
 // Bytes that stand for themselves inside a JSON string as we write it.
 constexpr bool is_plain(unsigned char c) {
-  return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' && c != '\'';
+  return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' &&
+         c != '\'';
 }
 
 // The length of the valid UTF-8 sequence at the front, or 0 (RFC 3629 §4).
 std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
+  };
   const auto continues = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
   const unsigned first = byte(0);
   if (first >= 0xc2 && first <= 0xdf) return continues(1) ? 2 : 0;
@@ -35,20 +38,34 @@ std::size_t utf8_length(std::string_view text) {
 
 void append_escaped_byte(std::string& out, unsigned char c) {
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    case '\'': out += '\''; return;
-    default: out += fmt::format("\\u{:04x}", c);
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    case '\'':
+      out += '\'';
+      return;
+    default:
+      out += fmt::format("\\u{:04x}", c);
   }
 }
 
 void append_value(std::string& out, const Json& value, int indent, int depth);
 
 template <class Items, class AppendItem>
-void append_items(std::string& out, char open, char close, const Items& items, int indent, int depth, AppendItem append) {
+void append_items(std::string& out, char open, char close, const Items& items, int indent,
+                  int depth, AppendItem append) {
   out += open;
   bool first = true;
   for (const auto& item : items) {
@@ -57,7 +74,8 @@ void append_items(std::string& out, char open, char close, const Items& items, i
     if (indent > 0) out += "\n" + std::string(static_cast<std::size_t>(indent * (depth + 1)), ' ');
     append(item);
   }
-  if (indent > 0 && !items.empty()) out += "\n" + std::string(static_cast<std::size_t>(indent * depth), ' ');
+  if (indent > 0 && !items.empty())
+    out += "\n" + std::string(static_cast<std::size_t>(indent * depth), ' ');
   out += close;
 }
 
@@ -71,7 +89,8 @@ void append_value(std::string& out, const Json& value, int indent, int depth) {
   } else if (const std::string* string = value.string()) {
     append_json_string(out, *string);
   } else if (const Json::Array* array = value.array()) {
-    append_items(out, '[', ']', *array, indent, depth, [&](const Json& item) { append_value(out, item, indent, depth + 1); });
+    append_items(out, '[', ']', *array, indent, depth,
+                 [&](const Json& item) { append_value(out, item, indent, depth + 1); });
   } else if (const Json::Object* object = value.object()) {
     append_items(out, '{', '}', *object, indent, depth, [&](const Json::Member& member) {
       append_json_string(out, member.first);
@@ -87,7 +106,8 @@ void append_value(std::string& out, const Json& value, int indent, int depth) {
 }  // namespace
 
 std::optional<double> Json::number() const {
-  if (const auto* integer = std::get_if<std::int64_t>(&value_)) return static_cast<double>(*integer);
+  if (const auto* integer = std::get_if<std::int64_t>(&value_))
+    return static_cast<double>(*integer);
   if (const auto* number = std::get_if<double>(&value_)) return *number;
   return std::nullopt;
 }
@@ -109,7 +129,8 @@ const std::string* Json::find_string(std::string_view name) const {
 void Json::set(std::string_view name, Json value) {
   if (is_null()) value_ = Object();
   Object& members = *object();
-  const auto found = std::find_if(members.begin(), members.end(), [&](const Member& member) { return member.first == name; });
+  const auto found = std::find_if(members.begin(), members.end(),
+                                  [&](const Member& member) { return member.first == name; });
   if (found != members.end()) {
     found->second = std::move(value);
   } else {

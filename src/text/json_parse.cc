@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Json::parse, a handler on Boost.JSON's streaming parser: the ready-made one keeps the last of duplicate names and
-// takes 1e400.
+// Json::parse, a handler on Boost.JSON's streaming parser: the ready-made one keeps the last of
+// duplicate names and takes 1e400.
 #include <fmt/format.h>
 
 #include <boost/json/basic_parser_impl.hpp>
@@ -79,7 +79,8 @@ struct Handler {
   }
   bool on_key(bj::string_view part, std::size_t, bj::error_code& code) {
     text.append(part.data(), part.size());
-    if (open.back().value.find(text) != nullptr) return stop("a name is given twice in one object", code);
+    if (open.back().value.find(text) != nullptr)
+      return stop("a name is given twice in one object", code);
     open.back().name = std::exchange(text, {});
     return true;
   }
@@ -129,7 +130,8 @@ std::string place(std::string_view text, std::size_t offset) {
 }  // namespace
 
 Result<Json> Json::parse(std::string_view text, std::size_t max_bytes) {
-  if (text.size() > max_bytes) return fail(Errc::bad_json, fmt::format("the JSON is over {} bytes", max_bytes));
+  if (text.size() > max_bytes)
+    return fail(Errc::bad_json, fmt::format("the JSON is over {} bytes", max_bytes));
   bj::parse_options options;
   options.max_depth = kMaxDepth;
   bj::basic_parser<Handler> parser(options);
@@ -137,8 +139,8 @@ Result<Json> Json::parse(std::string_view text, std::size_t max_bytes) {
   const std::size_t read = parser.write_some(false, text.data(), text.size(), code);
   if (code || !parser.done() || read != text.size()) {
     const char* why = parser.handler().why;
-    const std::string reason = why != nullptr ? why
-                               : code         ? code.message()
+    const std::string reason = why != nullptr       ? why
+                               : code               ? code.message()
                                : read < text.size() ? "there is more after the end"
                                                     : "it ends too early";
     return fail(Errc::bad_json, place(text, read) + ": not valid JSON: " + reason);

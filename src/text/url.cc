@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/url.h"
 
+#include <algorithm>
 #include <boost/url/parse.hpp>
 #include <boost/url/src.hpp>
-
-#include <algorithm>
 
 #include "text/error.h"
 #include "text/utf8.h"
@@ -15,8 +14,8 @@ namespace {
 constexpr std::size_t kMaxUrl = 8 * 1024;
 
 bool is_unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-         c == '~';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '.' || c == '_' || c == '~';
 }
 
 bool is_host_character(char c) {
@@ -25,15 +24,19 @@ bool is_host_character(char c) {
 
 // A registered name of non-empty labels.
 bool valid_name(std::string_view host) {
-  return !host.empty() && host.size() <= 253 && host.front() != '.' && host.find("..") == std::string_view::npos &&
+  return !host.empty() && host.size() <= 253 && host.front() != '.' &&
+         host.find("..") == std::string_view::npos &&
          std::all_of(host.begin(), host.end(), is_host_character);
 }
 
 Result<Url> parse_url(std::string_view text, bool allow_userinfo) {
-  const auto bad = [](const char* why) { return fail(Errc::bad_url, std::string("not a usable URL: ") + why); };
+  const auto bad = [](const char* why) {
+    return fail(Errc::bad_url, std::string("not a usable URL: ") + why);
+  };
   if (text.size() > kMaxUrl) return bad("it is too long");
   for (const char c : text) {
-    if (c <= 0x20 || c >= 0x7f || c == '\\') return bad("it has a character that must be percent-encoded");
+    if (c <= 0x20 || c >= 0x7f || c == '\\')
+      return bad("it has a character that must be percent-encoded");
   }
   const auto parsed = boost::urls::parse_uri({text.data(), text.size()});
   if (!parsed) return bad("it must look like https://host/path");
@@ -56,13 +59,15 @@ Result<Url> parse_url(std::string_view text, bool allow_userinfo) {
   }
   url.port = url.is_https() ? 443 : 80;
   if (parsed->has_port()) {
-    if (parsed->port().empty() || parsed->port_number() == 0) return bad("the port is not a number from 1 to 65535");
+    if (parsed->port().empty() || parsed->port_number() == 0)
+      return bad("the port is not a number from 1 to 65535");
     url.port = parsed->port_number();
     url.port_given = true;
   }
   const auto path = parsed->encoded_path();
   url.path.assign(path.data(), path.size());
-  // Boost.URL ends an IPv4 host where the address could end, and gives the rest of the name to the path.
+  // Boost.URL ends an IPv4 host where the address could end, and gives the rest of the name to the
+  // path.
   if (!url.path.empty() && url.path.front() != '/') return bad("the host is not a plain name");
   if (parsed->has_query()) {
     const auto query = parsed->encoded_query();
@@ -77,8 +82,12 @@ Result<Url> parse_url(std::string_view text, bool allow_userinfo) {
 
 }  // namespace
 
-Result<Url> Url::parse(std::string_view text) { return parse_url(text, false); }
-Result<Url> Url::parse_with_userinfo(std::string_view text) { return parse_url(text, true); }
+Result<Url> Url::parse(std::string_view text) {
+  return parse_url(text, false);
+}
+Result<Url> Url::parse_with_userinfo(std::string_view text) {
+  return parse_url(text, true);
+}
 
 std::string Url::authority() const {
   std::string out = host.find(':') != std::string::npos ? "[" + host + "]" : host;
@@ -86,7 +95,9 @@ std::string Url::authority() const {
   return out;
 }
 
-std::string Url::origin() const { return scheme + "://" + authority(); }
+std::string Url::origin() const {
+  return scheme + "://" + authority();
+}
 
 std::string Url::text() const {
   std::string out = origin() + path;

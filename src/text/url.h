@@ -14,17 +14,18 @@
 namespace openunison::text {
 
 struct Url {
-  std::string scheme;               // "http" or "https"
-  std::string host;                 // name, IPv4, or IPv6 without brackets; lower case
-  std::uint16_t port = 0;           // as given, or the scheme's default
+  std::string scheme;      // "http" or "https"
+  std::string host;        // name, IPv4, or IPv6 without brackets; lower case
+  std::uint16_t port = 0;  // as given, or the scheme's default
   bool port_given = false;
-  std::string path;                 // as written, still percent-encoded; "" or starts with '/'
-  std::optional<std::string> query; // without '?'; as written
+  std::string path;                  // as written, still percent-encoded; "" or starts with '/'
+  std::optional<std::string> query;  // without '?'; as written
   std::optional<std::string> fragment;
-  std::string userinfo;             // only from parse_with_userinfo
+  std::string userinfo;  // only from parse_with_userinfo
 
-  static Result<Url> parse(std::string_view text);                 // userinfo refused
-  static Result<Url> parse_with_userinfo(std::string_view text);   // proxies: http://user:pw@host:port
+  static Result<Url> parse(std::string_view text);  // userinfo refused
+  static Result<Url> parse_with_userinfo(
+      std::string_view text);  // proxies: http://user:pw@host:port
 
   bool is_https() const { return scheme == "https"; }
   // "https://host[:port]"; the port only where it isn't the default; IPv6 in brackets.

@@ -9,7 +9,9 @@ namespace {
 
 // The length of the valid sequence at the front (RFC 3629 §4), or 0.
 std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
+  };
   const auto continues = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
   const unsigned first = byte(0);
   if (first < 0x80) return 1;
@@ -57,7 +59,8 @@ bool has_control(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
     if (c < 0x20 || c == 0x7f) return true;
-    const bool c1 = c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    const bool c1 =
+        c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
     if (c1) return true;
   }
   return false;
@@ -71,9 +74,12 @@ std::string ascii_lower(std::string_view text) {
   return out;
 }
 
-bool iequals_ascii(std::string_view a, std::string_view b) { return a.size() == b.size() && ascii_lower(a) == ascii_lower(b); }
+bool iequals_ascii(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && ascii_lower(a) == ascii_lower(b);
+}
 
-std::string_view nearest(std::string_view word, const std::string_view* candidates, std::size_t count) {
+std::string_view nearest(std::string_view word, const std::string_view* candidates,
+                         std::size_t count) {
   std::string_view best;
   std::size_t best_distance = std::min<std::size_t>(3, word.size() / 2) + 1;
   for (std::size_t i = 0; i < count; ++i) {

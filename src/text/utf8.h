@@ -13,6 +13,7 @@ bool has_control(std::string_view text);
 std::string ascii_lower(std::string_view text);
 bool iequals_ascii(std::string_view a, std::string_view b);
 // The best candidate within edit distance 3 (and half of the length), or "": "did you mean ...?".
-std::string_view nearest(std::string_view word, const std::string_view* candidates, std::size_t count);
+std::string_view nearest(std::string_view word, const std::string_view* candidates,
+                         std::size_t count);
 
 }  // namespace openunison::text

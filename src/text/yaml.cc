@@ -20,7 +20,9 @@ constexpr std::size_t kMaxBytes = 1 << 20;
 constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxNodes = 100'000;
 
-Position position_of(const YAML::Mark& mark) { return {mark.line + 1, mark.column + 1}; }
+Position position_of(const YAML::Mark& mark) {
+  return {mark.line + 1, mark.column + 1};
+}
 
 std::unexpected<Error> bad(Position at, std::string_view why) {
   return fail(Errc::bad_yaml, fmt::format("line {}, column {}: {}", at.line, at.column, why));
@@ -53,7 +55,8 @@ struct Builder final : YAML::EventHandler {
       frame.node.items.push_back(std::move(node));
     } else if (frame.expects_key) {
       if (node.kind != Yaml::Kind::scalar) return stop(mark, "a key must be plain text");
-      if (!frame.keys.insert(node.scalar).second) return stop(mark, "the key \"" + node.scalar + "\" is given twice");
+      if (!frame.keys.insert(node.scalar).second)
+        return stop(mark, "the key \"" + node.scalar + "\" is given twice");
       frame.node.entries.push_back({std::move(node.scalar), position_of(mark), {}});
       frame.expects_key = false;
     } else {
@@ -68,7 +71,8 @@ struct Builder final : YAML::EventHandler {
     frame.node.position = position_of(mark);
     frame.expects_key = kind == Yaml::Kind::map;
     if (open.size() >= kMaxDepth) stop(mark, "the values are nested too deeply");
-    if (!open.empty() && open.back().node.kind == Yaml::Kind::map && open.back().expects_key) stop(mark, "a key must be plain text");
+    if (!open.empty() && open.back().node.kind == Yaml::Kind::map && open.back().expects_key)
+      stop(mark, "a key must be plain text");
     open.push_back(std::move(frame));
   }
   void end() {
@@ -79,7 +83,8 @@ struct Builder final : YAML::EventHandler {
     put(std::move(node), unused);
   }
   void check_tag(const YAML::Mark& mark, const std::string& tag) {
-    if (!tag.empty() && tag != "?" && tag != "!") stop(mark, "tags such as " + tag + " are not accepted");
+    if (!tag.empty() && tag != "?" && tag != "!")
+      stop(mark, "tags such as " + tag + " are not accepted");
   }
 
   void OnDocumentStart(const YAML::Mark&) override {}
@@ -90,8 +95,11 @@ struct Builder final : YAML::EventHandler {
     node.position = position_of(mark);
     put(std::move(node), mark);
   }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { stop(mark, "aliases are not accepted"); }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    stop(mark, "aliases are not accepted");
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     if (anchor != 0) stop(mark, "anchors are not accepted");
     check_tag(mark, tag);
     Yaml node;
@@ -99,28 +107,32 @@ struct Builder final : YAML::EventHandler {
     node.position = position_of(mark);
     node.scalar = value;
     node.quoted = tag == "!";  // what yaml-cpp gives to quoted scalars
-    const bool is_null = !node.quoted && (value.empty() || value == "~" || value == "null" || value == "Null" || value == "NULL");
-    const bool as_key = !open.empty() && open.back().node.kind == Yaml::Kind::map && open.back().expects_key;
+    const bool is_null = !node.quoted && (value.empty() || value == "~" || value == "null" ||
+                                          value == "Null" || value == "NULL");
+    const bool as_key =
+        !open.empty() && open.back().node.kind == Yaml::Kind::map && open.back().expects_key;
     if (is_null && !as_key) {
       node.kind = Yaml::Kind::null;
       node.scalar.clear();
     }
     put(std::move(node), mark);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
     if (anchor != 0) stop(mark, "anchors are not accepted");
     begin(mark, Yaml::Kind::sequence, tag);
   }
   void OnSequenceEnd() override { end(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     if (anchor != 0) stop(mark, "anchors are not accepted");
     begin(mark, Yaml::Kind::map, tag);
   }
   void OnMapEnd() override { end(); }
 };
 
-// yaml-cpp recurses on nesting before any handler could stop it: flow brackets are counted beforehand, and indentation
-// bounds block nesting by the line's length.
+// yaml-cpp recurses on nesting before any handler could stop it: flow brackets are counted
+// beforehand, and indentation bounds block nesting by the line's length.
 bool nests_too_deeply(std::string_view text) {
   std::size_t indent = 0, brackets = 0;
   bool at_start = true;
@@ -152,7 +164,8 @@ Result<Yaml> Yaml::parse(std::string_view text) {
     if (!parser.HandleNextDocument(builder)) return Yaml{.position = {1, 1}};
     if (!builder.error) {
       Builder second;
-      if (parser.HandleNextDocument(second)) return bad(second.root.position, "there is a second document");
+      if (parser.HandleNextDocument(second))
+        return bad(second.root.position, "there is a second document");
     }
   } catch (const YAML::Exception& exception) {
     if (!builder.error) return bad(position_of(exception.mark), exception.msg);
@@ -170,13 +183,16 @@ const Yaml* Yaml::find(std::string_view key) const {
 
 std::string yaml_scalar(std::string_view value) {
   const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' ||
-           c == '/' || c == '@';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.' || c == '/' || c == '@';
   };
-  const bool starts_well = !value.empty() && ((value[0] >= 'a' && value[0] <= 'z') || (value[0] >= 'A' && value[0] <= 'Z') || value[0] == '/');
+  const bool starts_well =
+      !value.empty() && ((value[0] >= 'a' && value[0] <= 'z') ||
+                         (value[0] >= 'A' && value[0] <= 'Z') || value[0] == '/');
   bool safe = starts_well;
   for (const char c : value) safe = safe && plain(c);
-  for (const std::string_view word : {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}) {
+  for (const std::string_view word :
+       {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}) {
     if (iequals_ascii(value, word)) safe = false;
   }
   if (safe) return std::string(value);

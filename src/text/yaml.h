@@ -28,8 +28,8 @@ class Yaml {
 
   Kind kind = Kind::null;
   Position position;
-  std::string scalar;    // text of a scalar, unquoted
-  bool quoted = false;   // 'true' and "12" are strings, true and 12 are not
+  std::string scalar;   // text of a scalar, unquoted
+  bool quoted = false;  // 'true' and "12" are strings, true and 12 are not
   std::vector<Yaml> items;
   std::vector<Entry> entries;
 

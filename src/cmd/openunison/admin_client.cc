@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `keys` and `sessions`: ask the running server over its admin socket, which only the same user can open.
+// `keys` and `sessions`: ask the running server over its admin socket, which only the same user can
+// open.
 #include <iostream>
 #include <iterator>
 
@@ -41,21 +42,28 @@ Task<Result<std::string>> exchange(std::string socket, std::string request) {
 
 Result<Answer> ask(const CommonOptions& options, const std::string& path, const text::Form& form) {
   const std::string body = form.encode();
-  const std::string request = "POST " + path + " HTTP/1.0\r\nhost: admin\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: " +
+  const std::string request = "POST " + path +
+                              " HTTP/1.0\r\nhost: admin\r\ncontent-type: "
+                              "application/x-www-form-urlencoded\r\ncontent-length: " +
                               std::to_string(body.size()) + "\r\n\r\n" + body;
   net::Runtime runtime(1);
   auto text = runtime.block_on(exchange(admin_socket(options.state_directory), request));
   if (!text) {
-    return fail(config::Errc::bad_argument, "no server answers in " + options.state_directory + " (" + text.error().message() + "); is openunison serve running with this --state?");
+    return fail(config::Errc::bad_argument,
+                "no server answers in " + options.state_directory + " (" + text.error().message() +
+                    "); is openunison serve running with this --state?");
   }
   const std::size_t head = text->find("\r\n\r\n");
-  if (!text->starts_with("HTTP/1.") || text->size() < 12 || head == std::string::npos) return fail(config::Errc::bad_argument, "the server's answer can't be read");
+  if (!text->starts_with("HTTP/1.") || text->size() < 12 || head == std::string::npos)
+    return fail(config::Errc::bad_argument, "the server's answer can't be read");
   Answer answer;
   answer.status = std::atoi(text->substr(9, 3).c_str());
   answer.body = TRY(text::Json::parse(std::string_view(*text).substr(head + 4), 64 << 20));
   if (answer.status != 200) {
     const std::string* why = answer.body.find_string("error");
-    return fail(config::Errc::bad_argument, why != nullptr ? *why : "the server refused with status " + std::to_string(answer.status));
+    return fail(
+        config::Errc::bad_argument,
+        why != nullptr ? *why : "the server refused with status " + std::to_string(answer.status));
   }
   return answer;
 }
@@ -67,8 +75,10 @@ std::string text_of(const text::Json& json, const char* name) {
 
 void print_keys(const text::Json& list) {
   for (const text::Json& key : *list.array()) {
-    std::cout << text_of(key, "state") << '\t' << text_of(key, "alg") << '\t' << text_of(key, "kid") << "\tcreated " << text_of(key, "created");
-    if (text_of(key, "state") == "pending") std::cout << ", signs from " << text_of(key, "activates");
+    std::cout << text_of(key, "state") << '\t' << text_of(key, "alg") << '\t' << text_of(key, "kid")
+              << "\tcreated " << text_of(key, "created");
+    if (text_of(key, "state") == "pending")
+      std::cout << ", signs from " << text_of(key, "activates");
     if (text_of(key, "state") == "retiring") std::cout << ", leaves at " << text_of(key, "leaves");
     std::cout << '\n';
   }
@@ -78,7 +88,8 @@ int print(const CommonOptions& options, const Result<Answer>& answer) {
   if (!answer) return report(answer.error());
   if (options.output == "json") {
     std::cout << answer->body.dump_pretty();
-  } else if (const text::Json* keys = answer->body.find("keys"); keys != nullptr && keys->array() != nullptr) {
+  } else if (const text::Json* keys = answer->body.find("keys");
+             keys != nullptr && keys->array() != nullptr) {
     print_keys(*keys);
   }
   return 0;
@@ -86,14 +97,16 @@ int print(const CommonOptions& options, const Result<Answer>& answer) {
 
 }  // namespace
 
-int keys_command(const CommonOptions& options, const std::string& action, const std::string& argument, bool now) {
+int keys_command(const CommonOptions& options, const std::string& action,
+                 const std::string& argument, bool now) {
   text::Form form;
   if (!argument.empty()) form.add("kid", argument);
   if (now) form.add("now", "1");
   return print(options, ask(options, "/v1/keys/" + action, form));
 }
 
-int keys_import(const CommonOptions& options, const std::string& file, const std::string& kid, bool passphrase_from_stdin) {
+int keys_import(const CommonOptions& options, const std::string& file, const std::string& kid,
+                bool passphrase_from_stdin) {
   const auto content = read_file(file);
   if (!content) return report(content.error());
   text::Form form;
@@ -115,8 +128,10 @@ int sessions_list(const CommonOptions& options, const std::string& user) {
   const text::Json* list = answer->body.find("sessions");
   if (list == nullptr || list->array() == nullptr) return 1;
   for (const text::Json& session : *list->array()) {
-    std::cout << text_of(session, "user") << '\t' << text_of(session, "kind") << '\t' << text_of(session, "label") << '\t' << text_of(session, "address")
-              << "\tused " << text_of(session, "last_used") << "\tends " << text_of(session, "ends") << '\t' << text_of(session, "id") << '\n';
+    std::cout << text_of(session, "user") << '\t' << text_of(session, "kind") << '\t'
+              << text_of(session, "label") << '\t' << text_of(session, "address") << "\tused "
+              << text_of(session, "last_used") << "\tends " << text_of(session, "ends") << '\t'
+              << text_of(session, "id") << '\n';
   }
   return 0;
 }
@@ -132,7 +147,8 @@ int sessions_end(const CommonOptions& options, const std::string& user, bool all
   const auto answer = ask(options, "/v1/sessions/end", form);
   if (!answer || options.output == "json") return print(options, answer);
   const text::Json* count = answer->body.find("ended");
-  std::cout << "Ended " << (count != nullptr && count->integer() != nullptr ? *count->integer() : 0) << " sessions. kubectl stops within about a minute.\n";
+  std::cout << "Ended " << (count != nullptr && count->integer() != nullptr ? *count->integer() : 0)
+            << " sessions. kubectl stops within about a minute.\n";
   return 0;
 }
 

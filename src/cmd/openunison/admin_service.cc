@@ -13,7 +13,8 @@ constexpr std::size_t kMaxBody = 256 * 1024, kMaxListed = 100'000;
 const session::Caller kCaller{"admin socket", "openunison", ""};
 
 http::Response json_response(const text::Json& json, int status = 200) {
-  return {status, {{"content-type", "application/json"}, {"cache-control", "no-store"}}, json.dump()};
+  return {
+      status, {{"content-type", "application/json"}, {"cache-control", "no-store"}}, json.dump()};
 }
 
 http::Response failed(const std::string& why) {
@@ -66,7 +67,9 @@ class Admin {
     if (!form) co_return failed(form.error().message());
     auto rotated = keys_.rotate(form->value("now") == "1");
     if (!rotated) co_return failed(rotated.error().message());
-    log::audit("key_changed", {{"kid", rotated->kid}, {"state", jose::name(rotated->state)}, {"address", kCaller.address}});
+    log::audit("key_changed", {{"kid", rotated->kid},
+                               {"state", jose::name(rotated->state)},
+                               {"address", kCaller.address}});
     co_return keys_response(keys_);
   }
 
@@ -75,7 +78,8 @@ class Admin {
     if (!form) co_return failed(form.error().message());
     auto retired = keys_.retire(form->value("kid"));
     if (!retired) co_return failed(retired.error().message());
-    log::audit("key_changed", {{"kid", form->value("kid")}, {"state", "retired"}, {"address", kCaller.address}});
+    log::audit("key_changed",
+               {{"kid", form->value("kid")}, {"state", "retired"}, {"address", kCaller.address}});
     co_return keys_response(keys_);
   }
 
@@ -86,11 +90,13 @@ class Admin {
     if (!file) co_return failed("the file did not arrive whole");
     const Secret passphrase{std::string(form->value("passphrase"))};
     const bool pem = file->find("-----BEGIN") != std::string::npos;
-    auto key = pem ? crypto::PrivateKey::from_pem(*file, passphrase) : crypto::PrivateKey::from_pkcs12(*file, passphrase);
+    auto key = pem ? crypto::PrivateKey::from_pem(*file, passphrase)
+                   : crypto::PrivateKey::from_pkcs12(*file, passphrase);
     if (!key) co_return failed(key.error().message());
     auto imported = keys_.import(std::move(*key), std::string(form->value("kid")));
     if (!imported) co_return failed(imported.error().message());
-    log::audit("key_changed", {{"kid", imported->kid}, {"state", "pending"}, {"address", kCaller.address}});
+    log::audit("key_changed",
+               {{"kid", imported->kid}, {"state", "pending"}, {"address", kCaller.address}});
     co_return keys_response(keys_);
   }
 
@@ -145,7 +151,9 @@ std::shared_ptr<http::Service> admin_service(session::Sessions& sessions, jose::
   auto admin = std::make_shared<Admin>(sessions, keys);
   auto router = std::make_shared<http::Router>();
   const auto post = [&](const char* path, Task<http::Response> (Admin::*endpoint)(http::Request&)) {
-    router->route({"POST"}, path, http::Handler([admin, endpoint](http::Request& request) { return (*admin.*endpoint)(request); }));
+    router->route({"POST"}, path, http::Handler([admin, endpoint](http::Request& request) {
+                    return (*admin.*endpoint)(request);
+                  }));
   };
   post("/v1/keys/list", &Admin::list_keys);
   post("/v1/keys/rotate", &Admin::rotate);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The subcommands of `openunison`. Each gives the process's exit code: 0 done, 1 failed, 2 used wrongly.
+// The subcommands of `openunison`. Each gives the process's exit code: 0 done, 1 failed, 2 used
+// wrongly.
 #pragma once
 
 #include <optional>
@@ -21,7 +22,8 @@ struct CommonOptions {
 
 int serve(const CommonOptions& options);
 int check(const CommonOptions& options);
-int api_server_config(const CommonOptions& options, const std::string& format, const std::string& cluster, const std::string& ca_file);
+int api_server_config(const CommonOptions& options, const std::string& format,
+                      const std::string& cluster, const std::string& ca_file);
 
 struct UserOptions {
   std::string name, display_name, email;
@@ -34,8 +36,10 @@ int users_passwd(const CommonOptions& options, const UserOptions& user);
 int users_remove(const CommonOptions& options, const UserOptions& user);
 
 // These talk to a running server's admin socket in the state directory.
-int keys_command(const CommonOptions& options, const std::string& action, const std::string& argument, bool now);
-int keys_import(const CommonOptions& options, const std::string& file, const std::string& kid, bool passphrase_from_stdin);
+int keys_command(const CommonOptions& options, const std::string& action,
+                 const std::string& argument, bool now);
+int keys_import(const CommonOptions& options, const std::string& file, const std::string& kid,
+                bool passphrase_from_stdin);
 int sessions_list(const CommonOptions& options, const std::string& user);
 int sessions_end(const CommonOptions& options, const std::string& user, bool all);
 
@@ -45,7 +49,9 @@ int sessions_end(const CommonOptions& options, const std::string& user, bool all
 std::optional<config::Values> load_values(const CommonOptions& options);
 // Error: config::Errc::bad_argument.
 Result<std::string> read_file(const std::string& path);
-inline std::string admin_socket(const std::string& state_directory) { return state_directory + "/admin.sock"; }
+inline std::string admin_socket(const std::string& state_directory) {
+  return state_directory + "/admin.sock";
+}
 // "openunison: <message>" on standard error; gives 1.
 int report(const Error& error);
 

@@ -19,7 +19,9 @@ Result<std::string> read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::ostringstream content;
   if (in) content << in.rdbuf();
-  if (!in) return fail(config::Errc::bad_argument, path + ": " + std::strerror(errno != 0 ? errno : ENOENT));
+  if (!in)
+    return fail(config::Errc::bad_argument,
+                path + ": " + std::strerror(errno != 0 ? errno : ENOENT));
   return content.str();
 }
 

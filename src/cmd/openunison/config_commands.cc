@@ -38,11 +38,14 @@ int check(const CommonOptions& options) {
   config::Parsed parsed = config::parse_values(*text, options.values_file);
   if (parsed.values && !options.secrets_directory.empty()) {
     const std::filesystem::path directory = options.secrets_directory;
-    const auto missing = config::check_secrets(*parsed.values, [&](const std::string& name) { return std::filesystem::exists(directory / name); });
+    const auto missing = config::check_secrets(*parsed.values, [&](const std::string& name) {
+      return std::filesystem::exists(directory / name);
+    });
     parsed.problems.insert(parsed.problems.end(), missing.begin(), missing.end());
   }
-  const auto errors = std::count_if(parsed.problems.begin(), parsed.problems.end(),
-                                    [](const config::Problem& problem) { return problem.severity == config::Severity::error; });
+  const auto errors = std::count_if(
+      parsed.problems.begin(), parsed.problems.end(),
+      [](const config::Problem& problem) { return problem.severity == config::Severity::error; });
   if (options.output == "json") {
     print_json(parsed.problems);
   } else {
@@ -53,7 +56,8 @@ int check(const CommonOptions& options) {
   return errors == 0 ? 0 : 1;
 }
 
-int api_server_config(const CommonOptions& options, const std::string& format, const std::string& cluster_name, const std::string& ca_file) {
+int api_server_config(const CommonOptions& options, const std::string& format,
+                      const std::string& cluster_name, const std::string& ca_file) {
   const auto parsed_format = config::parse_api_server_format(format);
   if (!parsed_format) {
     report(parsed_format.error());
@@ -63,8 +67,12 @@ int api_server_config(const CommonOptions& options, const std::string& format, c
   if (!values) return 1;
   const config::Cluster* cluster = &values->clusters.front();
   if (!cluster_name.empty()) {
-    const auto found = std::find_if(values->clusters.begin(), values->clusters.end(), [&](const config::Cluster& each) { return each.name == cluster_name; });
-    if (found == values->clusters.end()) return report(Error(config::Errc::bad_argument, "there is no cluster named " + cluster_name + " in " + options.values_file));
+    const auto found =
+        std::find_if(values->clusters.begin(), values->clusters.end(),
+                     [&](const config::Cluster& each) { return each.name == cluster_name; });
+    if (found == values->clusters.end())
+      return report(Error(config::Errc::bad_argument, "there is no cluster named " + cluster_name +
+                                                          " in " + options.values_file));
     cluster = &*found;
   }
   config::ApiServerConfigOptions details;

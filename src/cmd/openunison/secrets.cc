@@ -21,7 +21,9 @@ Result<std::optional<Secret>> SecretsDirectory::read(const std::string& name) co
 Result<crypto::MasterKey> SecretsDirectory::master_key() const {
   const auto current = TRY(read("OU_MASTER_KEY"));
   if (!current) {
-    return fail(config::Errc::bad_argument, path_of("OU_MASTER_KEY") + " is missing. It seals sessions and keys; make it once and keep it: openssl rand -base64 32 > " +
+    return fail(config::Errc::bad_argument, path_of("OU_MASTER_KEY") +
+                                                " is missing. It seals sessions and keys; make it "
+                                                "once and keep it: openssl rand -base64 32 > " +
                                                 path_of("OU_MASTER_KEY"));
   }
   const auto previous = TRY(read("OU_MASTER_KEY.previous"));
@@ -30,7 +32,8 @@ Result<crypto::MasterKey> SecretsDirectory::master_key() const {
   return key;
 }
 
-Result<std::vector<net::CertificatePair>> SecretsDirectory::certificates(const std::vector<config::TlsFiles>& files) const {
+Result<std::vector<net::CertificatePair>> SecretsDirectory::certificates(
+    const std::vector<config::TlsFiles>& files) const {
   std::vector<net::CertificatePair> pairs;
   for (const config::TlsFiles& file : files) {
     net::CertificatePair pair;
@@ -48,8 +51,8 @@ std::string SecretsDirectory::fingerprint(const std::vector<config::TlsFiles>& f
     for (const std::string& name : {file.cert, file.key}) {
       struct stat status{};
       if (::stat(path_of(name).c_str(), &status) == 0) {
-        text += std::to_string(status.st_ino) + ":" + std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec) + ":" +
-                std::to_string(status.st_size) + ";";
+        text += std::to_string(status.st_ino) + ":" + std::to_string(status.st_mtim.tv_sec) + "." +
+                std::to_string(status.st_mtim.tv_nsec) + ":" + std::to_string(status.st_size) + ";";
       }
     }
   }

@@ -24,7 +24,8 @@ class SecretsDirectory {
   // Error: missing, with how to make one.
   Result<crypto::MasterKey> master_key() const;
   // Reads the certificate and key files that values name.
-  Result<std::vector<net::CertificatePair>> certificates(const std::vector<config::TlsFiles>& files) const;
+  Result<std::vector<net::CertificatePair>> certificates(
+      const std::vector<config::TlsFiles>& files) const;
   // Changes when one of those files does.
   std::string fingerprint(const std::vector<config::TlsFiles>& files) const;
 

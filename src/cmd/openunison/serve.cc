@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `serve`: the composition root. Everything that runs is made here, by hand, in the order in which it depends on each
-// other, and ends in the reverse order.
+// `serve`: the composition root. Everything that runs is made here, by hand, in the order in which
+// it depends on each other, and ends in the reverse order.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -72,7 +72,8 @@ http::Limits limits_of(const config::LimitsValues& values) {
 
 jose::KeyPolicy key_policy_of(const config::Values& values) {
   jose::KeyPolicy policy;
-  if (values.signing_algorithm == config::SigningAlgorithm::es256) policy.algorithm = crypto::Algorithm::es256;
+  if (values.signing_algorithm == config::SigningAlgorithm::es256)
+    policy.algorithm = crypto::Algorithm::es256;
   policy.jwks_max_age = values.jwks_max_age;
   policy.publish_ahead = values.jwks_publish_ahead;
   policy.rotate_every = values.key_rotate_every;
@@ -93,7 +94,9 @@ class Server {
       : values_(std::make_shared<const config::Values>(std::move(values))),
         secrets_(std::move(secrets)),
         state_directory_(std::move(state_directory)),
-        runtime_(values_->threads > 0 ? values_->threads : std::clamp(std::thread::hardware_concurrency(), 1u, kMaxDefaultThreads)) {}
+        runtime_(values_->threads > 0
+                     ? values_->threads
+                     : std::clamp(std::thread::hardware_concurrency(), 1u, kMaxDefaultThreads)) {}
 
   Result<void> start() {
     std::error_code failed;
@@ -101,10 +104,14 @@ class Server {
     if (failed) return fail(config::Errc::bad_argument, state_directory_ + ": " + failed.message());
     ::chmod(state_directory_.c_str(), 0700);
     master_.emplace(TRY(secrets_.master_key()));
-    store_ = values_->store == config::StoreKind::memory ? store::memory_store() : TRY(store::sqlite_store(state_directory_ + "/sessions.db"));
-    keys_ = TRY(jose::KeyRing::open(state_directory_ + "/keys.sealed", *master_, key_policy_of(*values_), random_, clock_));
+    store_ = values_->store == config::StoreKind::memory
+                 ? store::memory_store()
+                 : TRY(store::sqlite_store(state_directory_ + "/sessions.db"));
+    keys_ = TRY(jose::KeyRing::open(state_directory_ + "/keys.sealed", *master_,
+                                    key_policy_of(*values_), random_, clock_));
     TRY_VOID(make_connectors());
-    sessions_.emplace(session::Dependencies{values_, store_.get(), &*connectors_, &*master_, &random_, &clock_});
+    sessions_.emplace(
+        session::Dependencies{values_, store_.get(), &*connectors_, &*master_, &random_, &clock_});
     sign_in_.emplace(*sessions_, *connectors_, *master_);
     TRY_VOID(make_services());
     TRY_VOID(listen());
@@ -130,12 +137,14 @@ class Server {
  private:
   Result<void> make_connectors() {
     std::vector<std::string> roots;
-    for (const config::TrustedCertificate& trusted : values_->trusted_certs) roots.push_back(trusted.pem);
+    for (const config::TrustedCertificate& trusted : values_->trusted_certs)
+      roots.push_back(trusted.pem);
     const auto tls = TRY(net::TlsClientContext::create(roots));
     std::vector<std::unique_ptr<identity::Connector>> connectors;
     for (const config::IdentityProvider& provider : values_->identity_providers) {
       if (provider.kind == config::ProviderKind::local) {
-        connectors.push_back(identity::local_connector({provider, secrets_.path_of("users.yaml"), &passwords_, &random_, &clock_}));
+        connectors.push_back(identity::local_connector(
+            {provider, secrets_.path_of("users.yaml"), &passwords_, &random_, &clock_}));
         continue;
       }
       auto secret = TRY(secrets_.read(provider.client_secret_name));
@@ -144,8 +153,9 @@ class Server {
       options.proxy = provider.http_proxy.empty() ? values_->http_proxy : provider.http_proxy;
       options.no_proxy = values_->no_proxy;
       clients_.push_back(std::make_unique<http::Client>(runtime_, std::move(options)));
-      connectors.push_back(identity::oidc_connector(
-          {provider, secret ? std::move(*secret) : Secret(), clients_.back().get(), &random_, &clock_}));
+      connectors.push_back(
+          identity::oidc_connector({provider, secret ? std::move(*secret) : Secret(),
+                                    clients_.back().get(), &random_, &clock_}));
     }
     connectors_.emplace(std::move(connectors));
     return {};
@@ -156,10 +166,12 @@ class Server {
     options.portal_ca_pem = trusted_pem(*values_, "unison-ca");
     const std::string& logo = values_->branding.logo_path;
     if (!logo.empty()) {
-      options.logo = TRY(read_file((std::filesystem::path(values_->file).parent_path() / logo).string()));
+      options.logo =
+          TRY(read_file((std::filesystem::path(values_->file).parent_path() / logo).string()));
       options.logo_type = logo.ends_with(".png") ? "image/png" : "image/svg+xml";
     }
-    portal_ = TRY(portal::Portal::create(std::move(options), {&*sessions_, &*sign_in_, &*connectors_}));
+    portal_ =
+        TRY(portal::Portal::create(std::move(options), {&*sessions_, &*sign_in_, &*connectors_}));
     TRY_VOID(make_providers());
 
     auto router = std::make_shared<http::Router>();
@@ -174,11 +186,14 @@ class Server {
     return {};
   }
 
-  // One provider an issuer path; the clusters that share it are its clients, and the first has those of values as well.
+  // One provider an issuer path; the clusters that share it are its clients, and the first has
+  // those of values as well.
   Result<void> make_providers() {
     std::vector<oidc::ProviderOptions> all;
     for (const config::Cluster& cluster : values_->clusters) {
-      auto found = std::find_if(all.begin(), all.end(), [&](const oidc::ProviderOptions& each) { return each.path == cluster.issuer_path; });
+      auto found = std::find_if(all.begin(), all.end(), [&](const oidc::ProviderOptions& each) {
+        return each.path == cluster.issuer_path;
+      });
       if (found == all.end()) {
         oidc::ProviderOptions options;
         options.issuer = values_->issuer(cluster);
@@ -190,12 +205,16 @@ class Server {
     for (const config::Client& client : values_->clients) {
       auto secret = TRY(secrets_.read("CLIENT_" + client.client_id));
       if (!client.is_public && !secret) {
-        return fail(config::Errc::bad_argument, secrets_.path_of("CLIENT_" + client.client_id) + " is missing: the secret of the client " + client.client_id);
+        return fail(config::Errc::bad_argument, secrets_.path_of("CLIENT_" + client.client_id) +
+                                                    " is missing: the secret of the client " +
+                                                    client.client_id);
       }
       all.front().clients.push_back(oidc::configured_client(client, secret ? *secret : Secret()));
     }
     for (oidc::ProviderOptions& options : all) {
-      providers_.push_back(std::make_unique<oidc::Provider>(std::move(options), oidc::ProviderDependencies{&*sessions_, keys_.get(), &*master_, portal_.get()}));
+      providers_.push_back(std::make_unique<oidc::Provider>(
+          std::move(options),
+          oidc::ProviderDependencies{&*sessions_, keys_.get(), &*master_, portal_.get()}));
     }
     return {};
   }
@@ -215,22 +234,29 @@ class Server {
     http::ServerOptions management;
     management.name = "management";
     management.listen = {values_->management};
-    management_server_ = TRY(http::Server::start(runtime_, std::move(management), management_service()));
+    management_server_ =
+        TRY(http::Server::start(runtime_, std::move(management), management_service()));
 
     admin_service_ = admin_service(*sessions_, *keys_);
-    admin_listener_ = TRY(net::Listener::open_unix(runtime_, admin_socket(state_directory_), [this](std::unique_ptr<net::Stream> stream) {
-      return http::serve_connection(std::move(stream), *admin_service_, admin_limits_);
-    }));
+    admin_listener_ = TRY(net::Listener::open_unix(
+        runtime_, admin_socket(state_directory_), [this](std::unique_ptr<net::Stream> stream) {
+          return http::serve_connection(std::move(stream), *admin_service_, admin_limits_);
+        }));
     for (std::size_t i = 0; i < values_->listen.size(); ++i) {
-      log::info("listening", {{"address", values_->listen[i]}, {"port", public_server_->ports()[i]}, {"portal", values_->portal_origin()}});
+      log::info("listening", {{"address", values_->listen[i]},
+                              {"port", public_server_->ports()[i]},
+                              {"portal", values_->portal_origin()}});
     }
     return {};
   }
 
   std::shared_ptr<http::Service> management_service() {
     auto router = std::make_shared<http::Router>();
-    const auto add = [&](const char* path, Task<http::Response> (Server::*endpoint)(http::Request&)) {
-      router->route({"GET"}, path, http::Handler([this, endpoint](http::Request& request) { return (this->*endpoint)(request); }));
+    const auto add = [&](const char* path,
+                         Task<http::Response> (Server::*endpoint)(http::Request&)) {
+      router->route({"GET"}, path, http::Handler([this, endpoint](http::Request& request) {
+                      return (this->*endpoint)(request);
+                    }));
     };
     add("/healthz", &Server::healthz);
     add("/readyz", &Server::readyz);
@@ -238,14 +264,17 @@ class Server {
     return router;
   }
 
-  Task<http::Response> healthz(http::Request&) { co_return http::Response{200, {{"content-type", "text/plain; charset=utf-8"}}, "ok\n"}; }
-
-  Task<http::Response> metrics(http::Request&) {
-    co_return http::Response{200, {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}}, metrics::expose()};
+  Task<http::Response> healthz(http::Request&) {
+    co_return http::Response{200, {{"content-type", "text/plain; charset=utf-8"}}, "ok\n"};
   }
 
-  // Ready: sessions can be read and written. An identity provider that is away is said, but doesn't take us out of service:
-  // people who are signed in go on working.
+  Task<http::Response> metrics(http::Request&) {
+    co_return http::Response{
+        200, {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}}, metrics::expose()};
+  }
+
+  // Ready: sessions can be read and written. An identity provider that is away is said, but doesn't
+  // take us out of service: people who are signed in go on working.
   Task<http::Response> readyz(http::Request&) {
     text::Json json;
     auto probe = co_await store_->probe();
@@ -261,12 +290,15 @@ class Server {
       entry.set("reachable", health.reachable);
       if (!health.detail.empty()) entry.set("detail", health.detail);
       if (health.clock_ahead && std::chrono::abs(*health.clock_ahead) > kMaxClockDifference) {
-        entry.set("warning", "its clock and ours differ by " + std::to_string(health.clock_ahead->count()) + " ms");
+        entry.set("warning", "its clock and ours differ by " +
+                                 std::to_string(health.clock_ahead->count()) + " ms");
       }
       providers.push_back(std::move(entry));
     }
     json.set("identity_providers", text::Json(std::move(providers)));
-    co_return http::Response{ready ? 200 : 503, {{"content-type", "application/json"}, {"cache-control", "no-store"}}, json.dump() + "\n"};
+    co_return http::Response{ready ? 200 : 503,
+                             {{"content-type", "application/json"}, {"cache-control", "no-store"}},
+                             json.dump() + "\n"};
   }
 
   void start_housekeeping() {
@@ -278,7 +310,8 @@ class Server {
   Task<void> tick_keys() {
     while (!stopping_) {
       auto ticked = keys_->tick();
-      if (!ticked) log::error("the signing keys can't be moved along", {{"reason", ticked.error().message()}});
+      if (!ticked)
+        log::error("the signing keys can't be moved along", {{"reason", ticked.error().message()}});
       co_await net::sleep_until(net::in(kTickEvery));
     }
   }
@@ -303,9 +336,13 @@ class Server {
     if (values_->plain_http || (seen == certificates_seen_ && !even_unchanged)) return;
     certificates_seen_ = seen;
     auto pairs = secrets_.certificates(values_->tls);
-    auto context = pairs ? net::TlsServerContext::create(*pairs) : Result<std::shared_ptr<const net::TlsServerContext>>(std::unexpected(pairs.error()));
+    auto context =
+        pairs
+            ? net::TlsServerContext::create(*pairs)
+            : Result<std::shared_ptr<const net::TlsServerContext>>(std::unexpected(pairs.error()));
     if (!context) {
-      log::error("the new certificates can't be used; the former ones go on", {{"reason", context.error().message()}});
+      log::error("the new certificates can't be used; the former ones go on",
+                 {{"reason", context.error().message()}});
       return;
     }
     public_server_->set_tls(std::move(*context));
@@ -349,7 +386,8 @@ int serve(const CommonOptions& options) {
   auto values = load_values(options);
   if (!values) return 1;
   log::configure(level_of(values->log_level), "");
-  Server server(std::move(*values), SecretsDirectory(options.secrets_directory), options.state_directory);
+  Server server(std::move(*values), SecretsDirectory(options.secrets_directory),
+                options.state_directory);
   const auto started = server.start();
   if (!started) return report(started.error());
   server.run();

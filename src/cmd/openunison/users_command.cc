@@ -19,7 +19,9 @@ namespace {
 
 constexpr std::size_t kMinPassword = 8, kMaxPassword = 1024;
 
-std::string users_file(const CommonOptions& options) { return options.secrets_directory + "/users.yaml"; }
+std::string users_file(const CommonOptions& options) {
+  return options.secrets_directory + "/users.yaml";
+}
 
 std::string read_line_without_echo() {
   termios former{};
@@ -39,11 +41,14 @@ Result<Secret> read_password(const UserOptions& user) {
   if (user.password_from_stdin) {
     std::getline(std::cin, first);
   } else {
-    if (isatty(STDIN_FILENO) == 0) return fail(config::Errc::bad_argument, "there is no terminal to ask for the password; use --password-stdin");
+    if (isatty(STDIN_FILENO) == 0)
+      return fail(config::Errc::bad_argument,
+                  "there is no terminal to ask for the password; use --password-stdin");
     std::cerr << "Password for " << user.name << ": ";
     first = read_line_without_echo();
     std::cerr << "Again: ";
-    if (read_line_without_echo() != first) return fail(config::Errc::bad_argument, "the two passwords differ");
+    if (read_line_without_echo() != first)
+      return fail(config::Errc::bad_argument, "the two passwords differ");
   }
   if (first.size() < kMinPassword || first.size() > kMaxPassword) {
     return fail(config::Errc::bad_argument, "a password must have 8 to 1024 bytes");
@@ -53,7 +58,8 @@ Result<Secret> read_password(const UserOptions& user) {
 
 using Users = std::vector<identity::LocalUser>;
 Users::iterator find(Users& users, const std::string& name) {
-  return std::find_if(users.begin(), users.end(), [&](const identity::LocalUser& user) { return user.name == name; });
+  return std::find_if(users.begin(), users.end(),
+                      [&](const identity::LocalUser& user) { return user.name == name; });
 }
 
 }  // namespace
@@ -88,7 +94,9 @@ int users_list(const CommonOptions& options) {
 int users_add(const CommonOptions& options, const UserOptions& wanted) {
   auto users = identity::read_users(users_file(options));
   if (!users) return report(users.error());
-  if (find(*users, wanted.name) != users->end()) return report(Error(config::Errc::bad_argument, "there is a user named " + wanted.name + " already"));
+  if (find(*users, wanted.name) != users->end())
+    return report(
+        Error(config::Errc::bad_argument, "there is a user named " + wanted.name + " already"));
   const auto password = read_password(wanted);
   if (!password) return report(password.error());
   crypto::SystemRandom random;
@@ -109,14 +117,17 @@ int users_passwd(const CommonOptions& options, const UserOptions& wanted) {
   auto users = identity::read_users(users_file(options));
   if (!users) return report(users.error());
   const auto user = find(*users, wanted.name);
-  if (user == users->end()) return report(Error(config::Errc::bad_argument, "there is no user named " + wanted.name));
+  if (user == users->end())
+    return report(Error(config::Errc::bad_argument, "there is no user named " + wanted.name));
   const auto password = read_password(wanted);
   if (!password) return report(password.error());
   crypto::SystemRandom random;
   user->password_hash = crypto::hash_password(*password, random);
   const auto written = identity::write_users(users_file(options), *users);
   if (!written) return report(written.error());
-  std::cout << "Changed the password of " << wanted.name << ". Sessions go on; end them with: openunison sessions end --user " << wanted.name << '\n';
+  std::cout << "Changed the password of " << wanted.name
+            << ". Sessions go on; end them with: openunison sessions end --user " << wanted.name
+            << '\n';
   return 0;
 }
 
@@ -124,11 +135,14 @@ int users_remove(const CommonOptions& options, const UserOptions& wanted) {
   auto users = identity::read_users(users_file(options));
   if (!users) return report(users.error());
   const auto user = find(*users, wanted.name);
-  if (user == users->end()) return report(Error(config::Errc::bad_argument, "there is no user named " + wanted.name));
+  if (user == users->end())
+    return report(Error(config::Errc::bad_argument, "there is no user named " + wanted.name));
   users->erase(user);
   const auto written = identity::write_users(users_file(options), *users);
   if (!written) return report(written.error());
-  std::cout << "Removed " << wanted.name << ". Sessions end at their next check; at once with: openunison sessions end --user " << wanted.name << '\n';
+  std::cout << "Removed " << wanted.name
+            << ". Sessions end at their next check; at once with: openunison sessions end --user "
+            << wanted.name << '\n';
   return 0;
 }
 

@@ -21,12 +21,15 @@ class Jwt : public testing::Test {
     return algorithm == crypto::Algorithm::es256 ? ec : rsa;
   }
   static JwkSet keys() {
-    return JwkSet({{key(crypto::Algorithm::rs256).public_key(), "rsa", std::nullopt}, {key(crypto::Algorithm::es256).public_key(), "ec", crypto::Algorithm::es256}});
+    return JwkSet({{key(crypto::Algorithm::rs256).public_key(), "rsa", std::nullopt},
+                   {key(crypto::Algorithm::es256).public_key(), "ec", crypto::Algorithm::es256}});
   }
   static std::string claims(std::string extra = {}) {
-    return R"({"iss":"https://i","aud":"me","exp":1700000060,"iat":1700000000,"sub":"u")" + extra + "}";
+    return R"({"iss":"https://i","aud":"me","exp":1700000060,"iat":1700000000,"sub":"u")" + extra +
+           "}";
   }
-  static std::string token(std::string header, std::string payload, crypto::Algorithm algorithm = crypto::Algorithm::rs256) {
+  static std::string token(std::string header, std::string payload,
+                           crypto::Algorithm algorithm = crypto::Algorithm::rs256) {
     const std::string input = base64url_encode(header) + "." + base64url_encode(payload);
     return input + "." + base64url_encode(key(algorithm).sign(algorithm, input));
   }
@@ -36,12 +39,14 @@ class Jwt : public testing::Test {
     e.audience = "me";
     return e;
   }
-  static Result<VerifiedJwt> verify(const std::string& compact, Expectations e = expected(), WallTime now = kNow) {
+  static Result<VerifiedJwt> verify(const std::string& compact, Expectations e = expected(),
+                                    WallTime now = kNow) {
     const auto parsed = UnverifiedJwt::parse(compact);
     if (!parsed) return std::unexpected(parsed.error());
     return Verifier::verify(*parsed, keys(), e, now);
   }
-  static void expect_refused(const std::string& compact, Errc code, Expectations e = expected(), WallTime now = kNow) {
+  static void expect_refused(const std::string& compact, Errc code, Expectations e = expected(),
+                             WallTime now = kNow) {
     const auto result = verify(compact, e, now);
     ASSERT_FALSE(result) << compact;
     EXPECT_TRUE(result.error().is(code)) << result.error().code().message();
@@ -49,7 +54,8 @@ class Jwt : public testing::Test {
 };
 
 TEST_F(Jwt, SignerAndVerifierAgree) {
-  for (const auto algorithm : {crypto::Algorithm::rs256, crypto::Algorithm::ps384, crypto::Algorithm::es256}) {
+  for (const auto algorithm :
+       {crypto::Algorithm::rs256, crypto::Algorithm::ps384, crypto::Algorithm::es256}) {
     const auto kind = algorithm == crypto::Algorithm::es256 ? algorithm : crypto::Algorithm::rs256;
     const Signer signer(key(kind), algorithm, kind == crypto::Algorithm::es256 ? "ec" : "rsa");
     const auto verified = verify(signer.sign(claims()));
@@ -65,8 +71,12 @@ TEST_F(Jwt, VectorOfRfc7515A2) {
       R"({"keys":[{"kty":"RSA","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ","e":"AQAB"}]})");
   ASSERT_TRUE(set);
   const auto parsed = UnverifiedJwt::parse(
-      "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_"
-      "O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5"
+      "eyJhbGciOiJSUzI1NiJ9."
+      "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVl"
+      "fQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_"
+      "O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_"
+      "nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-"
+      "eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5"
       "AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw");
   ASSERT_TRUE(parsed);
   Expectations e;
@@ -88,44 +98,57 @@ TEST_F(Jwt, ThumbprintOfRfc7638) {
 
 TEST_F(Jwt, Item1_NoneInAnySpelling) {
   for (const char* name : {"none", "None", "nOnE", "NONE", ""}) {
-    const std::string unsigned_token = base64url_encode(std::string(R"({"alg":")") + name + "\"}") + "." + base64url_encode(claims()) + ".";
+    const std::string unsigned_token = base64url_encode(std::string(R"({"alg":")") + name + "\"}") +
+                                       "." + base64url_encode(claims()) + ".";
     expect_refused(unsigned_token, Errc::bad_algorithm);
     expect_refused(unsigned_token + base64url_encode("x"), Errc::bad_algorithm);
   }
 }
 
 TEST_F(Jwt, Item2_Hs256WithThePublicKeyAsSecret) {
-  const std::string input = base64url_encode(R"({"alg":"HS256","kid":"rsa"})") + "." + base64url_encode(claims());
+  const std::string input =
+      base64url_encode(R"({"alg":"HS256","kid":"rsa"})") + "." + base64url_encode(claims());
   const std::string n = key(crypto::Algorithm::rs256).public_key().numbers().n;
-  expect_refused(input + "." + base64url_encode(crypto::view(crypto::hmac_sha256(n, input))), Errc::bad_algorithm);
+  expect_refused(input + "." + base64url_encode(crypto::view(crypto::hmac_sha256(n, input))),
+                 Errc::bad_algorithm);
 }
 
 TEST_F(Jwt, Item3_HostileKeyIds) {
-  for (const std::string& kid : {std::string("../../dev/null"), std::string("' OR 1=1 --"), std::string("unknown")}) {
+  for (const std::string& kid :
+       {std::string("../../dev/null"), std::string("' OR 1=1 --"), std::string("unknown")}) {
     expect_refused(token(R"({"alg":"RS256","kid":")" + kid + "\"}", claims()), Errc::unknown_key);
   }
-  expect_refused(token(R"({"alg":"RS256","kid":")" + std::string(10'000, 'k') + "\"}", claims()), Errc::malformed);
+  expect_refused(token(R"({"alg":"RS256","kid":")" + std::string(10'000, 'k') + "\"}", claims()),
+                 Errc::malformed);
   expect_refused(token(R"({"alg":"RS256","kid":7})", claims()), Errc::malformed);
 }
 
 TEST_F(Jwt, Item4_KeysInTheHeaderAreIgnoredAndCritRefused) {
   const auto attacker = *crypto::PrivateKey::generate(crypto::Algorithm::es256);
   const std::string jwk = to_json({attacker.public_key(), "ec", std::nullopt}).dump();
-  for (const std::string& extra : {std::string(R"(,"jwk":)") + jwk, std::string(R"(,"jku":"https://evil/keys")"), std::string(R"(,"x5u":"https://evil/c")")}) {
-    const std::string input = base64url_encode(R"({"alg":"ES256","kid":"ec")" + extra + "}") + "." + base64url_encode(claims());
-    expect_refused(input + "." + base64url_encode(attacker.sign(crypto::Algorithm::es256, input)), Errc::bad_signature);
+  for (const std::string& extra :
+       {std::string(R"(,"jwk":)") + jwk, std::string(R"(,"jku":"https://evil/keys")"),
+        std::string(R"(,"x5u":"https://evil/c")")}) {
+    const std::string input = base64url_encode(R"({"alg":"ES256","kid":"ec")" + extra + "}") + "." +
+                              base64url_encode(claims());
+    expect_refused(input + "." + base64url_encode(attacker.sign(crypto::Algorithm::es256, input)),
+                   Errc::bad_signature);
   }
-  expect_refused(token(R"({"alg":"RS256","kid":"rsa","crit":["exp"]})", claims()), Errc::critical_header);
-  expect_refused(token(R"({"alg":"RS256","kid":"rsa","b64":false})", claims()), Errc::critical_header);
+  expect_refused(token(R"({"alg":"RS256","kid":"rsa","crit":["exp"]})", claims()),
+                 Errc::critical_header);
+  expect_refused(token(R"({"alg":"RS256","kid":"rsa","b64":false})", claims()),
+                 Errc::critical_header);
 }
 
 TEST_F(Jwt, Item5_DuplicateClaims) {
-  expect_refused(token(R"({"alg":"RS256","kid":"rsa"})", claims(R"(,"sub":"admin")")), Errc::malformed);
+  expect_refused(token(R"({"alg":"RS256","kid":"rsa"})", claims(R"(,"sub":"admin")")),
+                 Errc::malformed);
   expect_refused(token(R"({"alg":"RS256","alg":"ES256","kid":"rsa"})", claims()), Errc::malformed);
 }
 
 TEST_F(Jwt, Item6_EcdsaZeroAndDer) {
-  const std::string input = base64url_encode(R"({"alg":"ES256","kid":"ec"})") + "." + base64url_encode(claims());
+  const std::string input =
+      base64url_encode(R"({"alg":"ES256","kid":"ec"})") + "." + base64url_encode(claims());
   expect_refused(input + "." + base64url_encode(std::string(64, '\0')), Errc::bad_signature);
   const std::string raw = key(crypto::Algorithm::es256).sign(crypto::Algorithm::es256, input);
   std::string der = "\x30\x46\x02\x21";
@@ -139,7 +162,9 @@ TEST_F(Jwt, Item6_EcdsaZeroAndDer) {
 TEST_F(Jwt, Item7_ExpiryOfWrongForms) {
   const std::string header = R"({"alg":"RS256","kid":"rsa"})";
   for (const char* exp : {"\"1700000060\"", "null", "true", "[1700000060]", "-1"}) {
-    expect_refused(token(header, std::string(R"({"iss":"https://i","aud":"me","exp":)") + exp + "}"), Errc::bad_claim);
+    expect_refused(
+        token(header, std::string(R"({"iss":"https://i","aud":"me","exp":)") + exp + "}"),
+        Errc::bad_claim);
   }
   expect_refused(token(header, R"({"iss":"https://i","aud":"me","exp":1e400})"), Errc::malformed);
   expect_refused(token(header, R"({"iss":"https://i","aud":"me","exp":1e300})"), Errc::bad_claim);
@@ -157,7 +182,8 @@ TEST_F(Jwt, ClaimsOneByOne) {
   e = expected();
   e.allow_expired = true;
   EXPECT_TRUE(verify(token(header, claims()), e, from_unix_seconds(1'800'000'000)));
-  expect_refused(token(header, claims()), Errc::not_yet_valid, expected(), from_unix_seconds(1'699'999'999));
+  expect_refused(token(header, claims()), Errc::not_yet_valid, expected(),
+                 from_unix_seconds(1'699'999'999));
   expect_refused(token(header, claims(R"(,"nbf":1700000001)")), Errc::not_yet_valid);
   e = expected();
   e.issuer = "https://i/";
@@ -168,7 +194,8 @@ TEST_F(Jwt, ClaimsOneByOne) {
   e = expected();
   e.types = {"logout+jwt"};
   expect_refused(token(header, claims()), Errc::wrong_type, e);
-  EXPECT_TRUE(verify(token(R"({"alg":"RS256","kid":"rsa","typ":"application/LOGOUT+jwt"})", claims()), e));
+  EXPECT_TRUE(
+      verify(token(R"({"alg":"RS256","kid":"rsa","typ":"application/LOGOUT+jwt"})", claims()), e));
   e = expected();
   e.nonce = "n";
   expect_refused(token(header, claims()), Errc::bad_nonce, e);
@@ -180,7 +207,8 @@ TEST_F(Jwt, ClaimsOneByOne) {
 }
 
 TEST_F(Jwt, EveryFlippedBitOfTheSignatureIsFound) {
-  const std::string good = token(R"({"alg":"ES256","kid":"ec"})", claims(), crypto::Algorithm::es256);
+  const std::string good =
+      token(R"({"alg":"ES256","kid":"ec"})", claims(), crypto::Algorithm::es256);
   const std::size_t dot = good.rfind('.');
   const std::string raw = *text::base64url_decode(good.substr(dot + 1));
   for (std::size_t i = 0; i < raw.size(); ++i) {
@@ -191,7 +219,8 @@ TEST_F(Jwt, EveryFlippedBitOfTheSignatureIsFound) {
 }
 
 TEST_F(Jwt, ShapesThatAreNoToken) {
-  for (const char* shape : {"", ".", "..", "a.b", "a.b.c.d", "a.b.c.d.e", "e30.e30.", "!.e30.e30", "e30=.e30.e30", "W10.e30.e30"}) {
+  for (const char* shape : {"", ".", "..", "a.b", "a.b.c.d", "a.b.c.d.e", "e30.e30.", "!.e30.e30",
+                            "e30=.e30.e30", "W10.e30.e30"}) {
     const auto parsed = UnverifiedJwt::parse(shape);
     ASSERT_FALSE(parsed) << shape;
   }
@@ -199,8 +228,11 @@ TEST_F(Jwt, ShapesThatAreNoToken) {
 }
 
 TEST_F(Jwt, KeySetsSkipWhatTheyCantUseAndRefuseWhatIsWrong) {
-  const std::string good = to_json({key(crypto::Algorithm::es256).public_key(), "ec", std::nullopt}).dump();
-  const auto mixed = JwkSet::parse(R"({"keys":[{"kty":"oct","k":"c2VjcmV0"},{"kty":"OKP","crv":"Ed25519","x":"AA"},{"kty":"EC","crv":"P-256","x":"AA","y":"AA"},)" + good + "]}");
+  const std::string good =
+      to_json({key(crypto::Algorithm::es256).public_key(), "ec", std::nullopt}).dump();
+  const auto mixed = JwkSet::parse(
+      R"({"keys":[{"kty":"oct","k":"c2VjcmV0"},{"kty":"OKP","crv":"Ed25519","x":"AA"},{"kty":"EC","crv":"P-256","x":"AA","y":"AA"},)" +
+      good + "]}");
   ASSERT_TRUE(mixed);
   EXPECT_EQ(mixed->keys().size(), 1u);
   EXPECT_FALSE(JwkSet::parse("{\"keys\":[" + good + "," + good + "]}"));

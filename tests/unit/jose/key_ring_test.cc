@@ -14,7 +14,9 @@ namespace {
 class KeyRingTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("key-ring-" + std::to_string(::getpid()) + "-" + testing::UnitTest::GetInstance()->current_test_info()->name());
+    folder_ = std::filesystem::temp_directory_path() /
+              ("key-ring-" + std::to_string(::getpid()) + "-" +
+               testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::create_directories(folder_);
     policy_.algorithm = crypto::Algorithm::es256;  // quick to make
     policy_.publish_ahead = Seconds(3600);
@@ -57,7 +59,8 @@ TEST_F(KeyRingTest, FirstKeySignsAtOnceAndSurvivesARestart) {
   EXPECT_EQ(kids(*ring, KeyState::active), std::vector{kid});
   EXPECT_EQ(open()->snapshot()->signer->kid(), kid);
   EXPECT_EQ(content().find("PRIVATE"), std::string::npos);
-  EXPECT_EQ(std::filesystem::status(file()).permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(std::filesystem::status(file()).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
 }
 
 TEST_F(KeyRingTest, ANewKeyIsPublishedLongBeforeItSignsAndTheOldOneStays) {
@@ -117,7 +120,8 @@ TEST_F(KeyRingTest, RotatesByItselfWhereToldTo) {
 TEST_F(KeyRingTest, AFileThatDoesNotOpenIsNeverOverwritten) {
   open();
   const std::string before = content();
-  const auto other = *crypto::MasterKey::create(Secret("b3Rob3Rob3Rob3Rob3Rob3Rob3Rob3Rob3Rob3Rob28="));
+  const auto other =
+      *crypto::MasterKey::create(Secret("b3Rob3Rob3Rob3Rob3Rob3Rob3Rob3Rob3Rob3Rob28="));
   const auto refused = KeyRing::open(file(), other, policy_, random_, clock_);
   ASSERT_FALSE(refused);
   EXPECT_TRUE(refused.error().is(Errc::keys_unavailable));
@@ -137,16 +141,19 @@ TEST_F(KeyRingTest, WhatCannotBeWrittenDoesNotShow) {
 
 TEST_F(KeyRingTest, ImportPublishesAGivenKeyWithItsKid) {
   auto ring = open();
-  const auto imported = ring->import(*crypto::PrivateKey::generate(crypto::Algorithm::rs256), "mine");
+  const auto imported =
+      ring->import(*crypto::PrivateKey::generate(crypto::Algorithm::rs256), "mine");
   ASSERT_TRUE(imported);
   EXPECT_EQ(imported->kid, "mine");
   EXPECT_EQ(imported->algorithm, crypto::Algorithm::rs256);
   EXPECT_EQ(kids(*ring, KeyState::pending), std::vector<std::string>{"mine"});
-  EXPECT_FALSE(ring->import(*crypto::PrivateKey::generate(crypto::Algorithm::es256), ring->snapshot()->signer->kid()));
+  EXPECT_FALSE(ring->import(*crypto::PrivateKey::generate(crypto::Algorithm::es256),
+                            ring->snapshot()->signer->kid()));
 }
 
 TEST_F(KeyRingTest, AFixedKeyCannotBeChanged) {
-  const auto ring = *KeyRing::fixed(*crypto::PrivateKey::generate(crypto::Algorithm::es256), "fixed", policy_, clock_);
+  const auto ring = *KeyRing::fixed(*crypto::PrivateKey::generate(crypto::Algorithm::es256),
+                                    "fixed", policy_, clock_);
   EXPECT_EQ(ring->snapshot()->signer->kid(), "fixed");
   EXPECT_FALSE(ring->rotate());
   EXPECT_FALSE(ring->retire("fixed"));

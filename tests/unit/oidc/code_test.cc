@@ -13,7 +13,9 @@ namespace {
 
 const WallTime kNow = from_unix_seconds(1'700'000'000);
 
-crypto::MasterKey master() { return *crypto::MasterKey::create(Secret("a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=")); }
+crypto::MasterKey master() {
+  return *crypto::MasterKey::create(Secret("a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="));
+}
 
 config::Cluster cluster() {
   config::Cluster c;
@@ -29,7 +31,9 @@ Client confidential() {
   return configured_client(settings, Secret("s3cret:/+ é"));
 }
 
-text::Form form(std::string_view encoded) { return *text::Form::parse(encoded); }
+text::Form form(std::string_view encoded) {
+  return *text::Form::parse(encoded);
+}
 
 http::Request request_with(std::string authorization) {
   http::Request request;
@@ -61,8 +65,10 @@ TEST(Code, OpensOnceSealedAndOnlyAtItsIssuerAndInTime) {
 
 // RFC 7636 appendix B.
 TEST(Pkce, VectorAndShapes) {
-  EXPECT_TRUE(verifies("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"));
-  EXPECT_FALSE(verifies("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXl"));
+  EXPECT_TRUE(verifies("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+                       "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"));
+  EXPECT_FALSE(verifies("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+                        "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXl"));
   EXPECT_FALSE(verifies("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", ""));
   EXPECT_TRUE(valid_verifier(std::string(43, 'a')));
   EXPECT_TRUE(valid_verifier(std::string(128, '~')));
@@ -77,11 +83,37 @@ TEST(Pkce, VectorAndShapes) {
 TEST(Redirects, KubectlsLoopbackAddresses) {
   const config::Cluster demo = cluster();
   const Client client = cluster_client(demo);
-  for (const char* good : {"http://127.0.0.1", "http://127.0.0.1/", "http://127.0.0.1:8000/callback", "http://[::1]:1/redirect", "http://localhost:18000", "http://localhost:65535/"}) EXPECT_TRUE(client.allows_redirect(good)) << good;
-  for (const char* bad : {"https://127.0.0.1/", "http://127.0.0.1/other", "http://127.0.0.1:8000/callback/", "http://127.0.0.1:8000/callback?x=1", "http://127.0.0.1:8000#f", "http://127.0.0.1:0/", "http://127.0.0.1:65536/",
-                          "http://127.0.0.1:08000/", "http://127.0.0.1:/", "http://127.0.0.1:80x/", "http://127.0.0.1.evil.example/", "http://127.0.0.1@evil.example/", "http://localhost.evil.example/", "http://localhost@evil/",
-                          "http://LOCALHOST/", "HTTP://localhost/", "http://localhost\\@evil/", "http://localhost/%2e%2e", "http://127.0.0.2/", "http://[::1%25lo]/", "http://evil.example/", "", "http://", "//127.0.0.1/",
-                          "http://127.1/", "http://localhost./", "http://localhost:8000//"}) {
+  for (const char* good :
+       {"http://127.0.0.1", "http://127.0.0.1/", "http://127.0.0.1:8000/callback",
+        "http://[::1]:1/redirect", "http://localhost:18000", "http://localhost:65535/"})
+    EXPECT_TRUE(client.allows_redirect(good)) << good;
+  for (const char* bad : {"https://127.0.0.1/",
+                          "http://127.0.0.1/other",
+                          "http://127.0.0.1:8000/callback/",
+                          "http://127.0.0.1:8000/callback?x=1",
+                          "http://127.0.0.1:8000#f",
+                          "http://127.0.0.1:0/",
+                          "http://127.0.0.1:65536/",
+                          "http://127.0.0.1:08000/",
+                          "http://127.0.0.1:/",
+                          "http://127.0.0.1:80x/",
+                          "http://127.0.0.1.evil.example/",
+                          "http://127.0.0.1@evil.example/",
+                          "http://localhost.evil.example/",
+                          "http://localhost@evil/",
+                          "http://LOCALHOST/",
+                          "HTTP://localhost/",
+                          "http://localhost\\@evil/",
+                          "http://localhost/%2e%2e",
+                          "http://127.0.0.2/",
+                          "http://[::1%25lo]/",
+                          "http://evil.example/",
+                          "",
+                          "http://",
+                          "//127.0.0.1/",
+                          "http://127.1/",
+                          "http://localhost./",
+                          "http://localhost:8000//"}) {
     EXPECT_FALSE(client.allows_redirect(bad)) << bad;
   }
 }
@@ -89,8 +121,11 @@ TEST(Redirects, KubectlsLoopbackAddresses) {
 TEST(Redirects, OfOtherClientsAreExact) {
   const Client client = confidential();
   EXPECT_TRUE(client.allows_redirect("https://app.example/cb"));
-  for (const char* bad : {"https://app.example/cb/", "https://app.example/cb?x", "https://app.example/CB", "https://APP.example/cb", "https://app.example:443/cb", "http://app.example/cb", "https://app.example/a/../cb", "https://app.example/cb#",
-                          "https://u@app.example/cb", "https://app.example/%63b", "https://app.example.evil/cb"}) {
+  for (const char* bad :
+       {"https://app.example/cb/", "https://app.example/cb?x", "https://app.example/CB",
+        "https://APP.example/cb", "https://app.example:443/cb", "http://app.example/cb",
+        "https://app.example/a/../cb", "https://app.example/cb#", "https://u@app.example/cb",
+        "https://app.example/%63b", "https://app.example.evil/cb"}) {
     EXPECT_FALSE(client.allows_redirect(bad)) << bad;
   }
   EXPECT_TRUE(client.allows_post_logout_redirect("https://app.example/bye"));
@@ -101,7 +136,8 @@ TEST(ClientAuthentication, Table) {
   const config::Cluster demo = cluster();
   const Clients clients({cluster_client(demo), confidential()});
   const auto basic = [](std::string_view pair) { return "Basic " + text::base64_encode(pair); };
-  const std::string secret = "s3cret%3A%2F%2B+%C3%A9";  // form-encoded inside Basic (RFC 6749 §2.3.1)
+  const std::string secret =
+      "s3cret%3A%2F%2B+%C3%A9";  // form-encoded inside Basic (RFC 6749 §2.3.1)
   struct Case {
     const char* name;
     std::string authorization;
@@ -151,15 +187,20 @@ class Authorization : public testing::Test {
   config::Cluster demo_ = cluster();
   Clients clients_{{cluster_client(demo_), confidential()}};
   static constexpr std::string_view kGood =
-      "client_id=kubernetes&redirect_uri=http%3A%2F%2Flocalhost%3A8000&response_type=code&scope=openid&state=s&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+      "client_id=kubernetes&redirect_uri=http%3A%2F%2Flocalhost%3A8000&response_type=code&scope="
+      "openid&state=s&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_"
+      "method=S256";
 
   std::string outcome(std::string_view query) {
     const auto parsed = parse_authorization(form(query), clients_);
     if (const auto* error = std::get_if<Error>(&parsed)) return "page: " + error->code().message();
-    if (const auto* error = std::get_if<RedirectableError>(&parsed)) return error->error.code + (error->state == "s" ? "" : " without state");
+    if (const auto* error = std::get_if<RedirectableError>(&parsed))
+      return error->error.code + (error->state == "s" ? "" : " without state");
     return "accepted";
   }
-  static std::string with(std::string_view extra) { return std::string(kGood) + "&" + std::string(extra); }
+  static std::string with(std::string_view extra) {
+    return std::string(kGood) + "&" + std::string(extra);
+  }
   static std::string without(std::string_view name) {
     text::Form rest;
     for (const auto& [key, value] : form(kGood).fields()) {
@@ -176,7 +217,8 @@ TEST_F(Authorization, Table) {
   // Shown, never redirected.
   EXPECT_EQ(outcome(without("client_id")), "page: bad_client");
   EXPECT_EQ(outcome(without("redirect_uri")), "page: bad_client");
-  EXPECT_EQ(outcome("client_id=nobody&redirect_uri=https%3A%2F%2Fevil.example%2F"), "page: bad_client");
+  EXPECT_EQ(outcome("client_id=nobody&redirect_uri=https%3A%2F%2Fevil.example%2F"),
+            "page: bad_client");
   EXPECT_EQ(outcome(with("client_id=app")), "page: malformed_request");
   EXPECT_EQ(outcome(with("redirect_uri=https%3A%2F%2Fevil.example%2F")), "page: malformed_request");
   // Sent back to the client.
@@ -188,7 +230,8 @@ TEST_F(Authorization, Table) {
   EXPECT_EQ(outcome(without("code_challenge_method")), "invalid_request");
   EXPECT_EQ(outcome(with("response_mode=web_message")), "invalid_request");
   EXPECT_EQ(outcome(with("request=x")), "request_not_supported");
-  EXPECT_EQ(outcome(with("request_uri=https%3A%2F%2F169.254.169.254%2F")), "request_uri_not_supported");
+  EXPECT_EQ(outcome(with("request_uri=https%3A%2F%2F169.254.169.254%2F")),
+            "request_uri_not_supported");
   EXPECT_EQ(outcome(with("registration=x")), "registration_not_supported");
   EXPECT_EQ(outcome(with("prompt=none+login")), "invalid_request");
   EXPECT_EQ(outcome(with("max_age=-1")), "invalid_request");
@@ -200,18 +243,24 @@ TEST_F(Authorization, PublicClientsMustUsePkceWithS256) {
   std::string plain = without("code_challenge_method") + "&code_challenge_method=plain";
   EXPECT_EQ(outcome(plain), "invalid_request");
   EXPECT_EQ(outcome(without("code_challenge") + "&code_challenge=short"), "invalid_request");
-  EXPECT_EQ(outcome("client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&response_type=code&scope=openid&state=s"), "accepted") << "confidential clients may go without";
+  EXPECT_EQ(outcome("client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&response_type=code&"
+                    "scope=openid&state=s"),
+            "accepted")
+      << "confidential clients may go without";
 }
 
 TEST_F(Authorization, OtherResponseTypesAreNotOffered) {
   for (const char* type : {"token", "id_token", "code+id_token", "none", "CODE"}) {
-    EXPECT_EQ(outcome(without("response_type") + "&response_type=" + type), "unsupported_response_type") << type;
+    EXPECT_EQ(outcome(without("response_type") + "&response_type=" + type),
+              "unsupported_response_type")
+        << type;
   }
 }
 
 TEST(Scopes, AClusterGetsAllThatItsTokensNeedAndOthersWhatTheyAsk) {
   const config::Cluster demo = cluster();
-  EXPECT_EQ(cluster_client(demo).grant_scope("openid"), "openid profile email groups offline_access");
+  EXPECT_EQ(cluster_client(demo).grant_scope("openid"),
+            "openid profile email groups offline_access");
   EXPECT_EQ(confidential().grant_scope("openid email unknown"), "openid email");
 }
 

@@ -12,7 +12,8 @@ namespace openunison::session {
 namespace {
 
 const WallTime kNow = from_unix_seconds(1'700'000'000);
-const Secret kFirst("a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="), kSecond("b3Rob3Rob3Rob3Rob3Rob3Rob3Rob3Rob3Rob3Rob28=");
+const Secret kFirst("a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="),
+    kSecond("b3Rob3Rob3Rob3Rob3Rob3Rob3Rob3Rob3Rob3Rob28=");
 
 TEST(RefreshTokens, ComeBackForTheirClientOnly) {
   crypto::SeededRandom random(7);
@@ -25,7 +26,8 @@ TEST(RefreshTokens, ComeBackForTheirClientOnly) {
   EXPECT_EQ(parsed->generation, 0x01020304u);
   EXPECT_FALSE(tokens.parse(token.reveal(), "kubernetes-second"));
   EXPECT_FALSE(tokens.parse(token.reveal(), ""));
-  EXPECT_EQ(tokens.make(family, 0x01020304, "kubernetes").reveal(), token.reveal()) << "a repeat gets the very same token";
+  EXPECT_EQ(tokens.make(family, 0x01020304, "kubernetes").reveal(), token.reveal())
+      << "a repeat gets the very same token";
 }
 
 TEST(RefreshTokens, EveryChangedCharacterIsFound) {
@@ -37,7 +39,9 @@ TEST(RefreshTokens, EveryChangedCharacterIsFound) {
     bad[i] = bad[i] == 'A' ? 'B' : 'A';
     EXPECT_FALSE(tokens.parse(bad, "c")) << i;
   }
-  for (const std::string& bad : {std::string(), std::string("our_"), good + "A", good.substr(0, good.size() - 1), "oua_" + good.substr(4)}) EXPECT_FALSE(tokens.parse(bad, "c"));
+  for (const std::string& bad : {std::string(), std::string("our_"), good + "A",
+                                 good.substr(0, good.size() - 1), "oua_" + good.substr(4)})
+    EXPECT_FALSE(tokens.parse(bad, "c"));
 }
 
 TEST(RefreshTokens, SurviveANewMasterKeyWhileThePreviousIsThere) {
@@ -51,7 +55,8 @@ TEST(RefreshTokens, SurviveANewMasterKeyWhileThePreviousIsThere) {
 TEST(AccessTokens, AreOpaqueBoundAndShortLived) {
   crypto::SeededRandom random(7);
   const AccessTokens tokens(*crypto::MasterKey::create(kFirst));
-  const AccessToken token{random.id<store::SessionTag>(), "app", "openid email", "https://i", kNow + Seconds(60)};
+  const AccessToken token{random.id<store::SessionTag>(), "app", "openid email", "https://i",
+                          kNow + Seconds(60)};
   const std::string sealed = tokens.seal(token, random);
   EXPECT_EQ(sealed.find('.'), std::string::npos) << "never a JWT";
   const auto opened = tokens.open(sealed, kNow);
@@ -82,7 +87,10 @@ class IdTokens : public testing::Test {
     live_.sign_in.authenticated_at = kNow - Seconds(100);
     request_ = {"https://i", "kubernetes", "", "openid profile email groups", "", Seconds(60)};
   }
-  text::Json claims() const { return *text::Json::parse(id_token_claims(request_, principal_, live_, "the-jti", kNow, crypto::Algorithm::rs256)); }
+  text::Json claims() const {
+    return *text::Json::parse(
+        id_token_claims(request_, principal_, live_, "the-jti", kNow, crypto::Algorithm::rs256));
+  }
   identity::Principal principal_;
   store::Live live_;
   IdTokenRequest request_;
@@ -103,7 +111,8 @@ TEST_F(IdTokens, HoldWhatKubernetesAndClientsNeed) {
 
 TEST_F(IdTokens, ScopesChooseTheClaims) {
   request_.scope = "openid";
-  for (const char* name : {"name", "preferred_username", "email", "email_verified", "groups"}) EXPECT_EQ(claims().find(name), nullptr) << name;
+  for (const char* name : {"name", "preferred_username", "email", "email_verified", "groups"})
+    EXPECT_EQ(claims().find(name), nullptr) << name;
   request_.scope = "openid email";
   EXPECT_NE(claims().find("email"), nullptr);
   EXPECT_EQ(claims().find("groups"), nullptr);
@@ -119,7 +128,8 @@ TEST_F(IdTokens, HostileNamesCannotAddClaims) {
 
 TEST_F(IdTokens, OverEightKibibytesAreRefusedWithCountAndSizeNeverCut) {
   principal_.groups.clear();
-  for (int i = 0; i < 400; ++i) principal_.groups.push_back("a-group-with-a-long-name-" + std::to_string(i));
+  for (int i = 0; i < 400; ++i)
+    principal_.groups.push_back("a-group-with-a-long-name-" + std::to_string(i));
   const auto refused = check_id_token_size(request_, principal_, live_, kNow);
   ASSERT_FALSE(refused);
   EXPECT_TRUE(refused.error().is(Errc::token_too_large));
@@ -129,9 +139,12 @@ TEST_F(IdTokens, OverEightKibibytesAreRefusedWithCountAndSizeNeverCut) {
 }
 
 TEST(SafeReturnTo, Table) {
-  for (const char* good : {"/", "/k8s/demo", "/auth/idp/k8sIdp/auth?client_id=x&state=%2F%2F"}) EXPECT_EQ(safe_return_to(good), good);
-  for (const std::string& bad : {std::string(), std::string("//evil"), std::string("/\\evil"), std::string("https://evil/"), std::string("javascript:x"), std::string("k8s"), std::string("/a\r\nSet-Cookie: x"), std::string("/\xff"),
-                                 "/" + std::string(1200, 'a')}) {
+  for (const char* good : {"/", "/k8s/demo", "/auth/idp/k8sIdp/auth?client_id=x&state=%2F%2F"})
+    EXPECT_EQ(safe_return_to(good), good);
+  for (const std::string& bad :
+       {std::string(), std::string("//evil"), std::string("/\\evil"), std::string("https://evil/"),
+        std::string("javascript:x"), std::string("k8s"), std::string("/a\r\nSet-Cookie: x"),
+        std::string("/\xff"), "/" + std::string(1200, 'a')}) {
     EXPECT_EQ(safe_return_to(bad), "/") << bad;
   }
 }

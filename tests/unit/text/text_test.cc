@@ -17,7 +17,13 @@ using namespace std::string_literals;
 
 // RFC 4648 §10.
 TEST(Base64, VectorsBothWays) {
-  const std::pair<const char*, const char*> vectors[] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  const std::pair<const char*, const char*> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
+                                                         {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, encoded] : vectors) {
     EXPECT_EQ(base64_encode(plain), encoded);
     EXPECT_EQ(*base64_decode(encoded), plain);
@@ -30,22 +36,29 @@ TEST(Base64, VectorsBothWays) {
 }
 
 TEST(Base64, RefusesWhatIsNotExact) {
-  for (const char* bad : {"Zg", "Zg=", "Zg===", "Zh==", "Zm9v\n", "Zm9 ", "Zm-v", "Z"}) EXPECT_FALSE(base64_decode(bad)) << bad;
-  for (const char* bad : {"Zg==", "Zh", "Zm+v", "Zm/v", "A", "Zm9v "}) EXPECT_FALSE(base64url_decode(bad)) << bad;
+  for (const char* bad : {"Zg", "Zg=", "Zg===", "Zh==", "Zm9v\n", "Zm9 ", "Zm-v", "Z"})
+    EXPECT_FALSE(base64_decode(bad)) << bad;
+  for (const char* bad : {"Zg==", "Zh", "Zm+v", "Zm/v", "A", "Zm9v "})
+    EXPECT_FALSE(base64url_decode(bad)) << bad;
 }
 
 TEST(Json, KeepsWhatItReads) {
-  const auto json = Json::parse(R"({"a":1,"b":[true,null,"x\u00e9"],"c":{"d":1.5},"e":-9223372036854775808})");
+  const auto json =
+      Json::parse(R"({"a":1,"b":[true,null,"x\u00e9"],"c":{"d":1.5},"e":-9223372036854775808})");
   ASSERT_TRUE(json) << json.error().message();
   EXPECT_EQ(*json->find("a")->integer(), 1);
   EXPECT_EQ(json->find("e")->integer() != nullptr, true);
   EXPECT_EQ(json->find("b")->array()->size(), 3u);
-  EXPECT_EQ(json->dump(), "{\"a\":1,\"b\":[true,null,\"x\xc3\xa9\"],\"c\":{\"d\":1.5},\"e\":-9223372036854775808}");
+  EXPECT_EQ(
+      json->dump(),
+      "{\"a\":1,\"b\":[true,null,\"x\xc3\xa9\"],\"c\":{\"d\":1.5},\"e\":-9223372036854775808}");
 }
 
 TEST(Json, Refuses) {
-  for (const std::string& bad : {"{\"a\":1,\"a\":2}"s, "{\"exp\":1e400}"s, "{\"a\":1}x"s, "{'a':1}"s, "{\"a\":01}"s, "[1,]"s, "\"\xff\""s, "\"\xed\xa0\x80\""s, ""s, "{"s, "nul"s, "\"a\nb\""s, "[NaN]"s,
-                                 std::string(33, '[') + std::string(33, ']'), "{\"a\":{\"b\":1,\"b\":2}}"s}) {
+  for (const std::string& bad :
+       {"{\"a\":1,\"a\":2}"s, "{\"exp\":1e400}"s, "{\"a\":1}x"s, "{'a':1}"s, "{\"a\":01}"s, "[1,]"s,
+        "\"\xff\""s, "\"\xed\xa0\x80\""s, ""s, "{"s, "nul"s, "\"a\nb\""s, "[NaN]"s,
+        std::string(33, '[') + std::string(33, ']'), "{\"a\":{\"b\":1,\"b\":2}}"s}) {
     EXPECT_FALSE(Json::parse(bad)) << bad;
   }
   EXPECT_TRUE(Json::parse(std::string(32, '[') + std::string(32, ']')));
@@ -55,17 +68,30 @@ TEST(Json, Refuses) {
 
 TEST(Json, StringsAreSafeInHtmlAndAlwaysValid) {
   std::string out;
-  append_json_string(out, "</script>&\"\\\n\x01\xe2\x80\xa8\xff" "é");
+  append_json_string(out,
+                     "</script>&\"\\\n\x01\xe2\x80\xa8\xff"
+                     "é");
   EXPECT_EQ(out.find('<'), std::string::npos);
   EXPECT_EQ(out.find('&'), std::string::npos);
   const auto back = Json::parse(out);
   ASSERT_TRUE(back) << out;
-  EXPECT_EQ(*back->string(), "</script>&\"\\\n\x01\xe2\x80\xa8\xef\xbf\xbd" "é");
+  EXPECT_EQ(*back->string(),
+            "</script>&\"\\\n\x01\xe2\x80\xa8\xef\xbf\xbd"
+            "é");
 }
 
 TEST(Json, WriterMatchesTheTree) {
   std::string out;
-  JsonWriter(out).begin_object().member("a", "x").key("b").begin_array().value(1).value(true).end_array().member("c", std::int64_t{-5}).end_object();
+  JsonWriter(out)
+      .begin_object()
+      .member("a", "x")
+      .key("b")
+      .begin_array()
+      .value(1)
+      .value(true)
+      .end_array()
+      .member("c", std::int64_t{-5})
+      .end_object();
   EXPECT_EQ(out, R"({"a":"x","b":[1,true],"c":-5})");
 }
 
@@ -84,8 +110,29 @@ TEST(Url, Parses) {
 }
 
 TEST(Url, Refuses) {
-  for (const std::string& bad : {"https://u@a/"s, "https://u:p@a/"s, "ftp://a/"s, "https:///x"s, "https://"s, "//a/x"s, "/x"s, "https://a\\b/"s, "https://a b/"s, "https://a/\n"s, "https://a:0/"s, "https://a:65536/"s,
-                                 "https://a:x/"s, "https://a:/"s, "https://[fe80::1%25eth0]/"s, "https://a..b/"s, "https://.a/"s, "https://%61/"s, "https://\xc3\xa9/"s, "javascript:alert(1)"s, "https://a/\x7f"s, "http://127.0.0.1.example.com/"s, "https://1.2.3.4x/"s}) {
+  for (const std::string& bad : {"https://u@a/"s,
+                                 "https://u:p@a/"s,
+                                 "ftp://a/"s,
+                                 "https:///x"s,
+                                 "https://"s,
+                                 "//a/x"s,
+                                 "/x"s,
+                                 "https://a\\b/"s,
+                                 "https://a b/"s,
+                                 "https://a/\n"s,
+                                 "https://a:0/"s,
+                                 "https://a:65536/"s,
+                                 "https://a:x/"s,
+                                 "https://a:/"s,
+                                 "https://[fe80::1%25eth0]/"s,
+                                 "https://a..b/"s,
+                                 "https://.a/"s,
+                                 "https://%61/"s,
+                                 "https://\xc3\xa9/"s,
+                                 "javascript:alert(1)"s,
+                                 "https://a/\x7f"s,
+                                 "http://127.0.0.1.example.com/"s,
+                                 "https://1.2.3.4x/"s}) {
     EXPECT_FALSE(Url::parse(bad)) << bad;
   }
 }
@@ -111,7 +158,8 @@ TEST(FormTest, KeepsOrderAndDuplicates) {
 }
 
 TEST(FormTest, Refuses) {
-  for (const char* bad : {"a=%", "a=%zz", "a=%00", "a=%ff", "%=1"}) EXPECT_FALSE(Form::parse(bad)) << bad;
+  for (const char* bad : {"a=%", "a=%zz", "a=%00", "a=%ff", "%=1"})
+    EXPECT_FALSE(Form::parse(bad)) << bad;
   std::string many;
   for (int i = 0; i < 257; ++i) many += "a&";
   EXPECT_FALSE(Form::parse(many));
@@ -124,7 +172,8 @@ TEST(FormTest, EncodeRoundTrip) {
 }
 
 TEST(CookiesTest, OnlyWhatOccursOnceIsUsed) {
-  const auto cookies = Cookies::parse("a=1; b=2;c=3 ; a=4; =x; bad name=1; d=\"q\"; e=x,y; __Host-s=v");
+  const auto cookies =
+      Cookies::parse("a=1; b=2;c=3 ; a=4; =x; bad name=1; d=\"q\"; e=x,y; __Host-s=v");
   EXPECT_FALSE(cookies.unique("a")) << "a cookie tossed from a sibling must not win";
   EXPECT_EQ(*cookies.unique("b"), "2");
   EXPECT_EQ(*cookies.unique("c"), "3");
@@ -134,24 +183,33 @@ TEST(CookiesTest, OnlyWhatOccursOnceIsUsed) {
 }
 
 TEST(CookiesTest, AreAlwaysHostOnlySecureAndHttpOnly) {
-  EXPECT_EQ(set_cookie("__Host-a", "v", std::nullopt), "__Host-a=v; Path=/; Secure; HttpOnly; SameSite=Lax");
-  EXPECT_EQ(set_cookie("__Host-a", "", Seconds(0), SameSite::strict), "__Host-a=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
+  EXPECT_EQ(set_cookie("__Host-a", "v", std::nullopt),
+            "__Host-a=v; Path=/; Secure; HttpOnly; SameSite=Lax");
+  EXPECT_EQ(set_cookie("__Host-a", "", Seconds(0), SameSite::strict),
+            "__Host-a=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
   EXPECT_DEATH(set_cookie("a", "v", std::nullopt), "CHECK");
   EXPECT_DEATH(set_cookie("__Host-a", "v;x", std::nullopt), "CHECK");
 }
 
 TEST(Html, EscapesAlways) {
-  auto set = TemplateSet::create({{"page", "{{>head}}<p title=\"{{x}}\">{{x}}</p>{{#list}}[{{.}}]{{/list}}{{^none}}empty{{/none}}"}, {"head", "<h1>{{x}}</h1>"}});
+  auto set = TemplateSet::create(
+      {{"page",
+        "{{>head}}<p title=\"{{x}}\">{{x}}</p>{{#list}}[{{.}}]{{/list}}{{^none}}empty{{/none}}"},
+       {"head", "<h1>{{x}}</h1>"}});
   ASSERT_TRUE(set) << set.error().message();
   Json data;
   data.set("x", "<script>\"'&");
   data.set("list", Json(Json::Array{"a", "<b>"}));
   const std::string page = set->render("page", data);
-  EXPECT_EQ(page, "<h1>&lt;script&gt;&quot;&#39;&amp;</h1><p title=\"&lt;script&gt;&quot;&#39;&amp;\">&lt;script&gt;&quot;&#39;&amp;</p>[a][&lt;b&gt;]empty");
+  EXPECT_EQ(page,
+            "<h1>&lt;script&gt;&quot;&#39;&amp;</h1><p "
+            "title=\"&lt;script&gt;&quot;&#39;&amp;\">&lt;script&gt;&quot;&#39;&amp;</"
+            "p>[a][&lt;b&gt;]empty");
 }
 
 TEST(Html, RefusesTemplatesThatCouldPrintRawText) {
-  for (const char* bad : {"{{{x}}}", "{{&x}}", "{{=<% %>=}}", "{{>missing}}", "{{#a}}", "{{x"}) EXPECT_FALSE(TemplateSet::create({{"p", bad}})) << bad;
+  for (const char* bad : {"{{{x}}}", "{{&x}}", "{{=<% %>=}}", "{{>missing}}", "{{#a}}", "{{x"})
+    EXPECT_FALSE(TemplateSet::create({{"p", bad}})) << bad;
 }
 
 TEST(YamlTest, HasPositionsAndQuotes) {
@@ -166,15 +224,19 @@ TEST(YamlTest, HasPositionsAndQuotes) {
 }
 
 TEST(YamlTest, Refuses) {
-  for (const std::string& bad : {"a: 1\na: 2\n"s, "a: &x 1\nb: *x\n"s, "a: 1\n---\nb: 2\n"s, "a: !!binary aGk=\n"s, "? [a]\n: 1\n"s, "a: [1\n"s, "\ta: 1\n"s, "a: \xff\n"s, std::string(100, '[')}) {
+  for (const std::string& bad :
+       {"a: 1\na: 2\n"s, "a: &x 1\nb: *x\n"s, "a: 1\n---\nb: 2\n"s, "a: !!binary aGk=\n"s,
+        "? [a]\n: 1\n"s, "a: [1\n"s, "\ta: 1\n"s, "a: \xff\n"s, std::string(100, '[')}) {
     EXPECT_FALSE(Yaml::parse(bad)) << bad;
   }
   EXPECT_FALSE(Yaml::parse(std::string(2 << 20, 'a')));
-  EXPECT_NE(Yaml::parse("a: 1\nb: 2\na: 3\n").error().message().find("line 3, column 1"), std::string::npos);
+  EXPECT_NE(Yaml::parse("a: 1\nb: 2\na: 3\n").error().message().find("line 3, column 1"),
+            std::string::npos);
 }
 
 TEST(YamlTest, ScalarsComeBackAsTheyWere) {
-  for (const std::string& value : {"plain"s, "true"s, "12"s, "a: b"s, "#x"s, "- x"s, "\"q\""s, "line\nbreak"s, ""s, "null"s, "é"s, "*a"s, "@x"s}) {
+  for (const std::string& value : {"plain"s, "true"s, "12"s, "a: b"s, "#x"s, "- x"s, "\"q\""s,
+                                   "line\nbreak"s, ""s, "null"s, "é"s, "*a"s, "@x"s}) {
     const auto back = Yaml::parse("k: " + yaml_scalar(value) + "\n");
     ASSERT_TRUE(back) << value;
     EXPECT_EQ(back->find("k")->scalar, value);
@@ -183,8 +245,13 @@ TEST(YamlTest, ScalarsComeBackAsTheyWere) {
 }
 
 TEST(Utf8, Table) {
-  for (const std::string& good : {""s, "a"s, "\xc3\xa9"s, "\xe2\x82\xac"s, "\xf0\x9f\x98\x80"s, "\xef\xbf\xbf"s, "\xf4\x8f\xbf\xbf"s}) EXPECT_TRUE(valid_utf8(good));
-  for (const std::string& bad : {"\x80"s, "\xc0\xaf"s, "\xc1\xbf"s, "\xe0\x80\xaf"s, "\xed\xa0\x80"s, "\xf0\x80\x80\xaf"s, "\xf4\x90\x80\x80"s, "\xf5\x80\x80\x80"s, "\xc3"s, "\xe2\x82"s}) EXPECT_FALSE(valid_utf8(bad));
+  for (const std::string& good : {""s, "a"s, "\xc3\xa9"s, "\xe2\x82\xac"s, "\xf0\x9f\x98\x80"s,
+                                  "\xef\xbf\xbf"s, "\xf4\x8f\xbf\xbf"s})
+    EXPECT_TRUE(valid_utf8(good));
+  for (const std::string& bad :
+       {"\x80"s, "\xc0\xaf"s, "\xc1\xbf"s, "\xe0\x80\xaf"s, "\xed\xa0\x80"s, "\xf0\x80\x80\xaf"s,
+        "\xf4\x90\x80\x80"s, "\xf5\x80\x80\x80"s, "\xc3"s, "\xe2\x82"s})
+    EXPECT_FALSE(valid_utf8(bad));
   EXPECT_TRUE(has_control("a\x1b[31m"));
   EXPECT_TRUE(has_control("\xc2\x9b"));
   EXPECT_FALSE(has_control("é"));
