@@ -21,6 +21,7 @@ OAuthError oauth_error(const Error& error) {
        {Errc::no_session, Errc::bad_token, Errc::stale_token, Errc::already_redeemed, Errc::gone}) {
     if (error.is(code)) return {"invalid_grant", error.message(), 400};
   }
+  if (error.is(Errc::beyond_scope)) return {"invalid_scope", error.message(), 400};
   if (error.is(Errc::upstream_stale)) return {"temporarily_unavailable", error.message(), 503};
   if (error.is(store::Errc::unavailable) || error.is(store::Errc::full)) {
     return {"temporarily_unavailable", "sessions can not be read or written at the moment", 503};

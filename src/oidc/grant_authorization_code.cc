@@ -33,7 +33,7 @@ Task<http::Response> Provider::Impl::authorization_code_grant(const Client& clie
   }
 
   session::Sessions::FamilySpec spec;
-  spec.client_id = client.id;
+  spec.holder = {options.issuer, client.id};
   spec.cluster = client.cluster != nullptr ? client.cluster->name : std::string();
   spec.scope = code->scope;
   spec.origin = store::Origin::code;

@@ -21,7 +21,8 @@ Task<http::Response> Provider::Impl::revoke(http::Request& request) {
   const std::string token(form->value("token"));
   if (token.empty()) co_return to_response({"invalid_request", "token is missing", 400});
 
-  Result<void> revoked = co_await sessions.revoke_family(token, (*client)->id, caller);
+  Result<void> revoked =
+      co_await sessions.revoke_family(token, {options.issuer, (*client)->id}, caller);
   if (!revoked && revoked.error().is(session::Errc::bad_token)) {
     revoked = {};
     auto opened = co_await sessions.open_access_token(token);

@@ -8,6 +8,9 @@
 
 namespace openunison::oidc {
 
+// The ID token says itself when it ends; `expires_in` is the access token's (RFC 6749 §5.1).
+constexpr Seconds kMaxAccessTokenLife{300};
+
 Task<http::Response> Provider::Impl::token(http::Request& request) {
   const session::Caller caller = session::caller_of(request);
   if (!request.query.empty()) {
@@ -48,12 +51,13 @@ Task<http::Response> Provider::Impl::token_response(const Client& client,
   }
 
   const Seconds life = sessions.values().authentication.token_life;
+  const Seconds access_life = std::min(life, kMaxAccessTokenLife);
   session::AccessToken access;
   access.session = current.live.session.id;
   access.client_id = client.id;
   access.scope = scope;
   access.issuer = options.issuer;
-  access.expires_at = now() + std::min<Millis>(life, Seconds(300));
+  access.expires_at = now() + access_life;
   const std::string access_token = sessions.seal_access_token(access);
 
   session::IdTokenRequest id_request;
@@ -85,7 +89,7 @@ Task<http::Response> Provider::Impl::token_response(const Client& client,
       .begin_object()
       .member("access_token", access_token)
       .member("token_type", "Bearer")
-      .member("expires_in", std::int64_t{life.count()})
+      .member("expires_in", std::int64_t{access_life.count()})
       .member("id_token", id_token->token)
       .member("refresh_token", family.refresh_token.reveal())
       .member("scope", scope)

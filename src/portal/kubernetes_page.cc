@@ -114,7 +114,7 @@ Task<std::expected<KubectlAccess, http::Response>> make_access(Portal::Impl& por
     co_return std::unexpected(portal.error_page(request, &current, fits.error()));
   }
   session::Sessions::FamilySpec spec;
-  spec.client_id = cluster.client_id;
+  spec.holder = {issuer, cluster.client_id};
   spec.cluster = cluster.name;
   spec.scope = kAllScopes;
   spec.origin = store::Origin::pasted;

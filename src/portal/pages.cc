@@ -95,12 +95,6 @@ std::string first_character(std::string_view text) {
   return std::string(text.substr(0, end));
 }
 
-std::string shortened(std::string_view text, std::size_t bytes) {
-  if (text.size() <= bytes) return std::string(text);
-  while (bytes > 0 && continues_character(text[bytes])) --bytes;
-  return std::string(text.substr(0, bytes));
-}
-
 http::Response see_other(std::string_view location, const std::vector<std::string>& set_cookies) {
   http::Response response;
   response.status = 303;

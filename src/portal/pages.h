@@ -95,9 +95,8 @@ struct Portal::Impl {
 // The provider's name for people: its label, else what its kind gives.
 std::string provider_label(const identity::Connector& connector);
 
-// Of UTF-8, cut between characters: the first one; as many as fit into `bytes`.
+// The first one, of UTF-8.
 std::string first_character(std::string_view text);
-std::string shortened(std::string_view text, std::size_t bytes);
 
 http::Response see_other(std::string_view location,
                          const std::vector<std::string>& set_cookies = {});

@@ -33,7 +33,7 @@ Task<http::Response> Portal::Impl::login(http::Request& request) {
   const auto query = text::Form::parse(request.query);
   const std::string return_to = session::safe_return_to(query ? query->value("return_to") : "/");
   const std::string chosen(query ? query->value("provider") : "");
-  const std::string hint(query ? shortened(query->value("login_hint"), 256) : "");
+  const std::string hint(query ? text::shortened(query->value("login_hint"), 256) : "");
   const bool force = query && query->value("force") == "1";
 
   auto current = co_await sessions.current(request);
@@ -134,7 +134,7 @@ Task<http::Response> Portal::Impl::login_local(http::Request& request) {
   if (target) page.data.set("target", target->label);
   page.data.set("return_to", return_to);
   page.data.set("has_local", true);
-  page.data.set("username", shortened(user, 128));
+  page.data.set("username", text::shortened(user, 128));
   page.data.set("failed", true);
   page.data.set("why", error.is(identity::Errc::wrong_password) ? "User name or password is wrong."
                        : error.is(identity::Errc::throttled)

@@ -8,6 +8,7 @@ namespace openunison::session {
 enum class Errc {
   no_session = 1,    // no such session, or it is over
   bad_token,         // not a refresh or access token of ours, or of another client
+  beyond_scope,      // asks for more than was granted
   stale_token,       // a refresh token from outside the grace window
   already_redeemed,  // a code's second use; what it opened has been ended
   upstream_stale,  // the provider could not confirm the person for longer than upstream_stale_limit

@@ -17,9 +17,12 @@ void append_generation(std::string& out, std::uint32_t generation) {
     out += static_cast<char>((generation >> shift) & 0xff);
 }
 
-crypto::Sha256 mac(const Secret& key, std::string_view head, std::string_view client_id) {
+crypto::Sha256 mac(const Secret& key, std::string_view head, const Holder& holder) {
+  // The head's length is fixed and a URL has no line end, so that no two can be confused.
   std::string message(head);
-  message += client_id;  // the head's length is fixed, so the two can't be confused
+  message += holder.issuer;
+  message += '\n';
+  message += holder.client_id;
   return crypto::hmac_sha256(key.reveal(), message);
 }
 
@@ -29,16 +32,16 @@ RefreshTokens::RefreshTokens(const crypto::MasterKey& master)
     : keys_(master.derive("refresh-token")) {}
 
 Secret RefreshTokens::make(store::SessionId family, std::uint32_t generation,
-                           std::string_view client_id) const {
+                           const Holder& holder) const {
   std::string bytes(family.view());
   append_generation(bytes, generation);
-  const crypto::Sha256 tag = mac(keys_.front(), bytes, client_id);
+  const crypto::Sha256 tag = mac(keys_.front(), bytes, holder);
   bytes += crypto::view(tag);
   return Secret(std::string(kPrefix) + text::base64url_encode(bytes));
 }
 
 Result<RefreshTokens::Parsed> RefreshTokens::parse(std::string_view token,
-                                                   std::string_view client_id) const {
+                                                   const Holder& holder) const {
   if (!token.starts_with(kPrefix))
     return fail(Errc::bad_token, "not a refresh token of this server");
   const auto bytes = text::base64url_decode(token.substr(kPrefix.size()));
@@ -49,7 +52,7 @@ Result<RefreshTokens::Parsed> RefreshTokens::parse(std::string_view token,
 
   bool verified = false;
   for (const Secret& key : keys_)
-    verified |= crypto::constant_time_equal(tag, crypto::view(mac(key, head, client_id)));
+    verified |= crypto::constant_time_equal(tag, crypto::view(mac(key, head, holder)));
   if (!verified) return fail(Errc::bad_token, "not a refresh token of this server for this client");
 
   Parsed parsed{};

@@ -94,13 +94,13 @@ Task<void> Rereader::reread(store::SignIn sign_in) {
     co_return;
   }
 
+  // Also where the mark is there already: `sign_in` may be a copy from while another re-read ran,
+  // whose grant is spent by now. The version tells.
   const bool unfinished_before = sign_in.reread_in_flight;
-  if (!unfinished_before) {
-    sign_in.reread_in_flight = true;
-    auto version = co_await dependencies_.store->update(sign_in, dependencies_.clock->now());
-    if (!version) co_return;  // it has ended, changed, or can't be written: nothing was spent
-    sign_in.version = *version;
-  }
+  sign_in.reread_in_flight = true;
+  auto version = co_await dependencies_.store->update(sign_in, dependencies_.clock->now());
+  if (!version) co_return;  // it has ended, changed, or can't be written: nothing was spent
+  sign_in.version = *version;
 
   auto identity = co_await ask(*connector, sign_in, unfinished_before);
   if (identity) {

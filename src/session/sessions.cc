@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/sessions.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/metrics.h"
 #include "crypto/hash.h"
 #include "session/reread.h"
 #include "text/base64.h"
 #include "text/cookie.h"
+#include "text/utf8.h"
 
 namespace openunison::session {
 namespace {
@@ -15,6 +18,13 @@ constexpr std::size_t kTokenBytes = 32, kTokenCharacters = 43;
 constexpr Millis kRereadWait{2'000};
 constexpr Seconds kTouchEvery{60};
 constexpr std::size_t kSweepRows = 500;
+constexpr std::size_t kMaxSessionsOfSignIn = 200;
+constexpr const char* kOver = "this session is over; sign in again at the portal";
+
+std::unexpected<Error> stale_upstream() {
+  return fail(Errc::upstream_stale,
+              "the identity provider could not be asked for too long; try again in a minute");
+}
 
 std::string hash_of(std::string_view cookie_value) {
   return std::string(crypto::view(crypto::sha256(cookie_value)));
@@ -32,8 +42,8 @@ metrics::Counter& refreshes(const char* outcome) {
 }  // namespace
 
 Caller caller_of(const http::Request& request) {
-  return {request.peer.ip,
-          std::string(request.headers.get("user-agent").value_or("").substr(0, 256)), request.id};
+  return {request.peer.ip, text::shortened(request.headers.get("user-agent").value_or(""), 256),
+          request.id};
 }
 
 identity::Connector* Connectors::find(std::string_view name) const {
@@ -91,22 +101,33 @@ struct Sessions::Impl {
                                  {"request", caller.request_id}});
   }
 
-  // The person behind `live` as the upstream last confirmed, asking it again where that is due.
-  // Errors: gone, upstream_stale; store's.
+  // Before anything is given out or replaced: asks the upstream about a person whom it hasn't
+  // confirmed for too long. Errors: no_session, upstream_stale; store's.
+  Task<Result<store::SignIn>> confirmed(store::SignInId id) {
+    auto sign_in = co_await store().find_sign_in(id, now());
+    if (sign_in && rereader.stale(*sign_in)) {
+      co_await rereader.refresh(*sign_in, kRereadWait);
+      sign_in = co_await store().find_sign_in(id, now());
+    }
+    if (!sign_in) {
+      if (!sign_in.error().is(store::Errc::not_found)) co_return sign_in;
+      co_return fail(Errc::no_session, kOver);
+    }
+    if (rereader.stale(*sign_in)) co_return stale_upstream();
+    co_return sign_in;
+  }
+
+  // The person behind a session whose token is replaced by now, asking the upstream again where
+  // that is due. Whatever doesn't come of that, the answer must not be lost: the old claims go on.
+  // Error: gone.
   Task<Result<Current>> freshen(store::Live live) {
     if (rereader.due(live.sign_in)) {
       co_await rereader.refresh(live.sign_in, kRereadWait);
       auto sign_in = co_await store().find_sign_in(live.sign_in.id, now());
-      if (!sign_in) {
-        if (!sign_in.error().is(store::Errc::not_found)) co_return std::unexpected(sign_in.error());
+      if (sign_in) live.sign_in = std::move(*sign_in);
+      if (!sign_in && sign_in.error().is(store::Errc::not_found)) {
         co_return fail(Errc::gone,
                        "the identity provider no longer vouches for this person; sign in again");
-      }
-      live.sign_in = std::move(*sign_in);
-      if (rereader.stale(live.sign_in)) {
-        co_return fail(
-            Errc::upstream_stale,
-            "the identity provider could not be asked for too long; try again in a minute");
       }
     }
     co_return with_principal(std::move(live));
@@ -118,6 +139,48 @@ struct Sessions::Impl {
     store::Selector selector;
     selector.session = *session;
     auto ended = co_await end(std::move(selector), "code_reuse", std::move(caller));
+    if (!ended) co_return std::unexpected(ended.error());
+    co_return Result<void>{};
+  }
+
+  // The answer to a refresh token from outside the grace window: the family lives on or ends, as
+  // values say for its origin.
+  Task<std::unexpected<Error>> refuse_stale(const store::Live& live, const Caller& caller) {
+    stale.add();
+    const bool pasted = live.session.origin == store::Origin::pasted;
+    const bool revoke = pasted ? !policy().refuse_reuse_of_pasted : policy().revoke_reuse_of_others;
+    log::audit("token_refused", {{"user", live.sign_in.user},
+                                 {"client", live.session.client_id},
+                                 {"session", live.session.id.text()},
+                                 {"reason", "stale_refresh_token"},
+                                 {"address", caller.address},
+                                 {"request", caller.request_id}});
+    if (revoke) {
+      store::Selector selector;
+      selector.session = live.session.id;
+      auto ended = co_await end(std::move(selector), "refresh_token_reuse", caller);
+      if (!ended) co_return std::unexpected(ended.error());
+    }
+    co_return fail(Errc::stale_token, "this refresh token was replaced by a newer one");
+  }
+
+  // Room for one more session of this sign-in: of too many, the ones that were used longest ago
+  // end. A browser that is signed in could else fill the store.
+  Task<Result<void>> make_room(store::SignInId id, const Caller& caller) {
+    store::Selector selector;
+    selector.sign_in = id;
+    auto lives = co_await store().list(std::move(selector), kMaxSessionsOfSignIn + 1, now());
+    if (!lives) co_return std::unexpected(lives.error());
+    if (lives->size() < kMaxSessionsOfSignIn) co_return Result<void>{};
+    std::erase_if(*lives, [](const store::Live& live) {
+      return live.session.kind != store::SessionKind::client;
+    });
+    const auto oldest = std::ranges::min_element(
+        *lives, {}, [](const store::Live& live) { return live.session.last_used_at; });
+    if (oldest == lives->end()) co_return Result<void>{};
+    store::Selector one;
+    one.session = oldest->session.id;
+    auto ended = co_await end(std::move(one), "too_many_sessions", caller);
     if (!ended) co_return std::unexpected(ended.error());
     co_return Result<void>{};
   }
@@ -256,20 +319,18 @@ std::string Sessions::clear_cookie() {
 Task<Result<Sessions::Family>> Sessions::open_family(
     store::SignInId sign_in_id, FamilySpec spec,
     std::optional<store::SessionStore::Redemption> code, Caller caller) {
-  const WallTime now = impl_->now();
-  auto sign_in = co_await impl_->store().find_sign_in(sign_in_id, now);
-  if (!sign_in) {
-    if (sign_in.error().is(store::Errc::not_found))
-      co_return fail(Errc::no_session, "this sign-in is over");
-    co_return std::unexpected(sign_in.error());
-  }
+  auto sign_in = co_await impl_->confirmed(sign_in_id);
+  if (!sign_in) co_return std::unexpected(sign_in.error());
+  auto room = co_await impl_->make_room(sign_in_id, caller);
+  if (!room) co_return std::unexpected(room.error());
 
+  const WallTime now = impl_->now();
   store::Session session;
   session.id = random().id<store::SessionTag>();
   session.sign_in = sign_in_id;
   session.kind = store::SessionKind::client;
   session.origin = spec.origin;
-  session.client_id = spec.client_id;
+  session.client_id = spec.holder.client_id;
   session.cluster = spec.cluster;
   session.scope = spec.scope;
   session.label = spec.label;
@@ -287,20 +348,19 @@ Task<Result<Sessions::Family>> Sessions::open_family(
         co_return std::unexpected(ended.error());
       co_return fail(Errc::already_redeemed, "this code was used before");
     }
-    if (added.error().is(store::Errc::not_found))
-      co_return fail(Errc::no_session, "this sign-in is over");
+    if (added.error().is(store::Errc::not_found)) co_return fail(Errc::no_session, kOver);
     co_return std::unexpected(added.error());
   }
 
-  Secret token = impl_->refresh_tokens.make(session.id, session.generation, session.client_id);
+  Secret token = impl_->refresh_tokens.make(session.id, session.generation, spec.holder);
   auto current = co_await impl_->freshen(store::Live{std::move(session), std::move(*sign_in)});
   if (!current) co_return std::unexpected(current.error());
   co_return Family{std::move(*current), std::move(token)};
 }
 
-Task<Result<Sessions::Family>> Sessions::rotate(std::string refresh_token, std::string client_id,
-                                                Caller caller) {
-  const auto parsed = impl_->refresh_tokens.parse(refresh_token, client_id);
+Task<Result<Sessions::Family>> Sessions::rotate(std::string refresh_token, Holder holder,
+                                                Permit permit, Caller caller) {
+  const auto parsed = impl_->refresh_tokens.parse(refresh_token, holder);
   if (!parsed) {
     impl_->refused.add();
     co_return std::unexpected(parsed.error());
@@ -309,53 +369,44 @@ Task<Result<Sessions::Family>> Sessions::rotate(std::string refresh_token, std::
   store::RotateRequest request;
   request.family = parsed->family;
   request.generation = parsed->generation;
-  request.client_id = client_id;
+  request.client_id = holder.client_id;
   request.grace = impl_->policy().grace_period;
-  request.revoke_on_reuse = false;  // decided here, where the family's origin is known
+  // What would be refused anyway must be so before the token is replaced: its holder gets no new
+  // one with a refusal, and the old one is soon taken for stolen.
+  request.permit = [impl = impl_.get(), permit](const store::Live& live) -> Result<void> {
+    if (impl->rereader.stale(live.sign_in)) return stale_upstream();
+    return permit ? permit(live) : Result<void>{};
+  };
   request.address = caller.address;
   request.user_agent = caller.user_agent;
   request.now = impl_->now();
-  auto rotated = co_await impl_->store().rotate(std::move(request));
+  auto rotated = co_await impl_->store().rotate(request);
+  if (!rotated && rotated.error().is(Errc::upstream_stale)) {
+    auto live = co_await impl_->store().find(parsed->family, impl_->now());
+    if (live) co_await impl_->rereader.refresh(std::move(live->sign_in), kRereadWait);
+    request.now = impl_->now();
+    rotated = co_await impl_->store().rotate(std::move(request));
+  }
   if (!rotated) {
     impl_->refused.add();
-    if (rotated.error().is(store::Errc::not_found)) {
-      co_return fail(Errc::no_session, "this session is over; sign in again at the portal");
-    }
+    if (rotated.error().is(store::Errc::not_found)) co_return fail(Errc::no_session, kOver);
     co_return std::unexpected(rotated.error());
   }
-
   if (rotated->outcome == store::Rotated::Outcome::stale) {
-    impl_->stale.add();
-    const store::Live& live = rotated->live;
-    const bool pasted = live.session.origin == store::Origin::pasted;
-    const bool revoke =
-        pasted ? !impl_->policy().refuse_reuse_of_pasted : impl_->policy().revoke_reuse_of_others;
-    log::audit("token_refused", {{"user", live.sign_in.user},
-                                 {"client", client_id},
-                                 {"session", live.session.id.text()},
-                                 {"reason", "stale_refresh_token"},
-                                 {"address", caller.address},
-                                 {"request", caller.request_id}});
-    if (revoke) {
-      store::Selector selector;
-      selector.session = live.session.id;
-      auto ended = co_await impl_->end(std::move(selector), "refresh_token_reuse", caller);
-      if (!ended) co_return std::unexpected(ended.error());
-    }
-    co_return fail(Errc::stale_token, "this refresh token was replaced by a newer one");
+    co_return co_await impl_->refuse_stale(rotated->live, caller);
   }
 
   (rotated->outcome == store::Rotated::Outcome::rotated ? impl_->rotated : impl_->repeated).add();
   const store::Session& session = rotated->live.session;
-  Secret token = impl_->refresh_tokens.make(session.id, session.generation, session.client_id);
+  Secret token = impl_->refresh_tokens.make(session.id, session.generation, holder);
   auto current = co_await impl_->freshen(std::move(rotated->live));
   if (!current) co_return std::unexpected(current.error());
   co_return Family{std::move(*current), std::move(token)};
 }
 
-Task<Result<void>> Sessions::revoke_family(std::string refresh_token, std::string client_id,
+Task<Result<void>> Sessions::revoke_family(std::string refresh_token, Holder holder,
                                            Caller caller) {
-  const auto parsed = impl_->refresh_tokens.parse(refresh_token, client_id);
+  const auto parsed = impl_->refresh_tokens.parse(refresh_token, holder);
   if (!parsed) co_return std::unexpected(parsed.error());
   store::Selector selector;
   selector.session = parsed->family;

@@ -10,6 +10,7 @@
 // a sign-in at a time; its intent is committed before a grant is spent.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -95,7 +96,7 @@ class Sessions {
   // --- Refresh families ---
 
   struct FamilySpec {
-    std::string client_id;
+    Holder holder;
     std::string cluster;  // cluster name, or empty
     std::string scope;
     store::Origin origin = store::Origin::code;
@@ -107,17 +108,20 @@ class Sessions {
     Secret refresh_token;
   };
   // With `code`: redeems it in the same step; its second use ends the session of the first and
-  // gives already_redeemed. Errors: no_session, already_redeemed, upstream_stale, gone,
-  // not_allowed; store's.
+  // gives already_redeemed. Errors: no_session, already_redeemed, upstream_stale, gone; store's.
+  // With upstream_stale the code is still good.
   Task<Result<Family>> open_family(store::SignInId sign_in, FamilySpec spec,
                                    std::optional<store::SessionStore::Redemption> code,
                                    Caller caller);
-  // One refresh. Errors: bad_token, stale_token, no_session, gone, not_allowed, upstream_stale;
-  // store's.
-  Task<Result<Family>> rotate(std::string refresh_token, std::string client_id, Caller caller);
-  // RFC 7009: ends the family that the token names; silently nothing if there is none. Error:
-  // bad_token only if the token is another client's; store's.
-  Task<Result<void>> revoke_family(std::string refresh_token, std::string client_id, Caller caller);
+  // One refresh. `permit` (may be empty) looks at the session before its token is replaced; its
+  // error is the call's. Errors: bad_token, stale_token, no_session, gone, upstream_stale, those of
+  // `permit`; store's. With upstream_stale and those of `permit` the presented token is still good.
+  using Permit = std::function<Result<void>(const store::Live&)>;
+  Task<Result<Family>> rotate(std::string refresh_token, Holder holder, Permit permit,
+                              Caller caller);
+  // RFC 7009: ends the family that the token names; silently nothing if it is over. Errors:
+  // bad_token; store's.
+  Task<Result<void>> revoke_family(std::string refresh_token, Holder holder, Caller caller);
 
   // --- Access tokens ---
 

@@ -108,7 +108,7 @@ struct SignInFlow::Impl {
                  std::string_view user = {}) const {
     sign_ins(provider, "refused").add();
     log::audit("sign_in_refused", {{"provider", provider},
-                                   {"user", user},
+                                   {"user", text::shortened(user, 128)},
                                    {"reason", error.message()},
                                    {"code", error.code().message()},
                                    {"address", caller.address},

@@ -74,13 +74,14 @@ class MemoryStore final : public SessionStore {
     Session& session = live->session;
     if (session.kind != SessionKind::client || session.client_id != request.client_id)
       co_return over();
-    const RotationStep step = rotate_session(session, request);
-    if (step.ends) {
+    const auto step = rotate_session(*live, request);
+    if (!step) co_return std::unexpected(step.error());
+    if (step->ends) {
       index_.erase(*stored);
-    } else if (step.changes) {
+    } else if (step->changes) {
       stored->assign(session);
     }
-    co_return Rotated{step.outcome, std::move(*live)};
+    co_return Rotated{step->outcome, std::move(*live)};
   }
 
   Task<Result<void>> touch(SessionId id, WallTime now) override {

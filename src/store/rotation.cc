@@ -43,22 +43,29 @@ void supersede(Session& session, const RotateRequest& request) {
 
 }  // namespace
 
-RotationStep rotate_session(Session& session, const RotateRequest& request) {
+Result<RotationStep> rotate_session(Live& live, const RotateRequest& request) {
+  Session& session = live.session;
+  const auto permitted = [&]() -> Result<void> {
+    return request.permit ? request.permit(live) : Result<void>{};
+  };
   if (request.generation > session.generation) {
     // We made this token and don't remember it: an older database was put back. What came after is
     // unknown.
-    return {Rotated::Outcome::stale, true, false};
+    return RotationStep{Rotated::Outcome::stale, true, false};
   }
   if (request.generation == session.generation) {
+    TRY_VOID(permitted());
     supersede(session, request);
     note_use(session, request);
-    return {Rotated::Outcome::rotated, false, true};
+    return RotationStep{Rotated::Outcome::rotated, false, true};
   }
   const auto superseded = superseded_at(session, request);
-  if (superseded && within_grace(*superseded, request))
-    return {Rotated::Outcome::repeated, false, false};
+  if (superseded && within_grace(*superseded, request)) {
+    TRY_VOID(permitted());
+    return RotationStep{Rotated::Outcome::repeated, false, false};
+  }
   ++session.stale_refusals;
-  return {Rotated::Outcome::stale, request.revoke_on_reuse, true};
+  return RotationStep{Rotated::Outcome::stale, false, true};
 }
 
 }  // namespace openunison::store

@@ -14,7 +14,8 @@ struct RotationStep {
   bool changes = false;  // `session` was changed and must be written
 };
 
-// Applies a presented generation to a living session of the right client.
-RotationStep rotate_session(Session& session, const RotateRequest& request);
+// Applies a presented generation to a living session of the right client. Errors: those of
+// request.permit; `live` is then of no use.
+Result<RotationStep> rotate_session(Live& live, const RotateRequest& request);
 
 }  // namespace openunison::store

@@ -24,7 +24,9 @@ struct RotateRequest {
   std::uint32_t generation;  // of the presented token (its MAC was verified)
   std::string client_id;
   Millis grace{30'000};
-  bool revoke_on_reuse = true;  // end the family when a generation from outside the window comes
+  // Asked inside the step before a token would be given; its error is the call's, and nothing has
+  // changed then. Quick; must not call the store. Absent: everything is permitted.
+  std::function<Result<void>(const Live&)> permit;
   std::string address, user_agent;  // become the session's
   WallTime now;
 };
@@ -35,9 +37,8 @@ struct Rotated {
     // Superseded less than `grace` ago, each older generation by its own time (the last eight are
     // known); `live` has the newest generation. Changes nothing.
     repeated,
-    // Outside of that: refused and counted in stale_refusals; the family ends as well if
-    // revoke_on_reuse. A generation higher than the stored one ends it in any case: its MAC is
-    // ours, so an older database was put back.
+    // Outside of that: refused and counted in stale_refusals. A generation higher than the stored
+    // one ends the family: its MAC is ours, so an older database was put back.
     stale,
   };
   Outcome outcome;
@@ -86,8 +87,8 @@ class SessionStore {
   // A living sign-in. Error: not_found.
   virtual Task<Result<SignIn>> find_sign_in(SignInId id, WallTime now) = 0;
 
-  // Errors: not_found (no such family, over, or of another client), unavailable. A stale outcome is
-  // no error.
+  // Errors: not_found (no such family, over, or of another client), unavailable, those of
+  // `permit`. A stale outcome is no error.
   virtual Task<Result<Rotated>> rotate(RotateRequest request) = 0;
   // Moves last_used_at forward. May be lost in a crash. Error: not_found.
   virtual Task<Result<void>> touch(SessionId id, WallTime now) = 0;

@@ -106,7 +106,7 @@ Result<Rotated> rotate(Context context, const RotateRequest& request) {
 
   const std::string address = session.address;
   const std::string user_agent = session.user_agent;
-  const RotationStep step = rotate_session(session, request);
+  const RotationStep step = TRY(rotate_session(row->live, request));
   if (step.ends) {
     TRY_VOID(erase(context, *row));
   } else if (step.changes) {

@@ -156,10 +156,12 @@ class SqliteStore final : public SessionStore {
     auto job = [f = std::move(f), this]() -> R {
       std::unique_ptr<Connection> connection = readers_->take();
       const sqlite::Context context{*connection, touches_};
-      std::uint64_t epoch = touches_.epoch();
+      const std::uint64_t epoch = touches_.epoch();
       R result = f(context);
-      // See Touches::epoch().
-      for (; epoch != touches_.epoch(); result = f(context)) epoch = touches_.epoch();
+      if (epoch != touches_.epoch()) {
+        const Touches::Hold hold(touches_);
+        result = f(context);
+      }
       readers_->put(std::move(connection));
       return result;
     };

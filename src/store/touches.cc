@@ -26,6 +26,7 @@ Touches::Map Touches::pending() const {
 
 void Touches::written(const Map& map) {
   const std::lock_guard lock(mutex_);
+  if (map.empty() || holds_ > 0) return;
   ++epoch_;
   for (const auto& [id, at] : map) {
     const auto found = map_.find(id);
@@ -36,6 +37,16 @@ void Touches::written(const Map& map) {
 bool Touches::empty() const {
   const std::lock_guard lock(mutex_);
   return map_.empty();
+}
+
+Touches::Hold::Hold(Touches& touches) : touches_(touches) {
+  const std::lock_guard lock(touches_.mutex_);
+  ++touches_.holds_;
+}
+
+Touches::Hold::~Hold() {
+  const std::lock_guard lock(touches_.mutex_);
+  --touches_.holds_;
 }
 
 std::uint64_t Touches::epoch() const {

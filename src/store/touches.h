@@ -23,13 +23,26 @@ class Touches {
   Map pending() const;
   void written(const Map& map);
   bool empty() const;
-  // Grows with written(). A read of committed rows holds, with apply(), if it is the same before
-  // and after: else a use may have gone from here to a row that had been read already.
+  // Grows when written() forgets uses. A read of committed rows is right, with apply(), if it is
+  // the same before and after: else a use may have gone from here to a row that had been read
+  // already.
   std::uint64_t epoch() const;
+  // While one lives, written() forgets nothing (it is all written once more later).
+  class Hold {
+   public:
+    explicit Hold(Touches& touches);
+    ~Hold();
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    Touches& touches_;
+  };
 
  private:
   mutable std::mutex mutex_;
   std::uint64_t epoch_ = 0;
+  std::size_t holds_ = 0;
   Map map_;
 };
 

@@ -10,6 +10,8 @@ namespace openunison::text {
 bool valid_utf8(std::string_view text);
 // C0, DEL, and C1 (as UTF-8).
 bool has_control(std::string_view text);
+// At most `bytes` of UTF-8, cut between characters.
+std::string shortened(std::string_view text, std::size_t bytes);
 std::string ascii_lower(std::string_view text);
 bool iequals_ascii(std::string_view a, std::string_view b);
 // The best candidate within edit distance 3 (and half of the length), or "": "did you mean ...?".

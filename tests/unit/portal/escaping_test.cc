@@ -196,7 +196,7 @@ Answer page_with(const Texts& texts, Where where) {
   }
   const session::Current current = site.sign_in(browser, person_of(texts));
   session::Sessions::FamilySpec spec;
-  spec.client_id = "kubernetes";
+  spec.holder = {std::string(kOrigin) + "/auth/idp/k8sIdp", "kubernetes"};
   spec.label = texts.kubectl_label;
   const auto family = site.block_on(site.sessions().open_family(
       current.live.sign_in.id, spec, std::nullopt, {"192.0.2.9", texts.user_agent, "r"}));

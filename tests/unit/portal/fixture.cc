@@ -289,7 +289,7 @@ std::size_t Site::count_sessions() {
 
 store::SessionId Site::open_kubectl(const session::Current& current, std::string user_agent) {
   session::Sessions::FamilySpec spec;
-  spec.client_id = "kubernetes";
+  spec.holder = {std::string(kOrigin) + "/auth/idp/k8sIdp", "kubernetes"};
   spec.label = "laptop";
   spec.cluster = "demo";
   auto family = block_on(sessions().open_family(current.live.sign_in.id, spec, std::nullopt,

@@ -121,14 +121,23 @@ TEST(Kubernetes, CommandsTokenRefreshes) {
       token_of(site.submit(browser, "/k8s/demo", "/k8s/demo/kubeconfig", {}).body);
   EXPECT_NE(first, second);
   for (const std::string& token : {first, second}) {
-    EXPECT_TRUE(site.block_on(site.sessions().rotate(token, "kubernetes", {})).has_value())
+    EXPECT_TRUE(
+        site.block_on(site.sessions().rotate(
+                          token, {std::string(kOrigin) + "/auth/idp/k8sIdp", "kubernetes"}, {}, {}))
+            .has_value())
         << token;
-    EXPECT_FALSE(site.block_on(site.sessions().rotate(token, "other", {})).has_value());
+    EXPECT_FALSE(
+        site.block_on(site.sessions().rotate(
+                          token, {std::string(kOrigin) + "/auth/idp/k8sIdp", "other"}, {}, {}))
+            .has_value());
   }
   const std::string unused =
       token_of(site.submit(browser, "/k8s/demo", "/k8s/demo/command", {}).body);
   site.clock.advance(Seconds(600));
-  EXPECT_FALSE(site.block_on(site.sessions().rotate(unused, "kubernetes", {})).has_value());
+  EXPECT_FALSE(
+      site.block_on(site.sessions().rotate(
+                        unused, {std::string(kOrigin) + "/auth/idp/k8sIdp", "kubernetes"}, {}, {}))
+          .has_value());
 }
 
 TEST(Kubernetes, FileIsADownloadThatParses) {

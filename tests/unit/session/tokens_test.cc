@@ -19,37 +19,43 @@ TEST(RefreshTokens, ComeBackForTheirClientOnly) {
   crypto::SeededRandom random(7);
   const RefreshTokens tokens(*crypto::MasterKey::create(kFirst));
   const auto family = random.id<store::SessionTag>();
-  const Secret token = tokens.make(family, 0x01020304, "kubernetes");
-  const auto parsed = tokens.parse(token.reveal(), "kubernetes");
+  const Secret token = tokens.make(family, 0x01020304, {"https://i", "kubernetes"});
+  const auto parsed = tokens.parse(token.reveal(), {"https://i", "kubernetes"});
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->family, family);
   EXPECT_EQ(parsed->generation, 0x01020304u);
-  EXPECT_FALSE(tokens.parse(token.reveal(), "kubernetes-second"));
-  EXPECT_FALSE(tokens.parse(token.reveal(), ""));
-  EXPECT_EQ(tokens.make(family, 0x01020304, "kubernetes").reveal(), token.reveal())
+  EXPECT_FALSE(tokens.parse(token.reveal(), {"https://i", "kubernetes-second"}));
+  EXPECT_FALSE(tokens.parse(token.reveal(), {"https://i", ""}));
+  EXPECT_FALSE(tokens.parse(token.reveal(), {"https://j", "kubernetes"}))
+      << "the same client id at another issuer";
+  EXPECT_EQ(tokens.make(family, 0x01020304, {"https://i", "kubernetes"}).reveal(), token.reveal())
       << "a repeat gets the very same token";
 }
 
 TEST(RefreshTokens, EveryChangedCharacterIsFound) {
   crypto::SeededRandom random(7);
   const RefreshTokens tokens(*crypto::MasterKey::create(kFirst));
-  const std::string good(tokens.make(random.id<store::SessionTag>(), 1, "c").reveal());
+  const std::string good(
+      tokens.make(random.id<store::SessionTag>(), 1, {"https://i", "c"}).reveal());
   for (std::size_t i = 0; i < good.size(); ++i) {
     std::string bad = good;
     bad[i] = bad[i] == 'A' ? 'B' : 'A';
-    EXPECT_FALSE(tokens.parse(bad, "c")) << i;
+    EXPECT_FALSE(tokens.parse(bad, {"https://i", "c"})) << i;
   }
   for (const std::string& bad : {std::string(), std::string("our_"), good + "A",
                                  good.substr(0, good.size() - 1), "oua_" + good.substr(4)})
-    EXPECT_FALSE(tokens.parse(bad, "c"));
+    EXPECT_FALSE(tokens.parse(bad, {"https://i", "c"}));
 }
 
 TEST(RefreshTokens, SurviveANewMasterKeyWhileThePreviousIsThere) {
   crypto::SeededRandom random(7);
   const auto family = random.id<store::SessionTag>();
-  const Secret old = RefreshTokens(*crypto::MasterKey::create(kFirst)).make(family, 1, "c");
-  EXPECT_TRUE(RefreshTokens(*crypto::MasterKey::create(kSecond, &kFirst)).parse(old.reveal(), "c"));
-  EXPECT_FALSE(RefreshTokens(*crypto::MasterKey::create(kSecond)).parse(old.reveal(), "c"));
+  const Secret old =
+      RefreshTokens(*crypto::MasterKey::create(kFirst)).make(family, 1, {"https://i", "c"});
+  EXPECT_TRUE(RefreshTokens(*crypto::MasterKey::create(kSecond, &kFirst))
+                  .parse(old.reveal(), {"https://i", "c"}));
+  EXPECT_FALSE(
+      RefreshTokens(*crypto::MasterKey::create(kSecond)).parse(old.reveal(), {"https://i", "c"}));
 }
 
 TEST(AccessTokens, AreOpaqueBoundAndShortLived) {
@@ -71,8 +77,8 @@ TEST(AccessTokens, AreOpaqueBoundAndShortLived) {
     EXPECT_FALSE(tokens.open(bad, kNow)) << i;
   }
   const RefreshTokens refresh(*crypto::MasterKey::create(kFirst));
-  EXPECT_FALSE(tokens.open(refresh.make(token.session, 1, "app").reveal(), kNow));
-  EXPECT_FALSE(refresh.parse(sealed, "app"));
+  EXPECT_FALSE(tokens.open(refresh.make(token.session, 1, {"https://i", "app"}).reveal(), kNow));
+  EXPECT_FALSE(refresh.parse(sealed, {"https://i", "app"}));
 }
 
 class IdTokens : public testing::Test {

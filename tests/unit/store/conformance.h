@@ -149,7 +149,6 @@ class Records {
     request.family = session.id;
     request.generation = generation;
     request.client_id = session.client_id;
-    request.revoke_on_reuse = false;
     request.address = session.address;
     request.user_agent = session.user_agent;
     request.now = now;

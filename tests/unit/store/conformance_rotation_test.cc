@@ -135,45 +135,45 @@ TEST_P(Rotation, AStaleGenerationIsRefusedAndCountedAndTheFamilyLivesOn) {
   EXPECT_EQ(present(live.session, 2), Outcome::rotated);
 }
 
-TEST_P(Rotation, AStaleGenerationEndsTheFamilyWhereAsked) {
+TEST_P(Rotation, WhatIsNotPermittedChangesNothing) {
   const Live live = open_client();
-  Session other = client(live.sign_in);
-  ASSERT_TRUE(run(store_->add(other, std::nullopt, now)));
-  rotate_then_wait(live.session, 1, Seconds(30));
+  const auto before = find(live.session);
   RotateRequest request = rotate_request(live.session, 1);
-  request.revoke_on_reuse = true;
-  const auto stale = rotate(request);
-  ASSERT_TRUE(stale);
-  EXPECT_EQ(stale->outcome, Outcome::stale);
-  EXPECT_EQ(stale->live.session.id, live.session.id);
-  EXPECT_TRUE(failed_with(find(live.session), Errc::not_found));
-  EXPECT_TRUE(failed_with(rotate(rotate_request(live.session, 2)), Errc::not_found));
-  EXPECT_TRUE(lives(other));
+  std::vector<Live> asked;
+  request.permit = [&](const Live& shown) -> Result<void> {
+    asked.push_back(shown);
+    return fail(Errc::conflict, "not now");
+  };
+  EXPECT_TRUE(failed_with(rotate(request), Errc::conflict));
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_TRUE(same(asked[0].session, live.session));
+  EXPECT_EQ(asked[0].sign_in.id, live.sign_in.id);
+  const auto after = find(live.session);
+  ASSERT_TRUE(before && after);
+  EXPECT_TRUE(same(before->session, after->session));
+
+  request.permit = [](const Live&) -> Result<void> { return {}; };
+  const auto rotated = rotate(request);
+  ASSERT_TRUE(rotated);
+  EXPECT_EQ(rotated->outcome, Outcome::rotated);
 }
 
-TEST_P(Rotation, TheLastFamilyTakesItsSignInAlong) {
-  const Live live = open_client();
-  rotate_then_wait(live.session, 1, Seconds(30));
-  RotateRequest request = rotate_request(live.session, 1);
-  request.revoke_on_reuse = true;
-  ASSERT_TRUE(rotate(request));
-  EXPECT_TRUE(failed_with(run(store_->find_sign_in(live.sign_in.id, now)), Errc::not_found));
-}
-
-TEST_P(Rotation, ARepeatDoesNotEndTheFamilyWhereStaleOnesDo) {
+TEST_P(Rotation, ARepeatMustBePermittedAsWellAndAStaleTokenIsStaleInAnyCase) {
   const Live live = open_client();
   rotate_then_wait(live.session, 1, Millis(29'999));
   RotateRequest request = rotate_request(live.session, 1);
-  request.revoke_on_reuse = true;
-  const auto repeated = rotate(request);
-  ASSERT_TRUE(repeated);
-  EXPECT_EQ(repeated->outcome, Outcome::repeated);
-  EXPECT_TRUE(lives(live.session));
+  request.permit = [](const Live&) -> Result<void> { return fail(Errc::conflict, "not now"); };
+  EXPECT_TRUE(failed_with(rotate(request), Errc::conflict));
+  now += Millis(1);
+  request.now = now;
+  const auto stale = rotate(request);
+  ASSERT_TRUE(stale);
+  EXPECT_EQ(stale->outcome, Outcome::stale);
 }
 
 TEST_P(Rotation, AGenerationThatIsNotYetTellsOfAnOldDatabaseAndEndsTheFamily) {
   const Live live = open_client();
-  const auto rotated = rotate(rotate_request(live.session, 2));  // revoke_on_reuse is false
+  const auto rotated = rotate(rotate_request(live.session, 2));
   ASSERT_TRUE(rotated);
   EXPECT_EQ(rotated->outcome, Outcome::stale);
   EXPECT_TRUE(failed_with(find(live.session), Errc::not_found));
@@ -186,7 +186,6 @@ TEST_P(Rotation, AnotherClientSeesNothingAndChangesNothing) {
   for (const std::uint32_t generation : {1u, 2u, 3u}) {
     RotateRequest request = rotate_request(live.session, generation);
     request.client_id = "another";
-    request.revoke_on_reuse = true;
     EXPECT_TRUE(failed_with(rotate(request), Errc::not_found)) << generation;
   }
   const auto after = find(live.session);
