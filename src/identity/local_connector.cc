@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "base/log.h"
+#include "crypto/hash.h"
 #include "crypto/password.h"
 #include "identity/attempts.h"
 #include "identity/connectors.h"
@@ -127,7 +128,11 @@ class UserDirectory {
     if (users_ && stamp == stamp_) return;
     if (!problem_.empty() && stamp == stamp_) return;
     stamp_ = stamp;
-    auto read = read_users(file_);
+    // No file is no users at the start; later it was taken away by mistake, and nobody is gone.
+    const bool vanished = users_ && !users_->by_name.empty() && !stamp.exists;
+    auto read = vanished ? Result<std::vector<LocalUser>>(
+                               fail(Errc::bad_users_file, file_ + ": the file is not there"))
+                         : read_users(file_);
     if (!read) {
       problem_ = read.error().message();
       log::error(users_ ? "the users file can't be read; the former users stay in force"
@@ -152,6 +157,11 @@ class UserDirectory {
   std::string problem_;
   std::shared_ptr<const Users> users_;
 };
+
+// Which password a sign-in was made with, to end it when that is changed.
+Secret fingerprint(const LocalUser& user) {
+  return Secret(text::base64url_encode(crypto::view(crypto::sha256(user.password_hash))));
+}
 
 std::unexpected<Error> wrong_password() {
   return fail(Errc::wrong_password, "user name or password is wrong");
@@ -203,13 +213,16 @@ class LocalConnector final : public Connector, public PasswordConnector {
     co_return identity;
   }
 
-  Task<Result<Identity>> reread(std::string subject, Grant, net::Deadline deadline) override {
+  Task<Result<Identity>> reread(std::string subject, Grant grant, net::Deadline deadline) override {
     auto found = co_await pool_->run(
-        [directory = directory_, subject]() -> Result<LocalUser> {
+        [directory = directory_, subject, grant = std::move(grant)]() -> Result<LocalUser> {
           const auto users = TRY(directory->current());
           const LocalUser* user = users->find(subject);
           if (user == nullptr) return fail(Errc::gone, "the built-in user was removed");
           if (user->disabled) return fail(Errc::gone, "the built-in user was disabled");
+          const Secret& password = grant.access_token;
+          if (!password.empty() && password.reveal() != fingerprint(*user).reveal())
+            return fail(Errc::gone, "the built-in user's password was changed");
           return *user;
         },
         deadline);
@@ -244,6 +257,7 @@ class LocalConnector final : public Connector, public PasswordConnector {
     Identity identity;
     identity.provider = name();
     identity.subject = user.name;
+    identity.grant.emplace().access_token = fingerprint(user);
     text::Json claims{text::Json::Object()};
     const auto set = [&claims](const std::string& claim, const std::string& value) {
       if (!value.empty()) claims.set(claim, text::Json(value));

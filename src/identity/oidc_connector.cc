@@ -422,6 +422,7 @@ Task<Result<Identity>> OidcConnector::reread(std::string subject, Grant grant,
   auto about = co_await upstream_.metadata(deadline);
   if (!about) co_return std::unexpected(about.error());
   const Secret held = grant.refresh_token;  // what the caller has stored
+  rescued_.arrived(held);
   if (auto rescued = rescued_.find(held)) grant = std::move(*rescued);
 
   text::Form form;
@@ -447,7 +448,6 @@ Task<Result<Identity>> OidcConnector::reread(std::string subject, Grant grant,
   rules.subject = subject;
   auto identity = co_await describe(std::move(*answer), std::nullopt, rules, true, deadline);
   if (!identity) co_return std::unexpected(identity.error());
-  rescued_.forget(held);
   identity->recheckable = true;
   identity->grant = std::move(next);
   co_return identity;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// RescuedGrants: rotated refresh tokens whose re-read failed after the rotation. The provider has
-// forgotten the old token, the caller still holds only that one: here it leads to the new grant,
-// until a re-read succeeds. In memory and bounded; after a restart the session's own rule for
-// unfinished re-reads applies. Thread-safe.
+// RescuedGrants: what a spent refresh token was rotated into. The provider has forgotten the old
+// token; a caller that could not store the new one, or never got it, still comes with the old: here
+// it leads to the new grant, until somebody comes with that. In memory and bounded; after a restart
+// the session's own rule for unfinished re-reads applies. Thread-safe.
 #pragma once
 
 #include <deque>
@@ -24,11 +24,11 @@ class RescuedGrants {
   void keep(const Secret& spent, const Grant& grant) {
     const std::string key = key_of(spent);
     const std::lock_guard lock(mutex_);
-    if (grants_.insert_or_assign(key, grant).second) order_.push_back(key);
-    while (order_.size() > most_) {
-      grants_.erase(order_.front());
-      order_.pop_front();
-    }
+    if (const auto former = grants_.find(key); former != grants_.end()) erase(former);
+    grants_.emplace(key, grant);
+    spent_for_[key_of(grant.refresh_token)] = key;
+    order_.push_back(key);
+    while (order_.size() > most_) erase(grants_.find(order_.front()));
   }
   std::optional<Grant> find(const Secret& spent) const {
     const std::string key = key_of(spent);
@@ -39,7 +39,14 @@ class RescuedGrants {
   void forget(const Secret& spent) {
     const std::string key = key_of(spent);
     const std::lock_guard lock(mutex_);
-    if (grants_.erase(key) > 0) std::erase(order_, key);
+    if (const auto found = grants_.find(key); found != grants_.end()) erase(found);
+  }
+  // Somebody has `token`: what led to it isn't needed any more.
+  void arrived(const Secret& token) {
+    const std::string key = key_of(token);
+    const std::lock_guard lock(mutex_);
+    const auto spent = spent_for_.find(key);
+    if (spent != spent_for_.end()) erase(grants_.find(spent->second));
   }
   std::size_t size() const {
     const std::lock_guard lock(mutex_);
@@ -47,12 +54,20 @@ class RescuedGrants {
   }
 
  private:
+  using Grants = std::unordered_map<std::string, Grant>;
+
+  void erase(Grants::iterator entry) {
+    spent_for_.erase(key_of(entry->second.refresh_token));
+    std::erase(order_, entry->first);
+    grants_.erase(entry);
+  }
   static std::string key_of(const Secret& token) {
     return std::string(crypto::view(crypto::sha256(token.reveal())));
   }
   const std::size_t most_;
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, Grant> grants_;
+  Grants grants_;                                           // by the spent token
+  std::unordered_map<std::string, std::string> spent_for_;  // by the new one
   std::deque<std::string> order_;
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The authorization endpoint (OpenID Connect Core §3.1.2). Stores nothing: a request that must wait
-// for a sign-in travels along in the address that the sign-in returns to, with the time it first
-// came
-// (`ou_resume`, sealed), so that prompt=login and max_age are satisfied by a sign-in after it.
+// for a sign-in travels along in the address that the sign-in returns to. With it goes `ou_resume`,
+// sealed: when the request first came, so that prompt=login and max_age are satisfied by a sign-in
+// after it, and whom its id_token_hint named, since a hint is too long to travel.
 #include "base/log.h"
 #include "crypto/hash.h"
 #include "oidc/authorization_request.h"
@@ -17,15 +17,31 @@ namespace {
 constexpr std::string_view kResume = "ou_resume";
 constexpr std::size_t kMaxWaitingRequest = 1024;
 constexpr Seconds kResumeLife{900};
+// An upstream's auth_time is by its own clock.
+constexpr Seconds kClockLeeway{60};
 
-// The query without `ou_resume`.
-text::Form without_resume(const text::Form& form) {
+// The query without one of its parameters.
+text::Form without(std::string_view dropped, const text::Form& form) {
   text::Form rest;
   for (const auto& [name, value] : form.fields()) {
-    if (name != kResume) rest.add(name, value);
+    if (name != dropped) rest.add(name, value);
   }
   return rest;
 }
+
+// What a request that waits for a sign-in remembers.
+struct Waiting {
+  WallTime since;
+  std::string subject;  // whom id_token_hint named; may be empty
+
+  std::string to_text() const {
+    return std::to_string(since.time_since_epoch().count()) + ' ' + subject;
+  }
+  static Waiting from_text(const std::string& text) {
+    const std::size_t space = std::min(text.find(' '), text.size() - 1);
+    return {WallTime(Millis(std::strtoll(text.c_str(), nullptr, 10))), text.substr(space + 1)};
+  }
+};
 
 std::string ascii_description(std::string_view text) {
   std::string out;
@@ -67,7 +83,7 @@ Task<http::Response> Provider::Impl::authorize(http::Request& request) {
   if (!form)
     co_return pages.error_page(request,
                                Error(Errc::malformed_request, "The address can't be read."));
-  const text::Form parameters = without_resume(*form);
+  const text::Form parameters = without(kResume, *form);
 
   auto parsed = parse_authorization(parameters, clients);
   if (const auto* error = std::get_if<Error>(&parsed)) co_return pages.error_page(request, *error);
@@ -76,15 +92,25 @@ Task<http::Response> Provider::Impl::authorize(http::Request& request) {
   }
   const auto& asked = std::get<AuthorizationRequest>(parsed);
 
-  // When this request first came, if it has waited for a sign-in.
-  std::optional<WallTime> waiting_since;
+  const std::string waiting_query = without("id_token_hint", parameters).encode();
+  const auto waiting_hash = crypto::sha256(waiting_query);
+  std::optional<Waiting> waited;
   if (const auto sealed = form->get(kResume)) {
-    const auto hash = crypto::sha256(parameters.encode());
-    const auto plain = resume_sealer.open(*sealed, crypto::view(hash));
-    if (plain) {
-      const WallTime since{Millis(std::strtoll(plain->c_str(), nullptr, 10))};
-      if (now() - since < kResumeLife) waiting_since = since;
+    const auto plain = resume_sealer.open(*sealed, crypto::view(waiting_hash));
+    if (plain && !plain->empty()) waited = Waiting::from_text(*plain);
+    if (waited && now() - waited->since >= kResumeLife) waited.reset();
+  }
+  std::string subject = waited ? waited->subject : std::string();
+  if (!asked.id_token_hint.empty()) {
+    const auto hint = verify_hint(asked.id_token_hint);
+    const std::string* named = hint ? hint->string_claim("sub") : nullptr;
+    // A hint that can't be verified (of a key long gone) says nothing; without a prompt that must
+    // not pass for consent.
+    if (named == nullptr && asked.prompt_none) {
+      co_return answer_error(*this, asked.redirect_uri, asked.state,
+                             {"login_required", "id_token_hint is no ID token of ours", 400});
     }
+    if (named != nullptr) subject = *named;
   }
 
   auto current = co_await sessions.current(request);
@@ -92,50 +118,45 @@ Task<http::Response> Provider::Impl::authorize(http::Request& request) {
     co_return answer_error(*this, asked.redirect_uri, asked.state, oauth_error(current.error()));
   }
 
-  bool needs_sign_in = !*current;
-  if (*current) {
+  // Why the session that is there isn't enough; empty: it is.
+  std::string missing;
+  bool signed_in_since = false;
+  if (!*current) {
+    missing = "nobody is signed in";
+  } else {
     const store::SignIn& sign_in = (*current)->live.sign_in;
-    // To the second, since `authenticated_at` may come from an upstream's auth_time.
-    const bool signed_in_since =
-        waiting_since &&
-        std::max(sign_in.authenticated_at, sign_in.created_at) + Seconds(1) > *waiting_since;
-    if (asked.prompt_login && !signed_in_since) needs_sign_in = true;
-    if (asked.max_age && now() - sign_in.authenticated_at > *asked.max_age && !signed_in_since)
-      needs_sign_in = true;
-    if (!asked.id_token_hint.empty()) {
-      const auto hint = verify_hint(asked.id_token_hint);
-      const std::string* subject = hint ? hint->string_claim("sub") : nullptr;
-      if (subject == nullptr || *subject != (*current)->principal.user) {
-        if (asked.prompt_none || signed_in_since) {
-          co_return answer_error(
-              *this, asked.redirect_uri, asked.state,
-              {"login_required", "somebody else is signed in than id_token_hint names", 400});
-        }
-        needs_sign_in = true;
-      }
-    }
+    signed_in_since = waited && sign_in.created_at + Seconds(1) > waited->since;
+    // An upstream may sign somebody in without asking for anything.
+    const bool authenticated_since =
+        signed_in_since && sign_in.authenticated_at + kClockLeeway > waited->since;
+    const bool too_old = asked.max_age && now() - sign_in.authenticated_at > *asked.max_age;
+    if ((asked.prompt_login || too_old) && !authenticated_since)
+      missing = "the identity provider did not ask the person to authenticate again";
+    if (!subject.empty() && subject != (*current)->principal.user)
+      missing = "somebody else is signed in than id_token_hint names";
   }
 
-  if (needs_sign_in) {
-    if (asked.prompt_none) {
+  if (!missing.empty()) {
+    // A second sign-in would end the same way.
+    if (asked.prompt_none || signed_in_since) {
       co_return answer_error(*this, asked.redirect_uri, asked.state,
-                             {"login_required", "nobody is signed in", 400});
+                             {"login_required", missing, 400});
     }
-    const std::string query = parameters.encode();
-    if (query.size() > kMaxWaitingRequest) {
-      co_return pages.error_page(request,
-                                 Error(Errc::request_too_long,
-                                       "The application's request is over 1 KiB and can't wait for "
-                                       "you to sign in. Sign in at the "
-                                       "portal first, then start again from the application."));
+    if (waiting_query.size() > kMaxWaitingRequest) {
+      co_return pages.error_page(
+          request, Error(Errc::request_too_long,
+                         "The application's request is over 1 KiB and can't wait for you to sign "
+                         "in. Sign in at the portal first, then start again from the application; "
+                         "if that doesn't help, the application must ask for less."));
     }
-    const WallTime since = waiting_since.value_or(now());
-    const auto hash = crypto::sha256(query);
-    const std::string resume = resume_sealer.seal(std::to_string(since.time_since_epoch().count()),
-                                                  sessions.random(), crypto::view(hash));
-    std::string return_to = text::add_query(options.path + "/auth?" + query, kResume, resume);
+    const Waiting waiting{waited ? waited->since : now(), subject};
+    const std::string resume =
+        resume_sealer.seal(waiting.to_text(), sessions.random(), crypto::view(waiting_hash));
+    const std::string return_to =
+        text::add_query(options.path + "/auth?" + waiting_query, kResume, resume);
     std::string location = text::add_query("/auth/login", "return_to", return_to);
-    if (asked.prompt_login || asked.max_age)
+    // Who is signed in would otherwise be sent straight back here.
+    if (*current || asked.prompt_login || asked.max_age)
       location = text::add_query(std::move(location), "force", "1");
     if (!asked.login_hint.empty())
       location = text::add_query(std::move(location), "login_hint", asked.login_hint);
@@ -170,7 +191,7 @@ std::optional<session::ReturnTarget> Provider::describe(std::string_view return_
   if (!return_to.starts_with(prefix)) return std::nullopt;
   const auto form = text::Form::parse(return_to.substr(prefix.size()));
   if (!form) return std::nullopt;
-  const auto parsed = parse_authorization(without_resume(*form), impl_->clients);
+  const auto parsed = parse_authorization(without(kResume, *form), impl_->clients);
   const auto* asked = std::get_if<AuthorizationRequest>(&parsed);
   if (asked == nullptr) return std::nullopt;
   const auto url = text::Url::parse(asked->redirect_uri);

@@ -25,6 +25,7 @@ constexpr std::size_t kMaxAttemptBytes = 1'536 * 4 / 3;  // sealed and base64url
 constexpr Seconds kAttemptLife{600};
 constexpr Seconds kDeferLife{60};
 constexpr std::size_t kMaxLogoutTokens = 10'000;
+constexpr std::size_t kMaxListed = 1'000;
 
 struct Attempt {
   std::string provider, state, private_part, return_to;
@@ -115,6 +116,54 @@ struct SignInFlow::Impl {
                                    {"request", caller.request_id}});
     return Failed{std::move(error), std::string(provider), std::move(return_to),
                   std::move(cookies)};
+  }
+
+  // A logout token counts once. Errors: store's full; identity's bad_response.
+  Result<void> remember_logout(const std::string& token, WallTime expires_at) {
+    const std::lock_guard lock(mutex);
+    const WallTime now = sessions.clock().now();
+    if (seen_logout_tokens.size() >= kMaxLogoutTokens)
+      std::erase_if(seen_logout_tokens, [now](const auto& entry) { return entry.second < now; });
+    if (seen_logout_tokens.size() >= kMaxLogoutTokens)
+      return fail(store::Errc::full, "too many logout tokens at once");
+    if (!seen_logout_tokens.emplace(token, expires_at).second)
+      return fail(identity::Errc::bad_response, "this logout token was used before");
+    return {};
+  }
+  void forget_logout(const std::string& token) {
+    const std::lock_guard lock(mutex);
+    seen_logout_tokens.erase(token);
+  }
+
+  // What a logout token names: a session upstream, and where we know none of that sid (ID tokens
+  // need not have one) or none is named, all that the account has. Error: store's.
+  Task<Result<void>> end_named(std::string provider,
+                               identity::RedirectConnector::LogoutNotice notice, Caller caller) {
+    if (!notice.sid.empty()) {
+      store::Selector selector;
+      selector.upstream_sid = store::Selector::UpstreamSid{provider, notice.sid};
+      auto ended = co_await sessions.end(std::move(selector), "backchannel_logout", caller);
+      if (!ended) co_return std::unexpected(ended.error());
+      if (!ended->empty() || notice.subject.empty()) co_return Result<void>{};
+      // A sid of another sign-in than those we know by theirs must end nothing of these.
+      store::Selector account;
+      account.account = store::Selector::Account{provider, notice.subject};
+      auto lives = co_await sessions.list(std::move(account), kMaxListed);
+      if (!lives) co_return std::unexpected(lives.error());
+      for (const Current& current : *lives) {
+        if (!current.live.sign_in.upstream_sid.empty()) continue;
+        store::Selector one;
+        one.session = current.live.session.id;
+        auto also = co_await sessions.end(std::move(one), "backchannel_logout", caller);
+        if (!also) co_return std::unexpected(also.error());
+      }
+      co_return Result<void>{};
+    }
+    store::Selector selector;
+    selector.account = store::Selector::Account{provider, notice.subject};
+    auto ended = co_await sessions.end(std::move(selector), "backchannel_logout", caller);
+    if (!ended) co_return std::unexpected(ended.error());
+    co_return Result<void>{};
   }
 
   // Opens the session of a person whom the connector vouched for.
@@ -300,27 +349,15 @@ Task<Result<void>> SignInFlow::backchannel_logout(std::string provider, std::str
   }
   auto notice = co_await connector->redirect()->logout_token(std::move(logout_token));
   if (!notice) co_return std::unexpected(notice.error());
-  {
-    const std::lock_guard lock(impl_->mutex);
-    auto& seen = impl_->seen_logout_tokens;
-    const WallTime now = impl_->sessions.clock().now();
-    if (seen.size() >= kMaxLogoutTokens)
-      std::erase_if(seen, [now](const auto& entry) { return entry.second < now; });
-    if (seen.size() >= kMaxLogoutTokens)
-      co_return fail(store::Errc::full, "too many logout tokens at once");
-    if (!seen.emplace(provider + '\n' + notice->jti, notice->expires_at).second) {
-      co_return fail(identity::Errc::bad_response, "this logout token was used before");
-    }
+  const std::string seen = provider + '\n' + notice->jti;
+  if (auto fresh = impl_->remember_logout(seen, notice->expires_at); !fresh)
+    co_return std::unexpected(fresh.error());
+  auto ended = co_await impl_->end_named(provider, *notice, caller);
+  if (!ended) {
+    // The provider will try again with the same token.
+    impl_->forget_logout(seen);
+    co_return std::unexpected(ended.error());
   }
-  store::Selector selector;
-  if (!notice->sid.empty()) {
-    selector.upstream_sid = store::Selector::UpstreamSid{provider, notice->sid};
-  } else {
-    selector.account = store::Selector::Account{provider, notice->subject};
-  }
-  auto ended =
-      co_await impl_->sessions.end(std::move(selector), "backchannel_logout", std::move(caller));
-  if (!ended) co_return std::unexpected(ended.error());
   co_return Result<void>{};
 }
 

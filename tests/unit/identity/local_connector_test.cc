@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <future>
 
 #include "crypto/password.h"
@@ -71,7 +72,7 @@ TEST_F(LocalConnectorTest, RightPasswordGivesTheIdentity) {
   EXPECT_EQ(identity->authenticated_at, clock_.now());
   EXPECT_THAT(identity->amr, ElementsAre("pwd"));
   EXPECT_TRUE(identity->recheckable);
-  EXPECT_FALSE(identity->grant);
+  EXPECT_TRUE(identity->grant && identity->grant->refresh_token.empty());
 
   const auto principal = map_identity(*identity, connector_->settings(), config::Values());
   ASSERT_TRUE(principal) << principal.error().message();
@@ -161,6 +162,27 @@ TEST_F(LocalConnectorTest, RereadTellsHowTheUserStandsNow) {
   clock_.advance(Millis(1'000));
   EXPECT_TRUE(failed_with(reread("alice"), Errc::gone));
   EXPECT_TRUE(failed_with(reread("nobody"), Errc::gone));
+}
+
+TEST_F(LocalConnectorTest, AFileThatVanishedLeavesTheFormerUsersInForce) {
+  ASSERT_TRUE(reread("alice"));
+  std::filesystem::remove(file_);
+  clock_.advance(Millis(1'000));
+  EXPECT_TRUE(reread("alice"));
+  EXPECT_TRUE(check("alice", "wonderland"));
+}
+
+TEST_F(LocalConnectorTest, AChangedPasswordEndsWhatWasOpenedWithTheFormer) {
+  const auto opened = check("alice", "wonderland");
+  ASSERT_TRUE(opened && opened->grant);
+  const auto again = [&] {
+    return runtime_.block_on(connector_->reread("alice", *opened->grant, net::in(Seconds(10))));
+  };
+  EXPECT_TRUE(again());
+  alice_.password_hash = user("alice", "looking-glass").password_hash;
+  save();
+  clock_.advance(Millis(1'000));
+  EXPECT_TRUE(failed_with(again(), Errc::gone));
 }
 
 TEST_F(LocalConnectorTest, GuessingIsHeldBackButNotForTheTrueUserElsewhere) {

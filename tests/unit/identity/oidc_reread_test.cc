@@ -225,9 +225,15 @@ TEST_F(OidcReread, RotatedTokenIsNotLostWhenUserinfoFails) {
   ASSERT_TRUE(identity) << identity.error().message();
   EXPECT_EQ(provider_.last_form("/token").value("refresh_token"), "next-429");
   EXPECT_EQ(identity->grant->refresh_token.reveal(), "last");
+  provider_.refresh_token = "after-last";
+  EXPECT_TRUE(reread(grant())) << "the caller could not store it";
+  EXPECT_EQ(provider_.last_form("/token").value("refresh_token"), "last");
+  Grant stored = grant();
+  stored.refresh_token = Secret("after-last");
+  EXPECT_TRUE(reread(std::move(stored)));
   EXPECT_TRUE(reread(grant()));
   EXPECT_EQ(provider_.last_form("/token").value("refresh_token"), "r0")
-      << "forgotten after success";
+      << "forgotten once the caller had the new one";
 }
 
 TEST_F(OidcReread, UserinfoSays401ToAFreshToken) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "http/recorder.h"
 #include "text/base64.h"
 #include "text/cookie.h"
 
@@ -11,44 +12,6 @@ namespace openunison::portal::testing {
 namespace {
 
 constexpr std::string_view kIdp = "https://idp.example";
-
-class TextBody final : public http::BodyReader {
- public:
-  explicit TextBody(std::string text) : text_(std::move(text)) {}
-  Task<Result<std::size_t>> read(std::span<char> into) override {
-    const std::size_t count = std::min(into.size(), text_.size() - at_);
-    std::copy_n(text_.begin() + static_cast<std::ptrdiff_t>(at_), count, into.begin());
-    at_ += count;
-    co_return count;
-  }
-  std::optional<std::uint64_t> length() const override { return text_.size(); }
-
- private:
-  std::string text_;
-  std::size_t at_ = 0;
-};
-
-// What the wire would carry, but for what the codec writes.
-class Recorder final : public http::EdgeResponder {
- public:
-  Recorder() : EdgeResponder(true, true) {}
-  Task<Result<void>> send(http::Response response) override {
-    http::ResponseHead head{response.status, std::move(response.headers)};
-    if (auto whole = complete(head); !whole) co_return whole;  // the edge then answers 500
-    status_ = head.status;
-    answer = {head.status, std::move(head.headers), std::move(response.body)};
-    co_return Result<void>{};
-  }
-  Task<Result<http::BodyWriter*>> start(http::ResponseHead, std::optional<std::uint64_t>) override {
-    co_return fail(http::Errc::internal, "no page is streamed");
-  }
-  Task<Result<std::unique_ptr<net::Stream>>> upgrade(http::ResponseHead) override {
-    co_return fail(http::Errc::internal, "no page is upgraded");
-  }
-  bool started() const override { return status_ != 0; }
-
-  Answer answer;
-};
 
 config::IdentityProvider okta() {
   config::IdentityProvider provider;
@@ -259,10 +222,10 @@ Answer Site::ask(Browser& browser, Ask ask) {
   for (http::Field& field : ask.headers) {
     request.headers.add(std::move(field.name), std::move(field.value));
   }
-  request.body = std::make_unique<TextBody>(std::move(ask.body));
+  request.body = std::make_unique<http::testing::TextBody>(std::move(ask.body));
   request.peer = {"192.0.2.7", 40'000};
 
-  Recorder recorder;
+  http::testing::Recorder recorder;
   runtime_.block_on(running().edge.handle(request, recorder));
   browser.keep(recorder.answer);
   return std::move(recorder.answer);

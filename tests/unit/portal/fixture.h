@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "http/edge.h"
+#include "http/recorder.h"
 #include "http/router.h"
 #include "net/runtime.h"
 #include "portal/portal.h"
@@ -23,17 +24,7 @@ namespace openunison::portal::testing {
 
 inline constexpr std::string_view kOrigin = "https://portal.example";
 
-struct Answer {
-  int status = 0;
-  http::Headers headers;
-  std::string body;
-
-  // "" where the answer has none.
-  std::string header(std::string_view name) const {
-    return std::string(headers.get(name).value_or(""));
-  }
-  std::string location() const { return header("location"); }
-};
+using http::testing::Answer;
 
 // Sends the browser to idp.example. What comes back is what the test has put into `identity`.
 class FakeUpstream final : public identity::Connector, public identity::RedirectConnector {
