@@ -15,13 +15,7 @@ text::Json strings(std::initializer_list<const char*> values) {
 
 }  // namespace
 
-http::Response Provider::Impl::discovery() const {
-  http::Response response;
-  response.headers = {{"content-type", "application/json"}, {"cache-control", jwks_cache_control}};
-  if (!discovery_json.empty()) {
-    response.body = discovery_json;
-    return response;
-  }
+std::string Provider::Impl::make_discovery() const {
   const bool es256 = sessions.values().signing_algorithm == config::SigningAlgorithm::es256;
   text::Json document;
   document.set("issuer", options.issuer);
@@ -55,7 +49,13 @@ http::Response Provider::Impl::discovery() const {
   document.set("claims_parameter_supported", false);
   document.set("request_parameter_supported", false);
   document.set("request_uri_parameter_supported", false);
-  response.body = document.dump();
+  return document.dump();
+}
+
+http::Response Provider::Impl::discovery() const {
+  http::Response response;
+  response.headers = {{"content-type", "application/json"}, {"cache-control", jwks_cache_control}};
+  response.body = discovery_json;
   return response;
 }
 

@@ -17,7 +17,7 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
       resume_sealer(*d.master, "authorize-resume"),
       jwks_cache_control("public, max-age=" +
                          std::to_string(sessions.values().jwks_max_age.count())) {
-  discovery_json = discovery().body;
+  discovery_json = make_discovery();
 }
 
 Provider::Provider(ProviderOptions options, ProviderDependencies dependencies)

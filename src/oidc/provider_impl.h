@@ -23,6 +23,7 @@ struct Provider::Impl {
   Task<http::Response> userinfo(http::Request& request);
   Task<http::Response> revoke(http::Request& request);
   Task<http::Response> end_session(http::Request& request);
+  std::string make_discovery() const;
   http::Response discovery() const;
   http::Response jwks() const;
 
