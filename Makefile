@@ -7,6 +7,8 @@ IDP ?= oidc
 # A fresh clone in another folder finds what was compiled before.
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
+# What tools/setup has fetched, where the machine has none that will do.
+export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/openunison/path:$(PATH)
 
 help: ## Lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
