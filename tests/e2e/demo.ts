@@ -2,7 +2,7 @@
 //
 // `make demo`: an identity provider, the portal and a real API server on loopback; signs a person in without a browser, shows
 // what kubectl may and may not do, and stays up.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { Visitor } from "./harness/browserless.ts";
@@ -14,12 +14,27 @@ import { foundTools, pinnedTools, root } from "./harness/paths.ts";
 import { freePort, must, sleep } from "./harness/process.ts";
 import { demoPeople, Upstream } from "./harness/upstream.ts";
 
-const local = process.argv[2] === "local";
+const chosen = process.argv[2] ?? "oidc";
+if (chosen !== "local" && chosen !== "oidc") {
+  console.error(`IDP=${chosen}: there are two demos, IDP=oidc (a provider that behaves as Okta does; the default) and IDP=local (built-in users)`);
+  process.exit(2);
+}
+const local = chosen === "local";
 const folder = join(root, "build/demo");
 const began = Date.now();
 const say = (text: string) => console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(5)} s  ${text}`);
 
+// A demo that runs from this folder still uses it.
+function refuseSecond(): void {
+  const file = join(folder, "demo.env");
+  const pid = existsSync(file) ? Number(/^OPENUNISON_PID=(\d+)/m.exec(readFileSync(file, "utf8"))?.[1]) : NaN;
+  if (!pid || !existsSync(`/proc/${pid}/cmdline`) || !readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(folder)) return;
+  console.error(`a demo is running from ${folder} already (process ${pid}); end it with Ctrl-C first`);
+  process.exit(1);
+}
+
 async function main(): Promise<void> {
+  refuseSecond();
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   let tools = await foundTools();
@@ -41,7 +56,7 @@ async function main(): Promise<void> {
     upstream = await Upstream.start({ port: upstreamPort, ...tls, clientSecret, redirectUris: [`https://localhost:${portalPort}/auth/oidc`], postLogoutUris: [`https://localhost:${portalPort}/signed-out`] });
   }
   say("starting the portal");
-  const portal = new OpenUnison({ folder, authority, port: portalPort, managementPort, apiServer: cluster.server, upstream: upstream && { issuer: upstream.issuer, clientSecret } });
+  const portal = new OpenUnison({ folder, authority, port: portalPort, managementPort, apiServer: cluster.server, upstream: upstream && { issuer: upstream.issuer, clientSecret, extra: "label: Example company" } });
   await portal.prepare();
   if (local) for (const [name, person] of Object.entries(demoPeople)) await portal.addUser(name, person.password, person.groups, person.name);
   await portal.start();
