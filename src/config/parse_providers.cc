@@ -116,6 +116,7 @@ IdentityProvider Parser::read_oidc(const Item& item) {
   check_endpoints(provider, item);
   check_oidc(provider, item);
   check_force_authentication(provider, item);
+  check_offline_access(provider, item);
   check_provider_prefixes(provider, item);
   return provider;
 }
@@ -196,6 +197,17 @@ void Parser::check_force_authentication(const IdentityProvider& provider, const 
                 " s people type their password many times a day; false asks only when the provider "
                 "wants it");
   }
+}
+
+// Without a refresh token nobody can be asked about a person who isn't there. Google's comes
+// without the scope.
+void Parser::check_offline_access(const IdentityProvider& provider, const Item& item) {
+  if (provider.profile == ProviderProfile::google || has_scope(provider.scopes, "offline_access"))
+    return;
+  warning(
+      item, "scopes",
+      "has no offline_access, without which most providers give no refresh token: that somebody "
+      "left or changed groups then shows only at the next sign-in");
 }
 
 void Parser::check_provider_prefixes(const IdentityProvider& provider, const Item& item) {

@@ -46,6 +46,7 @@ class Parser {
   void check_endpoints(const IdentityProvider& provider, const Item& item);
   void check_oidc(const IdentityProvider& provider, const Item& item);
   void check_force_authentication(const IdentityProvider& provider, const Item& item);
+  void check_offline_access(const IdentityProvider& provider, const Item& item);
   void check_provider_prefixes(const IdentityProvider& provider, const Item& item);
   void check_provider_names();
   void check_provider_namespaces();

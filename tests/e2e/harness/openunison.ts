@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The built program with its values, secrets and state.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 
@@ -16,13 +16,15 @@ export interface OpenUnisonOptions {
   managementPort: number;
   apiServer: string;
   /** The oidc: block; undefined: built-in users. */
-  upstream?: { issuer: string; clientSecret: string; extra?: string };
+  upstream?: { issuer: string; clientSecret: string; scopes?: string; extra?: string };
   authentication?: string;
   store?: "memory" | "sqlite";
   /** More of the values file, as YAML at the top level. */
   extra?: string;
   openunisonExtra?: string;
   networkExtra?: string;
+  /** The log's name where a folder has several. */
+  logName?: string;
 }
 
 const indent = (text: string, by: number) => text.split("\n").filter(Boolean).map((line) => " ".repeat(by) + line).join("\n") + "\n";
@@ -44,7 +46,7 @@ export class OpenUnison {
     this.valuesFile = join(options.folder, "values.yaml");
     this.secrets = join(options.folder, "secrets");
     this.state = join(options.folder, "state");
-    this.log = join(options.folder, "openunison.log");
+    this.log = join(options.folder, options.logName ?? "openunison.log");
   }
 
   /** Writes values and secrets; keeps what is there of the latter. */
@@ -69,7 +71,7 @@ ${options.networkExtra ? indent(options.networkExtra, 2) : ""}trusted_certs:
 ${options.upstream ? `oidc:
   issuer: "${options.upstream.issuer}"
   client_id: openunison
-  scopes: "openid email profile groups offline_access"
+  scopes: "${options.upstream.scopes ?? "openid email profile groups offline_access"}"
   forceauthentication: false
   claims: {sub: preferred_username, groups: groups}
 ${options.upstream.extra ? indent(options.upstream.extra, 2) : ""}` : ""}openunison:
@@ -83,7 +85,8 @@ ${options.extra ?? ""}`);
     const tls = await options.authority.issue("portal", "/CN=localhost");
     writeFileSync(join(this.secrets, "tls.crt"), readFileSync(tls.cert));
     writeFileSync(join(this.secrets, "tls.key"), readFileSync(tls.key), { mode: 0o600 });
-    writeFileSync(join(this.secrets, "OU_MASTER_KEY"), randomBytes(32).toString("base64"), { mode: 0o600 });
+    const masterKey = join(this.secrets, "OU_MASTER_KEY");
+    if (!existsSync(masterKey)) writeFileSync(masterKey, randomBytes(32).toString("base64"), { mode: 0o600 });
     if (options.upstream) writeFileSync(join(this.secrets, "OIDC_CLIENT_SECRET"), options.upstream.clientSecret, { mode: 0o600 });
   }
 

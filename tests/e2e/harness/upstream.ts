@@ -6,13 +6,17 @@ import { createServer, type Server } from "node:https";
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import Provider, { errors, type Configuration } from "oidc-provider";
+import Provider, { errors, type Configuration, type JWK } from "oidc-provider";
 
 export interface Person {
   password: string;
   name: string;
   groups: string[];
+  /** The groups claim where it is something else than the list above. */
+  groupsClaim?: unknown;
   disabled?: boolean;
+  /** NAME@example.com where it isn't given. */
+  email?: string;
 }
 
 export interface UpstreamControl {
@@ -22,6 +26,29 @@ export interface UpstreamControl {
   /** Delays the token endpoint by so many milliseconds. */
   delay?: number;
   tokenRequests: number;
+  userinfoRequests: number;
+  /** What browsers were sent here with, newest last. */
+  authorizations: URLSearchParams[];
+}
+
+export interface UpstreamOptions {
+  port: number;
+  cert: string;
+  key: string;
+  redirectUris: string[];
+  postLogoutUris?: string[];
+  clientSecret: string;
+  backchannelLogoutUri?: string;
+  groupsInIdToken?: boolean;
+  /** The issuer ends with a slash. */
+  issuerSlash?: boolean;
+  /** false: gives no refresh tokens, and an access token lives so long as `accessTokenSeconds` says. */
+  refreshTokens?: boolean;
+  accessTokenSeconds?: number;
+  /** false: has no address to sign out at. */
+  endSession?: boolean;
+  /** Private keys as JWKs; undefined: the program's own. */
+  keys?: JWK[];
 }
 
 export const demoPeople: Record<string, Person> = {
@@ -33,13 +60,13 @@ export const demoPeople: Record<string, Person> = {
 export class Upstream {
   private constructor(readonly issuer: string, readonly control: UpstreamControl, private readonly server: Server) {}
 
-  static async start(options: { port: number; cert: string; key: string; redirectUris: string[]; postLogoutUris?: string[]; clientSecret: string; backchannelLogoutUri?: string; groupsInIdToken?: boolean }): Promise<Upstream> {
-    const issuer = `https://127.0.0.1:${options.port}`;
-    const control: UpstreamControl = { people: structuredClone(demoPeople), tokenRequests: 0 };
+  static async start(options: UpstreamOptions): Promise<Upstream> {
+    const issuer = `https://127.0.0.1:${options.port}${options.issuerSlash ? "/" : ""}`;
+    const control: UpstreamControl = { people: structuredClone(demoPeople), tokenRequests: 0, userinfoRequests: 0, authorizations: [] };
     const configuration: Configuration = {
       clients: [{
         client_id: "openunison", client_secret: options.clientSecret, redirect_uris: options.redirectUris, post_logout_redirect_uris: options.postLogoutUris ?? [],
-        grant_types: ["authorization_code", "refresh_token"], response_types: ["code"], token_endpoint_auth_method: "client_secret_basic",
+        grant_types: options.refreshTokens === false ? ["authorization_code"] : ["authorization_code", "refresh_token"], response_types: ["code"], token_endpoint_auth_method: "client_secret_basic",
         ...(options.backchannelLogoutUri ? { backchannel_logout_uri: options.backchannelLogoutUri, backchannel_logout_session_required: true } : {}),
       }],
       claims: { openid: ["sub"], profile: ["name", "preferred_username"], email: ["email", "email_verified"], groups: ["groups"] },
@@ -47,16 +74,17 @@ export class Upstream {
       conformIdTokenClaims: options.groupsInIdToken === false,
       rotateRefreshToken: true,
       pkce: { required: () => true },
-      features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true }, backchannelLogout: { enabled: true } },
+      features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: options.endSession !== false }, backchannelLogout: { enabled: true } },
       cookies: { keys: ["only for tests"] },
-      ttl: { AccessToken: 600, IdToken: 600, Session: 86_400, Grant: 86_400, Interaction: 600, RefreshToken: 86_400 },
+      ...(options.keys ? { jwks: { keys: options.keys } } : {}),
+      ttl: { AccessToken: options.accessTokenSeconds ?? 600, IdToken: 600, Session: 86_400, Grant: 86_400, Interaction: 600, RefreshToken: 86_400 },
       interactions: { url: (_context, interaction) => `/login/${interaction.uid}` },
       // As Okta: offline_access is enough, no consent prompt is needed (oidc-provider drops the scope without one).
       issueRefreshToken: async (_context, client) => client.grantTypeAllowed("refresh_token"),
       findAccount: async (_context, id) => {
         const person = control.people[id];
         if (!person || person.disabled) return undefined;
-        return { accountId: id, claims: async () => ({ sub: id, name: person.name, preferred_username: id, email: `${id}@example.com`, email_verified: true, groups: person.groups }) };
+        return { accountId: id, claims: async () => ({ sub: id, name: person.name, preferred_username: id, email: person.email ?? `${id}@example.com`, email_verified: true, groups: person.groupsClaim ?? person.groups }) };
       },
       loadExistingGrant: async (context) => {
         const { oidc } = context;
@@ -103,6 +131,8 @@ const form = (uid: string, message: string) => `<!doctype html><html lang="en"><
 async function answer(provider: Provider, control: UpstreamControl, callback: (request: IncomingMessage, response: ServerResponse) => unknown, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = (request.url ?? "/").split("?")[0];
   if (path === "/token") control.tokenRequests += 1;
+  if (path === "/me") control.userinfoRequests += 1;
+  if (path === "/auth" && request.url!.includes("?")) control.authorizations.push(new URL(request.url!, "https://upstream").searchParams);
   if ((path === "/token" || path === "/me") && control.failWith) {
     response.writeHead(control.failWith, { "content-type": "text/plain", "retry-after": "1" }).end("failing on purpose");
     return;

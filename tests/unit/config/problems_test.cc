@@ -303,6 +303,17 @@ INSTANTIATE_TEST_SUITE_P(
         {"scopes without openid",
          with_good_oidc("  scopes: email openid2\n"),
          {"6:11: error: oidc.scopes: must have the scope openid"}},
+        {"scopes without offline_access",
+         with_good_oidc("  scopes: openid groups\n"),
+         {"6:11: warning: oidc.scopes: has no offline_access, without which most providers give no "
+          "refresh token: that somebody left or changed groups then shows only at the next "
+          "sign-in"}},
+        {"scopes unwritten",
+         with_good_oidc("  label: Okta\n"),
+         {"2:1: warning: oidc.scopes: has no offline_access"}},
+        {"a scope that only begins so",
+         with_good_oidc("  scopes: openid offline_access2\n"),
+         {"6:11: warning: oidc.scopes: has no offline_access"}},
         {"no claim for the user",
          with_good_oidc("  claims: {sub: \"\"}\n"),
          {"6:17: error: oidc.claims.sub: is empty"}},

@@ -75,6 +75,21 @@ TEST(Values, OpenUnisonsFile) {
   EXPECT_EQ(app.az_groups, std::vector<std::string>{"k8s-admins"});
 }
 
+TEST(Values, OfflineAccessIsMissedOnlyWhereItMatters) {
+  const auto said = [](const std::string& oidc) {
+    const Parsed parsed = parse(
+        "network: {openunison_host: a, k8s_url: https://k}\noidc: {issuer: https://i, client_id: "
+        "c, "
+        "forceauthentication: false, " +
+        oidc + "}\n");
+    return texts(parsed.problems).find("offline_access") != std::string::npos;
+  };
+  EXPECT_TRUE(said("scopes: openid groups"));
+  EXPECT_FALSE(said("scopes: openid groups offline_access"));
+  // It is asked for another way there.
+  EXPECT_FALSE(said("scopes: openid, type: google"));
+}
+
 TEST(Values, SeveralProvidersAndClusters) {
   const Values values = parse_file("clusters.yaml");
   EXPECT_EQ(values.portal_origin(), "https://k8sou.example.com");
