@@ -107,9 +107,26 @@ void Listener::close() {
   impl_->unlink_path.clear();
 }
 
+// Whether nobody listens there. Sockets with SO_REUSEPORT don't find out: a second server would
+// silently take half of the connections. errno tells otherwise.
+static bool is_free(const SocketAddress& wanted) {
+  const int fd = ::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (wanted.storage.ss_family == AF_INET6)
+    ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  const bool bound = ::bind(fd, wanted.pointer(), wanted.length) == 0;
+  const int cause = errno;
+  ::close(fd);
+  errno = cause;
+  return bound;
+}
+
 Result<std::unique_ptr<Listener>> Listener::open(Runtime& runtime, const std::string& address,
                                                  AcceptHandler accept) {
   auto wanted = TRY(parse_address(address));
+  if (!is_free(wanted)) return failed(address);
   auto impl = std::make_shared<Impl>();
   impl->accept = std::move(accept);
   for (unsigned thread = 0; thread < runtime.size(); ++thread) {
@@ -119,8 +136,7 @@ Result<std::unique_ptr<Listener>> Listener::open(Runtime& runtime, const std::st
     auto acceptor = std::make_shared<Impl::Acceptor>(runtime.executor(thread), fd);
     const int on = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    // The kernel spreads connections over the threads' sockets. Only with several: with one, a
-    // second server on the same address must fail instead of stealing half of the connections.
+    // The kernel spreads connections over the threads' sockets.
     if (runtime.size() > 1) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     if (wanted.storage.ss_family == AF_INET6)
       ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);

@@ -2,6 +2,7 @@
 //
 // Errors as people see them: what happened, whether it is them, us or the identity provider, what
 // to do next, and the reference that the log has too. One table from error codes to words.
+#include "base/log.h"
 #include "identity/error.h"
 #include "portal/pages.h"
 #include "text/url.h"
@@ -111,6 +112,13 @@ Words words_of(const Error& error) {
           "Try again. If it stays, give an administrator the reference below.", true};
 }
 
+// Faults of our own and of the way to a provider are told in the log: their messages name files and
+// addresses, and anybody can see this page.
+bool hides(const Error& error, int status) {
+  return status == 500 || error.is(store::Errc::unavailable) || error.is(store::Errc::full) ||
+         error.is(identity::Errc::unreachable);
+}
+
 // Messages are made for logs: a page begins them with a capital and ends them with a full stop.
 std::string as_sentence(std::string text) {
   if (!text.empty() && text.front() >= 'a' && text.front() <= 'z')
@@ -125,10 +133,13 @@ http::Response Portal::Impl::error_page(const http::Request& request, const Curr
                                         const Error& error) const {
   const Words words = words_of(error);
   Page page{"error", words.title, "", {}, words.status, {}};
-  // A fault of our own isn't explained with its insides.
-  const bool explain = words.status != 500;
-  page.data.set("what", explain ? as_sentence(error.message())
-                                : std::string("The request could not be answered."));
+  if (hides(error, words.status)) {
+    log::warn("a page could not be answered",
+              {{"status", words.status}, {"reason", error.message()}, {"request", request.id}});
+    page.data.set("what", "The request could not be answered.");
+  } else {
+    page.data.set("what", as_sentence(error.message()));
+  }
   page.data.set("who", words.who);
   page.data.set("advice", words.advice);
   page.data.set("status", words.status);

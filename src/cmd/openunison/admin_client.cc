@@ -147,6 +147,11 @@ int sessions_end(const CommonOptions& options, const std::string& user, bool all
   const auto answer = ask(options, "/v1/sessions/end", form);
   if (!answer || options.output == "json") return print(options, answer);
   const text::Json* count = answer->body.find("ended");
+  if (!user.empty() && count != nullptr && count->integer() != nullptr && *count->integer() == 0) {
+    std::cerr << "Nobody called " << user
+              << " has a session; nothing was ended. `openunison sessions list` has the names.\n";
+    return 1;
+  }
   std::cout << "Ended " << (count != nullptr && count->integer() != nullptr ? *count->integer() : 0)
             << " sessions. kubectl stops within about a minute.\n";
   return 0;

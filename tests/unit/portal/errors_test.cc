@@ -100,6 +100,20 @@ TEST(ErrorPage, FaultsOfOursKeepTheirInsides) {
   EXPECT_NE(answer.body.find("The request could not be answered."), std::string::npos);
 }
 
+// Messages of the store and of the way to a provider name files and addresses.
+TEST(ErrorPage, FaultsOfTheStoreAndOfTheWayToAProviderAreOnlyLogged) {
+  Site site;
+  for (const Error& error :
+       {Error(store::Errc::unavailable, "open /var/lib/x: disk I/O error"),
+        Error(store::Errc::full, "/var/lib/x has no space left"),
+        Error(identity::Errc::unreachable, "connect /var/lib/x or 10.0.0.7:443: refused")}) {
+    const Answer answer = page_of(site, error);
+    EXPECT_EQ(answer.body.find("/var/lib"), std::string::npos) << error.message();
+    EXPECT_EQ(answer.body.find("10.0.0.7"), std::string::npos) << error.message();
+    EXPECT_NE(answer.body.find("The request could not be answered."), std::string::npos);
+  }
+}
+
 TEST(ErrorPage, NamesWhomToAskIfValuesDo) {
   Site site;
   EXPECT_EQ(page_of(site, Error(http::Errc::not_found, "x")).body.find("Whom to ask"),
