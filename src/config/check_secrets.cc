@@ -33,7 +33,7 @@ class Checker {
 
  private:
   void add(Severity severity, std::string key, std::string message) {
-    problems_.push_back({severity, values_.file, {1, 1}, std::move(key), std::move(message)});
+    problems_.push_back({severity, values_.file, {0, 0}, std::move(key), std::move(message)});
   }
   void warn(std::string key, std::string message) {
     add(Severity::warning, std::move(key), std::move(message));

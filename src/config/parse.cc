@@ -241,9 +241,11 @@ std::string Values::portal_origin() const {
 }
 
 std::string Problem::text() const {
-  std::string out = file + ":" + std::to_string(position.line) + ":" +
-                    std::to_string(position.column) + ": " +
-                    (severity == Severity::error ? "error: " : "warning: ");
+  std::string out = file;
+  if (position.line > 0)
+    out += ":" + std::to_string(position.line) + ":" + std::to_string(position.column);
+  if (!out.empty()) out += ": ";
+  out += severity == Severity::error ? "error: " : "warning: ";
   if (!key.empty()) out += key + ": ";
   return out + message;
 }

@@ -171,9 +171,9 @@ enum class Severity { error, warning };
 
 struct Problem {
   Severity severity;
-  std::string file;
-  text::Position position;
-  std::string key;      // "oidc.issuer"
+  std::string file;         // may be empty where the message names one
+  text::Position position;  // line 0: of the file as a whole
+  std::string key;          // "oidc.issuer"
   std::string message;  // what is wrong and what to do
 
   // "values.yaml:12:3: error: oidc.isuer: unknown key; did you mean oidc.issuer?"

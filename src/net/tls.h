@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/secret.h"
@@ -26,6 +27,8 @@ class TlsServerContext {
   // the certificate, not PEM, expired is only a warning in the log).
   static Result<std::shared_ptr<const TlsServerContext>> create(
       const std::vector<CertificatePair>& pairs, std::vector<std::string> alpn = {"http/1.1"});
+  // Whether one of the certificates is for that host.
+  bool has_name(std::string_view host) const;
   struct Impl;
   explicit TlsServerContext(std::unique_ptr<Impl> impl);
   ~TlsServerContext();

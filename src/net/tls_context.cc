@@ -59,7 +59,8 @@ int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_length, cons
 int choose_certificate(SSL* ssl, int*, void* arg) {
   const auto* impl = static_cast<const TlsServerContext::Impl*>(arg);
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  if (name != nullptr) SSL_set_SSL_CTX(ssl, const_cast<SSL_CTX*>(impl->choose(name)));
+  const SSL_CTX* found = name != nullptr ? impl->find(name) : nullptr;
+  if (found != nullptr) SSL_set_SSL_CTX(ssl, const_cast<SSL_CTX*>(found));
   return SSL_TLSEXT_ERR_OK;  // unknown names get the first certificate; the Host is checked later
 }
 
@@ -120,18 +121,21 @@ std::string openssl_reason() {
   return reason != nullptr ? reason : "";
 }
 
-const SSL_CTX* TlsServerContext::Impl::choose(std::string_view server_name) const {
+const SSL_CTX* TlsServerContext::Impl::find(std::string_view server_name) const {
   const std::string name = lower(server_name);
   for (std::size_t i = 0; i < contexts.size(); ++i) {
     for (const std::string& pattern : names[i]) {
       if (matches(pattern, name)) return contexts[i].get();
     }
   }
-  return contexts.front().get();
+  return nullptr;
 }
 
 TlsServerContext::TlsServerContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TlsServerContext::~TlsServerContext() = default;
+bool TlsServerContext::has_name(std::string_view host) const {
+  return impl_->find(host) != nullptr;
+}
 TlsClientContext::TlsClientContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TlsClientContext::~TlsClientContext() = default;
 

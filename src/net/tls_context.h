@@ -22,7 +22,8 @@ struct TlsServerContext::Impl {
       contexts;  // one a certificate; the first is what handshakes start with
   std::vector<std::vector<std::string>> names;  // of each certificate, lower case
   std::string alpn;                             // wire format, our order
-  const SSL_CTX* choose(std::string_view server_name) const;
+  // The certificate for that name; null if there is none.
+  const SSL_CTX* find(std::string_view server_name) const;
 };
 
 struct TlsClientContext::Impl {

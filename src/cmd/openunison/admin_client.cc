@@ -2,8 +2,8 @@
 //
 // `keys` and `sessions`: ask the running server over its admin socket, which only the same user can
 // open.
+#include <algorithm>
 #include <iostream>
-#include <iterator>
 
 #include "cmd/openunison/commands.h"
 #include "config/error.h"
@@ -73,15 +73,47 @@ std::string text_of(const text::Json& json, const char* name) {
   return text != nullptr ? *text : std::string();
 }
 
-void print_keys(const text::Json& list) {
-  for (const text::Json& key : *list.array()) {
-    std::cout << text_of(key, "state") << '\t' << text_of(key, "alg") << '\t' << text_of(key, "kid")
-              << "\tcreated " << text_of(key, "created");
-    if (text_of(key, "state") == "pending")
-      std::cout << ", signs from " << text_of(key, "activates");
-    if (text_of(key, "state") == "retiring") std::cout << ", leaves at " << text_of(key, "leaves");
-    std::cout << '\n';
+using Row = std::vector<std::string>;
+
+// Columns as wide as their widest cell; the first row is the heading.
+void print_table(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size()) line.append(widths[i] + 2 - row[i].size(), ' ');
+    }
+    std::cout << line << '\n';
+  }
+}
+
+void print_keys(const text::Json& list) {
+  std::vector<Row> rows{{"STATE", "ALGORITHM", "CREATED", "NEXT", "KID"}};
+  for (const text::Json& key : *list.array()) {
+    const std::string state = text_of(key, "state");
+    std::string next = "-";
+    if (state == "pending") next = "signs from " + text_of(key, "activates");
+    if (state == "retiring") next = "leaves at " + text_of(key, "leaves");
+    rows.push_back(
+        {state, text_of(key, "alg"), text_of(key, "created"), next, text_of(key, "kid")});
+  }
+  print_table(rows);
+}
+
+void print_sessions(const text::Json& list) {
+  std::vector<Row> rows{{"USER", "KIND", "CLUSTER", "LABEL", "ADDRESS", "LAST USED", "ENDS", "ID"}};
+  const auto or_dash = [](std::string text) { return text.empty() ? "-" : text; };
+  for (const text::Json& session : *list.array()) {
+    rows.push_back({text_of(session, "user"), text_of(session, "kind"),
+                    or_dash(text_of(session, "cluster")), or_dash(text_of(session, "label")),
+                    text_of(session, "address"), text_of(session, "last_used"),
+                    text_of(session, "ends"), text_of(session, "id")});
+  }
+  print_table(rows);
 }
 
 int print(const CommonOptions& options, const Result<Answer>& answer) {
@@ -127,33 +159,38 @@ int sessions_list(const CommonOptions& options, const std::string& user) {
   if (!answer || options.output == "json") return print(options, answer);
   const text::Json* list = answer->body.find("sessions");
   if (list == nullptr || list->array() == nullptr) return 1;
-  for (const text::Json& session : *list->array()) {
-    std::cout << text_of(session, "user") << '\t' << text_of(session, "kind") << '\t'
-              << text_of(session, "label") << '\t' << text_of(session, "address") << "\tused "
-              << text_of(session, "last_used") << "\tends " << text_of(session, "ends") << '\t'
-              << text_of(session, "id") << '\n';
+  if (list->array()->empty()) {
+    std::cout << (user.empty() ? "Nobody is signed in.\n" : user + " isn't signed in.\n");
+  } else {
+    print_sessions(*list);
   }
   return 0;
 }
 
-int sessions_end(const CommonOptions& options, const std::string& user, bool all) {
-  if (user.empty() && !all) {
-    std::cerr << "openunison: say whose sessions: --user NAME or --all\n";
+int sessions_end(const CommonOptions& options, const EndOptions& which) {
+  if (which.user.empty() && which.session.empty() && !which.all) {
+    std::cerr << "openunison: say which sessions: --user NAME, --session ID or --all\n";
     return 2;
   }
   text::Form form;
-  if (!user.empty()) form.add("user", user);
-  if (all) form.add("all", "1");
+  if (!which.user.empty()) form.add("user", which.user);
+  if (!which.session.empty()) form.add("session", which.session);
+  if (which.all) form.add("all", "1");
   const auto answer = ask(options, "/v1/sessions/end", form);
-  if (!answer || options.output == "json") return print(options, answer);
-  const text::Json* count = answer->body.find("ended");
-  if (!user.empty() && count != nullptr && count->integer() != nullptr && *count->integer() == 0) {
-    std::cerr << "Nobody called " << user
-              << " has a session; nothing was ended. `openunison sessions list` has the names.\n";
+  if (!answer) return print(options, answer);
+  const text::Json* ended = answer->body.find("ended");
+  const auto count = ended != nullptr && ended->integer() != nullptr ? *ended->integer() : 0;
+  if (options.output == "json") print(options, answer);
+  if (count == 0 && !which.all) {
+    std::cerr << "openunison: "
+              << (which.session.empty() ? "nobody called " + which.user + " has a session"
+                                        : "there is no such session")
+              << "; nothing was ended. `openunison sessions list` shows them.\n";
     return 1;
   }
-  std::cout << "Ended " << (count != nullptr && count->integer() != nullptr ? *count->integer() : 0)
-            << " sessions. kubectl stops within about a minute.\n";
+  if (options.output != "json")
+    std::cout << "Ended " << count << (count == 1 ? " session" : " sessions")
+              << ". kubectl stops within about a minute.\n";
   return 0;
 }
 

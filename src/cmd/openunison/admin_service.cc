@@ -32,7 +32,7 @@ http::Response keys_response(const jose::KeyRing& keys) {
     entry.set("state", jose::name(key.state));
     entry.set("created", rfc3339(key.created));
     entry.set("activates", rfc3339(key.activates));
-    entry.set("leaves", rfc3339(key.leaves));
+    if (key.leaves != WallTime{}) entry.set("leaves", rfc3339(key.leaves));
     list.push_back(std::move(entry));
   }
   text::Json json;
@@ -48,6 +48,7 @@ text::Json session_json(const store::Live& live) {
   json.set("provider", live.sign_in.provider);
   json.set("kind", live.session.kind == store::SessionKind::web ? "web" : "client");
   json.set("client", live.session.client_id);
+  json.set("cluster", live.session.cluster);
   json.set("label", live.session.label);
   json.set("address", live.session.address);
   json.set("since", rfc3339(live.session.created_at));
@@ -115,8 +116,11 @@ class Admin {
   Task<http::Response> end_sessions(http::Request& request) {
     const auto form = co_await read(request);
     if (!form) co_return failed(form.error().message());
-    const bool named = form->get("user") || form->value("all") == "1";
-    if (!named) co_return failed("say whose sessions: user or all");
+    const auto session = form->get("session");
+    const bool named = session || form->get("user") || form->value("all") == "1";
+    if (!named) co_return failed("say which sessions: session, user or all");
+    if (session && !store::SessionId::parse(*session))
+      co_return failed("that is no session's id; `openunison sessions list` prints them");
     auto ended = co_await sessions_.end(selector_of(*form, false), "admin", kCaller);
     if (!ended) co_return failed(ended.error().message());
     text::Json json;
@@ -133,7 +137,9 @@ class Admin {
 
   static store::Selector selector_of(const text::Form& form, bool everyone_by_default) {
     store::Selector selector;
-    if (const auto user = form.get("user")) {
+    if (const auto session = form.get("session")) {
+      selector.session = store::SessionId::parse(*session);
+    } else if (const auto user = form.get("user")) {
       selector.user = std::string(*user);
     } else {
       selector.all = everyone_by_default || form.value("all") == "1";

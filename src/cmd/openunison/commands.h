@@ -21,7 +21,9 @@ struct CommonOptions {
 };
 
 int serve(const CommonOptions& options);
-int check(const CommonOptions& options);
+// Asks the identity providers as well, unless `offline`.
+int check(const CommonOptions& options, bool offline);
+int print_schema();
 int api_server_config(const CommonOptions& options, const std::string& format,
                       const std::string& cluster, const std::string& ca_file);
 
@@ -41,7 +43,11 @@ int keys_command(const CommonOptions& options, const std::string& action,
 int keys_import(const CommonOptions& options, const std::string& file, const std::string& kid,
                 bool passphrase_from_stdin);
 int sessions_list(const CommonOptions& options, const std::string& user);
-int sessions_end(const CommonOptions& options, const std::string& user, bool all);
+struct EndOptions {
+  std::string user, session;  // a name; an id as `sessions list` prints it
+  bool all = false;
+};
+int sessions_end(const CommonOptions& options, const EndOptions& which);
 
 // --- shared ---
 

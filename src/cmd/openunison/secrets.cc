@@ -12,7 +12,8 @@ namespace openunison::cmd {
 
 Result<std::optional<Secret>> SecretsDirectory::read(const std::string& name) const {
   std::error_code ignored;
-  if (!std::filesystem::exists(path_of(name), ignored)) return std::optional<Secret>();
+  if (path_.empty() || !std::filesystem::exists(path_of(name), ignored))
+    return std::optional<Secret>();
   std::string content = TRY(read_file(path_of(name)));
   while (content.ends_with('\n') || content.ends_with('\r')) content.pop_back();
   return std::optional(Secret(std::move(content)));

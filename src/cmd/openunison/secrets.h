@@ -17,6 +17,7 @@ namespace openunison::cmd {
 
 class SecretsDirectory {
  public:
+  // Without a path there are no secrets.
   explicit SecretsDirectory(std::string path) : path_(std::move(path)) {}
   std::string path_of(const std::string& name) const { return path_ + "/" + name; }
   // Without a trailing newline. nullopt: there is no such file. Error: it can't be read.

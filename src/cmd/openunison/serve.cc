@@ -17,11 +17,10 @@
 #include "cmd/openunison/admin_service.h"
 #include "cmd/openunison/commands.h"
 #include "cmd/openunison/secrets.h"
+#include "cmd/openunison/upstreams.h"
 #include "config/error.h"
-#include "http/client.h"
 #include "http/router.h"
 #include "http/server.h"
-#include "identity/connectors.h"
 #include "jose/key_ring.h"
 #include "oidc/provider.h"
 #include "portal/portal.h"
@@ -36,7 +35,6 @@ constexpr Millis kTickEvery{1'000};
 constexpr Millis kSweepEvery{60'000};
 constexpr Millis kCertificatesEvery{5'000};
 constexpr Millis kHealthDeadline{2'000};
-constexpr Millis kMaxClockDifference{5'000};
 constexpr unsigned kMaxDefaultThreads = 4;
 constexpr std::size_t kPasswordQueue = 64;
 
@@ -99,16 +97,15 @@ class Server {
                      : std::clamp(std::thread::hardware_concurrency(), 1u, kMaxDefaultThreads)) {}
 
   Result<void> start() {
-    std::error_code failed;
-    std::filesystem::create_directories(state_directory_, failed);
-    if (failed) return fail(config::Errc::bad_argument, state_directory_ + ": " + failed.message());
-    ::chmod(state_directory_.c_str(), 0700);
+    TRY_VOID(make_state_directory());
     master_.emplace(TRY(secrets_.master_key()));
     store_ = values_->store == config::StoreKind::memory
                  ? store::memory_store()
                  : TRY(store::sqlite_store(state_directory_ + "/sessions.db"));
-    keys_ = TRY(jose::KeyRing::open(state_directory_ + "/keys.sealed", *master_,
-                                    key_policy_of(*values_), random_, clock_));
+    const std::string keys_file = state_directory_ + "/keys.sealed";
+    if (!std::filesystem::exists(keys_file))
+      log::info("no signing keys yet; the first is made", {{"file", keys_file}});
+    keys_ = TRY(jose::KeyRing::open(keys_file, *master_, key_policy_of(*values_), random_, clock_));
     TRY_VOID(make_connectors());
     sessions_.emplace(
         session::Dependencies{values_, store_.get(), &*connectors_, &*master_, &random_, &clock_});
@@ -135,29 +132,23 @@ class Server {
   }
 
  private:
+  // One level only: a mistyped path must not become a new, empty state somewhere else.
+  Result<void> make_state_directory() {
+    std::error_code failed;
+    if (std::filesystem::create_directory(state_directory_, failed))
+      log::info("the state directory was made", {{"directory", state_directory_}});
+    if (failed)
+      return fail(config::Errc::bad_argument,
+                  "--state: " + state_directory_ + " can't be made: " + failed.message());
+    ::chmod(state_directory_.c_str(), 0700);
+    return {};
+  }
+
   Result<void> make_connectors() {
-    std::vector<std::string> roots;
-    for (const config::TrustedCertificate& trusted : values_->trusted_certs)
-      roots.push_back(trusted.pem);
-    const auto tls = TRY(net::TlsClientContext::create(roots));
-    std::vector<std::unique_ptr<identity::Connector>> connectors;
-    for (const config::IdentityProvider& provider : values_->identity_providers) {
-      if (provider.kind == config::ProviderKind::local) {
-        connectors.push_back(identity::local_connector(
-            {provider, secrets_.path_of("users.yaml"), &passwords_, &random_, &clock_}));
-        continue;
-      }
-      auto secret = TRY(secrets_.read(provider.client_secret_name));
-      http::ClientOptions options;
-      options.tls = tls;
-      options.proxy = provider.http_proxy.empty() ? values_->http_proxy : provider.http_proxy;
-      options.no_proxy = values_->no_proxy;
-      clients_.push_back(std::make_unique<http::Client>(runtime_, std::move(options)));
-      connectors.push_back(
-          identity::oidc_connector({provider, secret ? std::move(*secret) : Secret(),
-                                    clients_.back().get(), &random_, &clock_}));
-    }
-    connectors_.emplace(std::move(connectors));
+    Upstreams upstreams =
+        TRY(make_upstreams(*values_, secrets_, {&runtime_, &passwords_, &random_, &clock_}));
+    clients_ = std::move(upstreams.clients);
+    connectors_.emplace(std::move(upstreams.connectors));
     return {};
   }
 

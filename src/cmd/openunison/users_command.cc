@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 
 #include "cmd/openunison/commands.h"
@@ -57,14 +58,46 @@ Result<Secret> read_password(const UserOptions& user) {
 }
 
 using Users = std::vector<identity::LocalUser>;
-Users::iterator find(Users& users, const std::string& name) {
-  return std::find_if(users.begin(), users.end(),
-                      [&](const identity::LocalUser& user) { return user.name == name; });
+
+// Error: there is none of that name.
+Result<identity::LocalUser*> find(Users& users, const std::string& name) {
+  const auto found = std::ranges::find(users, name, &identity::LocalUser::name);
+  if (found == users.end())
+    return fail(config::Errc::bad_argument, "there is no user named " + name);
+  return &*found;
+}
+
+// A misspelt folder would look like one without users.
+Result<void> check_secrets_directory(const CommonOptions& options) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(options.secrets_directory, ignored)) return {};
+  return fail(config::Errc::bad_argument,
+              "--secrets: there is no folder " + options.secrets_directory +
+                  "; make it with: mkdir -m 700 " + options.secrets_directory);
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
+void print_table(const Users& users) {
+  std::size_t width = std::string_view("USER").size();
+  for (const identity::LocalUser& user : users) width = std::max(width, user.name.size());
+  const auto row = [width](const std::string& name, const std::string& groups, bool disabled) {
+    std::cout << name << std::string(width + 2 - name.size(), ' ') << groups
+              << (disabled ? "  (disabled)" : "") << '\n';
+  };
+  row("USER", "GROUPS", false);
+  for (const identity::LocalUser& user : users) row(user.name, joined(user.groups), user.disabled);
 }
 
 }  // namespace
 
 int users_list(const CommonOptions& options) {
+  const auto there = check_secrets_directory(options);
+  if (!there) return report(there.error());
   const auto users = identity::read_users(users_file(options));
   if (!users) return report(users.error());
   if (options.output == "json") {
@@ -81,22 +114,28 @@ int users_list(const CommonOptions& options) {
       list.push_back(std::move(entry));
     }
     std::cout << text::Json(std::move(list)).dump_pretty();
-    return 0;
-  }
-  for (const identity::LocalUser& user : *users) {
-    std::cout << user.name << (user.disabled ? " (disabled)" : "");
-    for (const std::string& group : user.groups) std::cout << ' ' << group;
-    std::cout << '\n';
+  } else if (users->empty()) {
+    std::cout << "There are no users yet. Add one with: openunison users add NAME --secrets "
+              << options.secrets_directory << '\n';
+  } else {
+    print_table(*users);
   }
   return 0;
 }
 
 int users_add(const CommonOptions& options, const UserOptions& wanted) {
+  const auto there = check_secrets_directory(options);
+  if (!there) return report(there.error());
+  // Asked for first: nobody wants to type a password twice for a name that is taken.
   auto users = identity::read_users(users_file(options));
   if (!users) return report(users.error());
-  if (find(*users, wanted.name) != users->end())
-    return report(
-        Error(config::Errc::bad_argument, "there is a user named " + wanted.name + " already"));
+  const auto taken = [&](Users& all) -> Result<void> {
+    if (find(all, wanted.name))
+      return fail(config::Errc::bad_argument, "there is a user named " + wanted.name + " already");
+    return {};
+  };
+  const auto is_new = taken(*users);
+  if (!is_new) return report(is_new.error());
   const auto password = read_password(wanted);
   if (!password) return report(password.error());
   crypto::SystemRandom random;
@@ -106,42 +145,49 @@ int users_add(const CommonOptions& options, const UserOptions& wanted) {
   user.email = wanted.email;
   user.groups = wanted.groups;
   user.password_hash = crypto::hash_password(*password, random);
-  users->push_back(std::move(user));
-  const auto written = identity::write_users(users_file(options), *users);
+  const auto written = identity::edit_users(users_file(options), [&](Users& all) -> Result<void> {
+    TRY_VOID(taken(all));
+    all.push_back(user);
+    return {};
+  });
   if (!written) return report(written.error());
-  std::cout << "Added " << wanted.name << ".\n";
+  std::cout << "Added " << wanted.name
+            << (wanted.groups.empty() ? ", in no group" : " to " + joined(wanted.groups)) << ".\n";
   return 0;
 }
 
 int users_passwd(const CommonOptions& options, const UserOptions& wanted) {
   auto users = identity::read_users(users_file(options));
   if (!users) return report(users.error());
-  const auto user = find(*users, wanted.name);
-  if (user == users->end())
-    return report(Error(config::Errc::bad_argument, "there is no user named " + wanted.name));
+  const auto known = find(*users, wanted.name);
+  if (!known) return report(known.error());
   const auto password = read_password(wanted);
   if (!password) return report(password.error());
   crypto::SystemRandom random;
-  user->password_hash = crypto::hash_password(*password, random);
-  const auto written = identity::write_users(users_file(options), *users);
+  const std::string hash = crypto::hash_password(*password, random);
+  const auto written = identity::edit_users(users_file(options), [&](Users& all) -> Result<void> {
+    identity::LocalUser* const user = TRY(find(all, wanted.name));
+    user->password_hash = hash;
+    return {};
+  });
   if (!written) return report(written.error());
   std::cout << "Changed the password of " << wanted.name
-            << ". Sessions go on; end them with: openunison sessions end --user " << wanted.name
-            << '\n';
+            << ". Sessions made with the former one end at their next check (five minutes); at "
+               "once with:\n  openunison sessions end --state STATE --user "
+            << wanted.name << '\n';
   return 0;
 }
 
 int users_remove(const CommonOptions& options, const UserOptions& wanted) {
-  auto users = identity::read_users(users_file(options));
-  if (!users) return report(users.error());
-  const auto user = find(*users, wanted.name);
-  if (user == users->end())
-    return report(Error(config::Errc::bad_argument, "there is no user named " + wanted.name));
-  users->erase(user);
-  const auto written = identity::write_users(users_file(options), *users);
+  const auto written = identity::edit_users(users_file(options), [&](Users& all) -> Result<void> {
+    TRY(find(all, wanted.name));
+    std::erase_if(all, [&](const identity::LocalUser& user) { return user.name == wanted.name; });
+    return {};
+  });
   if (!written) return report(written.error());
   std::cout << "Removed " << wanted.name
-            << ". Sessions end at their next check; at once with: openunison sessions end --user "
+            << ". Sessions end at their next check (five minutes); at once with:\n  openunison "
+               "sessions end --state STATE --user "
             << wanted.name << '\n';
   return 0;
 }

@@ -20,19 +20,19 @@ TEST(CheckSecrets, AllThere) {
 
 TEST(CheckSecrets, NothingThere) {
   EXPECT_EQ(check(parse_file("clusters.yaml"), {}),
-            "clusters.yaml:1:1: error: secrets: the secret file OU_MASTER_KEY is missing: make it "
+            "clusters.yaml: error: secrets: the secret file OU_MASTER_KEY is missing: make it "
             "with: openssl rand -base64 32\n"
-            "clusters.yaml:1:1: warning: oidc: there is no secret file OIDC_CLIENT_SECRET: the "
+            "clusters.yaml: warning: oidc: there is no secret file OIDC_CLIENT_SECRET: the "
             "provider must know this client as a public one\n"
-            "clusters.yaml:1:1: warning: partner: there is no secret file "
+            "clusters.yaml: warning: partner: there is no secret file "
             "OIDC_CLIENT_SECRET_partner: the provider must know this client as a public one\n"
-            "clusters.yaml:1:1: warning: emergency: there is no users.yaml yet, so nobody can sign "
+            "clusters.yaml: warning: emergency: there is no users.yaml yet, so nobody can sign "
             "in with it; add a user with: openunison users add\n"
-            "clusters.yaml:1:1: error: openunison.clients: the secret file CLIENT_wiki is missing: "
+            "clusters.yaml: error: openunison.clients: the secret file CLIENT_wiki is missing: "
             "the secret of the client wiki\n"
-            "clusters.yaml:1:1: error: server.tls: the secret file tls.crt is missing: the serving "
+            "clusters.yaml: error: server.tls: the secret file tls.crt is missing: the serving "
             "certificate, PEM, leaf first\n"
-            "clusters.yaml:1:1: error: server.tls: the secret file tls.key is missing: the private "
+            "clusters.yaml: error: server.tls: the secret file tls.key is missing: the private "
             "key of the serving certificate\n");
 }
 
@@ -42,7 +42,7 @@ TEST(CheckSecrets, SecretOfAPublicClient) {
             {"OU_MASTER_KEY", "OIDC_CLIENT_SECRET", "OIDC_CLIENT_SECRET_partner", "users.yaml",
              "CLIENT_wiki", "CLIENT_tool", "tls.crt", "tls.key"});
   EXPECT_EQ(all,
-            "clusters.yaml:1:1: warning: openunison.clients: CLIENT_tool isn't used: the client "
+            "clusters.yaml: warning: openunison.clients: CLIENT_tool isn't used: the client "
             "tool is public\n");
 }
 

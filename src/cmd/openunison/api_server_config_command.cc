@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `api-server-config`: what a cluster must be told to trust the portal that values describe.
+#include <algorithm>
+#include <iostream>
+
+#include "cmd/openunison/commands.h"
+#include "config/api_server_config.h"
+#include "config/error.h"
+
+namespace openunison::cmd {
+
+int api_server_config(const CommonOptions& options, const std::string& format,
+                      const std::string& cluster_name, const std::string& ca_file) {
+  const auto parsed_format = config::parse_api_server_format(format);
+  if (!parsed_format) {
+    report(parsed_format.error());
+    return 2;
+  }
+  const auto values = load_values(options);
+  if (!values) return 1;
+  const config::Cluster* cluster = &values->clusters.front();
+  if (!cluster_name.empty()) {
+    const auto found =
+        std::find_if(values->clusters.begin(), values->clusters.end(),
+                     [&](const config::Cluster& each) { return each.name == cluster_name; });
+    if (found == values->clusters.end())
+      return report(Error(config::Errc::bad_argument, "there is no cluster named " + cluster_name +
+                                                          " in " + options.values_file));
+    cluster = &*found;
+  }
+  config::ApiServerConfigOptions details;
+  details.ca_file = ca_file;
+  for (const config::TrustedCertificate& trusted : values->trusted_certs) {
+    if (trusted.name == "unison-ca") details.ca_pem = trusted.pem;
+  }
+  std::cout << config::api_server_config(*values, *cluster, *parsed_format, details);
+  return 0;
+}
+
+}  // namespace openunison::cmd

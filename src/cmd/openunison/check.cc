@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `check`: everything that can be said of a values file, of its secret files and of the identity
+// providers before a server starts.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "cmd/openunison/commands.h"
+#include "cmd/openunison/upstreams.h"
+#include "crypto/random.h"
+#include "identity/users_file.h"
+#include "text/json.h"
+
+namespace openunison::cmd {
+namespace {
+
+constexpr Millis kHealthDeadline{10'000};
+
+using config::Problem;
+using config::Severity;
+
+class SecretsCheck {
+ public:
+  SecretsCheck(const config::Values& values, const std::string& directory)
+      : values_(values), directory_(directory), secrets_(directory) {}
+
+  std::vector<Problem> check() {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(directory_, ignored)) {
+      add(Severity::error, directory_, "there is no such folder");
+      return std::move(problems_);
+    }
+    problems_ = config::check_secrets(values_, [this](const std::string& name) {
+      std::error_code unreadable;
+      return std::filesystem::exists(secrets_.path_of(name), unreadable);
+    });
+    check_master_key();
+    check_certificates();
+    check_users();
+    for (const config::IdentityProvider& provider : values_.identity_providers)
+      check_mode(provider.client_secret_name);
+    for (const config::Client& client : values_.clients) check_mode("CLIENT_" + client.client_id);
+    return std::move(problems_);
+  }
+
+ private:
+  void add(Severity severity, const std::string& file, std::string message) {
+    problems_.push_back({severity, file, {0, 0}, "", std::move(message)});
+  }
+  bool exists(const std::string& name) const {
+    std::error_code ignored;
+    return !name.empty() && std::filesystem::exists(secrets_.path_of(name), ignored);
+  }
+
+  void check_mode(const std::string& name) {
+    struct stat status{};
+    if (name.empty() || ::stat(secrets_.path_of(name).c_str(), &status) != 0) return;
+    if ((status.st_mode & S_IROTH) != 0)
+      add(Severity::warning, secrets_.path_of(name),
+          "everybody on this machine can read it: chmod go= " + secrets_.path_of(name));
+  }
+
+  void check_master_key() {
+    if (!exists("OU_MASTER_KEY")) return;
+    const auto key = secrets_.master_key();
+    if (!key) add(Severity::error, secrets_.path_of("OU_MASTER_KEY"), key.error().message());
+    check_mode("OU_MASTER_KEY");
+    check_mode("OU_MASTER_KEY.previous");
+  }
+
+  void check_certificates() {
+    const bool all_there = std::ranges::all_of(values_.tls, [this](const config::TlsFiles& file) {
+      return exists(file.cert) && exists(file.key);
+    });
+    if (values_.plain_http || !all_there) return;
+    for (const config::TlsFiles& file : values_.tls) check_mode(file.key);
+    const std::string first = secrets_.path_of(values_.tls.front().cert);
+    const auto pairs = secrets_.certificates(values_.tls);
+    const auto context =
+        pairs
+            ? net::TlsServerContext::create(*pairs)
+            : Result<std::shared_ptr<const net::TlsServerContext>>(std::unexpected(pairs.error()));
+    if (!context) {
+      problems_.push_back({Severity::error, "", {0, 0}, "", context.error().message()});
+    } else if (!(*context)->has_name(values_.portal_host)) {
+      add(Severity::error, first,
+          "no certificate is for " + values_.portal_host +
+              " (network.openunison_host): browsers and kubectl will refuse it");
+    }
+  }
+
+  void check_users() {
+    const bool local = std::ranges::any_of(values_.identity_providers, [](const auto& provider) {
+      return provider.kind == config::ProviderKind::local;
+    });
+    if (!local || !exists("users.yaml")) return;
+    const auto users = identity::read_users(secrets_.path_of("users.yaml"));
+    if (!users) problems_.push_back({Severity::error, "", {0, 0}, "", users.error().message()});
+    check_mode("users.yaml");
+  }
+
+  const config::Values& values_;
+  const std::string directory_;
+  const SecretsDirectory secrets_;
+  std::vector<Problem> problems_;
+};
+
+// Fetches each provider's discovery and says what `serve` would stumble over.
+std::vector<Problem> ask_providers(config::Values values, const SecretsDirectory& secrets) {
+  std::erase_if(values.identity_providers, [](const config::IdentityProvider& provider) {
+    return provider.kind == config::ProviderKind::local;
+  });
+  std::vector<Problem> problems;
+  const auto say = [&](Severity severity, const std::string& provider, std::string message) {
+    problems.push_back({severity, values.file, {0, 0}, provider, std::move(message)});
+  };
+  SystemClock clock;
+  crypto::SystemRandom random;
+  net::Runtime runtime(1);
+  net::WorkPool passwords("password", 1, 1);
+  const auto upstreams = make_upstreams(values, secrets, {&runtime, &passwords, &random, &clock});
+  if (!upstreams) {
+    say(Severity::error, "trusted_certs", upstreams.error().message());
+    return problems;
+  }
+  for (const auto& connector : upstreams->connectors) {
+    const auto health = runtime.block_on(connector->health(net::in(kHealthDeadline)));
+    if (!health.reachable) {
+      say(Severity::error, connector->name(),
+          "this identity provider can't be asked: " + health.detail +
+              " (--offline leaves this check out)");
+    } else if (!health.detail.empty()) {
+      say(Severity::warning, connector->name(), health.detail);
+    }
+    if (health.clock_ahead && std::chrono::abs(*health.clock_ahead) > kMaxClockDifference) {
+      say(Severity::warning, connector->name(),
+          "its clock and this machine's differ by " +
+              std::to_string(std::chrono::duration_cast<Seconds>(*health.clock_ahead).count()) +
+              " s; sign-ins fail if the server's clock is as wrong");
+    }
+  }
+  return problems;
+}
+
+void print_json(const std::vector<Problem>& problems) {
+  text::Json::Array list;
+  for (const Problem& problem : problems) {
+    text::Json entry;
+    entry.set("severity", problem.severity == Severity::error ? "error" : "warning");
+    entry.set("file", problem.file);
+    if (problem.position.line > 0) {
+      entry.set("line", problem.position.line);
+      entry.set("column", problem.position.column);
+    }
+    entry.set("key", problem.key);
+    entry.set("message", problem.message);
+    list.push_back(std::move(entry));
+  }
+  text::Json json;
+  json.set("problems", text::Json(std::move(list)));
+  std::cout << json.dump_pretty();
+}
+
+std::string counted(std::ptrdiff_t count, const char* what) {
+  return std::to_string(count) + ' ' + what + (count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+int check(const CommonOptions& options, bool offline) {
+  const auto text = read_file(options.values_file);
+  if (!text) return report(text.error());
+  config::Parsed parsed = config::parse_values(*text, options.values_file);
+  std::vector<Problem>& problems = parsed.problems;
+  const auto add = [&](const std::vector<Problem>& more) {
+    problems.insert(problems.end(), more.begin(), more.end());
+  };
+  if (parsed.values && !options.secrets_directory.empty())
+    add(SecretsCheck(*parsed.values, options.secrets_directory).check());
+  if (parsed.values && !offline)
+    add(ask_providers(*parsed.values, SecretsDirectory(options.secrets_directory)));
+  const auto errors = std::ranges::count(problems, Severity::error, &Problem::severity);
+  if (options.output == "json") {
+    print_json(problems);
+  } else {
+    for (const Problem& problem : problems) std::cout << problem.text() << '\n';
+    std::cout << options.values_file << ": " << counted(errors, "error") << ", "
+              << counted(std::ssize(problems) - errors, "warning") << '\n';
+  }
+  return errors == 0 ? 0 : 1;
+}
+
+int print_schema() {
+  std::cout << config::json_schema();
+  return 0;
+}
+
+}  // namespace openunison::cmd

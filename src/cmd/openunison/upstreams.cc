@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/openunison/upstreams.h"
+
+#include "identity/connectors.h"
+
+namespace openunison::cmd {
+
+Result<Upstreams> make_upstreams(const config::Values& values, const SecretsDirectory& secrets,
+                                 const UpstreamDependencies& dependencies) {
+  std::vector<std::string> roots;
+  for (const config::TrustedCertificate& trusted : values.trusted_certs)
+    roots.push_back(trusted.pem);
+  const auto tls = TRY(net::TlsClientContext::create(roots));
+  Upstreams upstreams;
+  for (const config::IdentityProvider& provider : values.identity_providers) {
+    if (provider.kind == config::ProviderKind::local) {
+      upstreams.connectors.push_back(identity::local_connector(
+          {provider, secrets.path_of("users.yaml"), dependencies.passwords, dependencies.random,
+           dependencies.clock}));
+      continue;
+    }
+    auto secret = TRY(secrets.read(provider.client_secret_name));
+    http::ClientOptions options;
+    options.tls = tls;
+    options.proxy = provider.http_proxy.empty() ? values.http_proxy : provider.http_proxy;
+    options.no_proxy = values.no_proxy;
+    upstreams.clients.push_back(
+        std::make_unique<http::Client>(*dependencies.runtime, std::move(options)));
+    upstreams.connectors.push_back(identity::oidc_connector(
+        {provider, secret ? std::move(*secret) : Secret(), upstreams.clients.back().get(),
+         dependencies.random, dependencies.clock}));
+  }
+  return upstreams;
+}
+
+}  // namespace openunison::cmd

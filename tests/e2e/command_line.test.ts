@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What an administrator types: check, users, sessions, and the mistakes that they must survive. A portal of its own; no cluster.
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+
+import { Visitor } from "./harness/browserless.ts";
+import { OpenUnison } from "./harness/openunison.ts";
+import { openunisonProgram } from "./harness/paths.ts";
+import { freePort, run, type Output } from "./harness/process.ts";
+import { stack, type Stack } from "./harness/stack.ts";
+
+let s: Stack;
+let portal: OpenUnison;
+beforeAll(async () => {
+  s = await stack();
+  const folder = join(s.folder, "command-line");
+  mkdirSync(folder, { recursive: true });
+  portal = new OpenUnison({ folder, authority: s.authority, port: await freePort(), managementPort: await freePort(), apiServer: "https://127.0.0.1:1" });
+  await portal.prepare();
+  await portal.addUser("dora", "password-of-dora", ["staff"], "Dora Door");
+  await portal.addUser("eve", "password-of-eve", ["staff"]);
+  await portal.start();
+});
+afterAll(async () => portal?.stop());
+
+const openunison = (...args: string[]): Promise<Output> => run(openunisonProgram, args);
+const state = () => ["--state", portal.state];
+
+test("an unknown command is named, with exit code 2", async () => {
+  for (const words of [["frobnicate"], ["users", "frobnicate"]]) {
+    const output = await openunison(...words);
+    expect(output.code).toBe(2);
+    expect(output.stderr).toContain("no command frobnicate");
+  }
+});
+
+test("each command's help has its own examples", async () => {
+  for (const words of [["serve"], ["check"], ["api-server-config"], ["users"], ["users", "add"], ["users", "list"], ["keys", "rotate"], ["keys", "import"], ["sessions", "list"], ["sessions", "end"]]) {
+    const output = await openunison(...words, "--help");
+    expect(output.code).toBe(0);
+    expect(output.stdout).toContain(`\n  openunison ${words.join(" ")}`);
+  }
+});
+
+test("a second server on a used port fails and leaves the first alone", async () => {
+  const folder = join(s.folder, "second");
+  mkdirSync(folder, { recursive: true });
+  const second = new OpenUnison({ ...portal.options, folder, managementPort: await freePort() });
+  await second.prepare();
+  const output = await openunison("serve", "-f", second.valuesFile, "--secrets", second.secrets, "--state", second.state);
+  expect(output.code).toBe(1);
+  expect(output.stderr).toContain(`127.0.0.1:${portal.options.port}`);
+  expect(output.stderr).toContain("in use");
+  expect((await new Visitor(s.authority.caPem).fetch(portal.portal + "/")).status).toBe(303);
+});
+
+test("a mistyped state directory isn't made", async () => {
+  const output = await openunison("serve", "-f", portal.valuesFile, "--secrets", portal.secrets, "--state", join(s.folder, "no-such-folder", "state"));
+  expect(output.code).toBe(1);
+  expect(output.stderr).toContain("no-such-folder/state");
+  expect(existsSync(join(s.folder, "no-such-folder"))).toBe(false);
+});
+
+describe("sessions", () => {
+  test("list is a table; end by id ends that one only; nobody and nothing are errors", async () => {
+    expect((await openunison("sessions", "list", ...state(), "--user", "eve")).stdout).toBe("eve isn't signed in.\n");
+    const visitors = [new Visitor(s.authority.caPem), new Visitor(s.authority.caPem)];
+    for (const visitor of visitors) expect((await visitor.signIn(portal.portal, "eve", "password-of-eve", "/profile")).status).toBe(200);
+    const rows = (await openunison("sessions", "list", ...state(), "--user", "eve")).stdout.trim().split("\n");
+    expect(rows[0]).toMatch(/^USER +KIND +CLUSTER +LABEL +ADDRESS +LAST USED +ENDS +ID$/);
+    expect(rows).toHaveLength(3);
+    const { sessions } = JSON.parse((await openunison("sessions", "list", ...state(), "--user", "eve", "--output", "json")).stdout) as { sessions: { id: string; user: string }[] };
+    expect(sessions.map((session) => session.user)).toEqual(["eve", "eve"]);
+    const ended = await openunison("sessions", "end", ...state(), "--session", sessions[0]!.id);
+    expect(ended.stdout).toContain("Ended 1 session.");
+    const statuses = await Promise.all(visitors.map(async (visitor) => (await visitor.fetch(`${portal.portal}/profile`)).status));
+    expect(statuses.sort()).toEqual([200, 303]);
+
+    const again = await openunison("sessions", "end", ...state(), "--session", sessions[0]!.id);
+    expect([again.code, again.stdout]).toEqual([1, ""]);
+    expect(again.stderr).toContain("no such session");
+    const nobody = await openunison("sessions", "end", ...state(), "--user", "evee");
+    expect([nobody.code, nobody.stdout]).toEqual([1, ""]);
+    expect(nobody.stderr).toContain("nobody called evee");
+    expect((await openunison("sessions", "end", ...state(), "--session", "x")).stderr).toContain("no session's id");
+    expect((await openunison("sessions", "end", ...state())).code).toBe(2);
+    expect((await openunison("sessions", "end", ...state(), "--all", "--user", "eve")).code).toBe(2);
+  });
+});
+
+describe("users", () => {
+  const users = async (...args: string[]) => openunison("users", ...args, "--secrets", portal.secrets);
+
+  test("groups may be repeated or listed; the table says so", async () => {
+    await portal.addUser("ada", "password-of-ada", ["a,b", "c"]);
+    const list = JSON.parse((await users("list", "--output", "json")).stdout) as { name: string; groups: string[] }[];
+    expect(list.find((user) => user.name === "ada")?.groups).toEqual(["a", "b", "c"]);
+    expect((await users("list")).stdout).toMatch(/^USER +GROUPS\n(.*\n)*ada +a, b, c\n/);
+    expect((await users("remove", "ada")).code).toBe(0);
+    expect((await users("remove", "ada")).stderr).toContain("there is no user named ada");
+  });
+
+  test("a folder that isn't there is said", async () => {
+    for (const words of [["list"], ["add", "x"]]) {
+      const output = await openunison("users", ...words, "--secrets", join(s.folder, "nowhere"));
+      expect(output.code).toBe(1);
+      expect(output.stderr).toContain("there is no folder");
+    }
+  });
+
+  test("ten added at once are all there", async () => {
+    const names = Array.from({ length: 10 }, (_, i) => `many${i}`);
+    await Promise.all(names.map((name) => portal.addUser(name, "password-of-many", [])));
+    const list = JSON.parse((await users("list", "--output", "json")).stdout) as { name: string }[];
+    expect(list.map((user) => user.name)).toEqual(expect.arrayContaining(names));
+  });
+});
+
+describe("check", () => {
+  let site: OpenUnison;
+  beforeEach(async () => {
+    const folder = join(s.folder, "check");
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    site = new OpenUnison({ ...portal.options, folder });
+    await site.prepare();
+    await site.addUser("dora", "password-of-dora", []);
+  });
+  const check = (...args: string[]) => openunison("check", "-f", site.valuesFile, "--secrets", site.secrets, ...args);
+  const secret = (name: string) => join(site.secrets, name);
+
+  test("says nothing of what is right", async () => {
+    const output = await check();
+    expect(output.stdout.replace(/^.*warning: oidc: .*\n/m, "")).toBe(`${site.valuesFile}: 0 errors, 1 warning\n`);
+    expect(output.code).toBe(0);
+  });
+
+  const cases: [string, () => Promise<void> | void, RegExp, number][] = [
+    ["a short master key", () => writeFileSync(secret("OU_MASTER_KEY"), "short", { mode: 0o600 }), /OU_MASTER_KEY: error: /, 1],
+    ["a key of another certificate", async () => {
+      const other = await s.authority.issue("other", "/CN=localhost");
+      writeFileSync(secret("tls.key"), readFileSync(other.key));
+    }, /tls\.crt.*error.*doesn't belong|error: .*tls\.crt: the private key doesn't belong/, 1],
+    ["a certificate for another host", () => {
+      writeFileSync(site.valuesFile, readFileSync(site.valuesFile, "utf8").replace("openunison_host: localhost", "openunison_host: portal.example.com"));
+    }, /tls\.crt: error: no certificate is for portal\.example\.com/, 1],
+    ["a secret that everybody can read", () => chmodSync(secret("OU_MASTER_KEY"), 0o644), /OU_MASTER_KEY: warning: everybody on this machine/, 0],
+    ["users that can't be read", () => writeFileSync(secret("users.yaml"), "users: [{name: 'system:x'}]\n"), /error: .*users\.yaml:1:\d+/, 1],
+    ["a file that isn't there", () => rmSync(secret("OU_MASTER_KEY")), /error: secrets: the secret file OU_MASTER_KEY is missing/, 1],
+    ["a folder that isn't there", () => rmSync(site.secrets, { recursive: true }), /secrets: error: there is no such folder/, 1],
+  ];
+  for (const [name, spoil, expected, code] of cases) {
+    test(`finds ${name}`, async () => {
+      await spoil();
+      const output = await check();
+      expect(output.stdout).toMatch(expected);
+      expect(output.code).toBe(code);
+    });
+  }
+
+  test("a folder in the place of the values file is said", async () => {
+    const output = await openunison("check", "-f", s.folder);
+    expect([output.code, output.stdout]).toEqual([1, ""]);
+    expect(output.stderr).toContain("is a folder");
+  });
+
+  test("asks the identity provider, unless offline", async () => {
+    const upstream = (issuer: string) => {
+      site = new OpenUnison({ ...portal.options, folder: site.options.folder, upstream: { issuer, clientSecret: "x" } });
+      return site.prepare();
+    };
+    await upstream(s.upstream.issuer);
+    expect((await check()).stdout).toMatch(/: 0 errors, \d+ warnings?\n$/);
+    await upstream(`https://localhost:${await freePort()}`);
+    const away = await check();
+    expect(away.stdout).toMatch(/error: oidc: this identity provider can't be asked: .*--offline/);
+    expect(away.code).toBe(1);
+    expect((await check("--offline")).code).toBe(0);
+    await upstream(`${s.upstream.issuer}/nothing-here`);
+    expect((await check()).stdout).toMatch(/error: oidc: this identity provider can't be asked: /);
+  });
+
+  test("--output json has the same problems; --print-schema is JSON Schema", async () => {
+    writeFileSync(secret("OU_MASTER_KEY"), randomBytes(3));
+    const { problems } = JSON.parse((await check("--output", "json")).stdout) as { problems: Record<string, unknown>[] };
+    expect(problems.find((problem) => problem.severity === "error")).toMatchObject({ file: secret("OU_MASTER_KEY") });
+    const schema = JSON.parse((await openunison("check", "--print-schema")).stdout) as { properties: object };
+    expect(schema.properties).toHaveProperty("network");
+  });
+});
