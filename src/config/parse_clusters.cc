@@ -90,9 +90,12 @@ void Parser::check_cluster_prefixes(const Cluster& cluster, const Item& item,
   for (const auto& [key, prefix] : {std::pair{&username_key, &cluster.username_prefix},
                                     std::pair{&groups_key, &cluster.groups_prefix}}) {
     if (!is_prefix(*prefix)) error(item, *key, "may have letters, digits and . _ : / @ # + -");
-    if (prefix->find("system:") != std::string::npos)
+    // "sys" and a name that begins with "tem:" would make one too.
+    const bool begins = !prefix->empty() && std::string_view("system:").starts_with(*prefix);
+    if (begins || prefix->find("system:") != std::string::npos)
       error(item, *key,
-            "must not contain system:, which EKS refuses and Kubernetes keeps for itself");
+            "must not make names that begin with system:, which EKS refuses and Kubernetes keeps "
+            "for itself");
   }
   if (cluster.groups_prefix == "-") {
     warning(item, groups_key,

@@ -8,6 +8,7 @@
 
 #include "config/checks.h"
 #include "config/parser.h"
+#include "text/words.h"
 
 namespace openunison::config {
 namespace {
@@ -46,10 +47,6 @@ std::string label_of(const IdentityProvider& provider) {
   }
   const auto url = parse_url(provider.issuer.empty() ? provider.auth_url : provider.issuer);
   return url ? url->host : std::string();
-}
-
-bool has_scope(const std::string& scopes, std::string_view scope) {
-  return (" " + scopes + " ").find(" " + std::string(scope) + " ") != std::string::npos;
 }
 
 }  // namespace
@@ -167,7 +164,8 @@ void Parser::check_endpoints(const IdentityProvider& provider, const Item& item)
 }
 
 void Parser::check_oidc(const IdentityProvider& provider, const Item& item) {
-  if (!has_scope(provider.scopes, "openid")) error(item, "scopes", "must have the scope openid");
+  if (!text::has_word(provider.scopes, "openid"))
+    error(item, "scopes", "must have the scope openid");
   if (provider.claims.sub.empty())
     error(item, "claims.sub", "is empty: it must name the claim that becomes the user name");
   if (!provider.domain.empty() && !is_host_name(provider.domain)) {
@@ -202,8 +200,7 @@ void Parser::check_force_authentication(const IdentityProvider& provider, const 
 // Without a refresh token nobody can be asked about a person who isn't there. Google's comes
 // without the scope.
 void Parser::check_offline_access(const IdentityProvider& provider, const Item& item) {
-  if (provider.profile == ProviderProfile::google || has_scope(provider.scopes, "offline_access"))
-    return;
+  if (provider.is_google() || text::has_word(provider.scopes, "offline_access")) return;
   warning(
       item, "scopes",
       "has no offline_access, without which most providers give no refresh token: that somebody "

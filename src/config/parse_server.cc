@@ -130,17 +130,21 @@ void Parser::read_limits() {
     return static_cast<std::uint64_t>(in_.integer(std::string("server.limits.") + key));
   };
   LimitsValues& limits = values_.limits;
+  limits.target_bytes = limit("target_bytes");
   limits.header_bytes = limit("header_bytes");
   limits.header_count = limit("header_count");
   limits.body_bytes = limit("body_bytes");
-  limits.target_bytes = limit("target_bytes");
+  limits.first_byte_timeout_seconds = limit("first_byte_timeout_seconds");
+  limits.handshake_timeout_seconds = limit("handshake_timeout_seconds");
   limits.header_timeout_seconds = limit("header_timeout_seconds");
   limits.idle_timeout_seconds = limit("idle_timeout_seconds");
-  limits.first_byte_timeout_seconds = limit("first_byte_timeout_seconds");
+  limits.rate_grace_seconds = limit("rate_grace_seconds");
   limits.body_min_bytes_per_second = limit("body_min_bytes_per_second");
+  limits.write_min_bytes_per_second = limit("write_min_bytes_per_second");
   limits.requests_in_flight = limit("requests_in_flight");
   limits.connections = limit("connections");
   limits.connections_per_address = limit("connections_per_address");
+  limits.requests_per_connection = limit("requests_per_connection");
   limits.drain_timeout_seconds = limit("drain_timeout_seconds");
 }
 

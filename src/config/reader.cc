@@ -231,7 +231,11 @@ void Reader::unknown_key(const Yaml::Entry& entry, const std::string& schema_pat
     }
     const std::string_view nearest = text::nearest(entry.key, siblings.data(), siblings.size());
     if (!nearest.empty()) elsewhere = prefix + std::string(nearest);
-    if (elsewhere == entry.key) {
+    if (entry.key.find("secret") != std::string::npos && elsewhere.empty()) {
+      message +=
+          "; secrets don't stand in values: write it to a file of --secrets, such as "
+          "OIDC_CLIENT_SECRET";
+    } else if (elsewhere == entry.key) {
       message += "; write its parts as maps inside each other";
     } else if (!elsewhere.empty()) {
       message += "; did you mean " + elsewhere + "?";

@@ -39,7 +39,7 @@ enum class UpstreamLogout { local, upstream };
 
 struct IdentityProvider {
   std::string name;   // [a-z0-9-]{1,32}; "oidc" for the plain oidc: block, "local" for users.yaml
-  std::string label;  // on the sign-in page
+  std::string label;  // on the sign-in page; "" only for built-in users
   ProviderKind kind = ProviderKind::oidc;
   std::string callback;  // "/auth/oidc" for the first or only one, "/auth/oidc/NAME" for others
   std::string username_prefix;  // of mapped user names
@@ -59,6 +59,12 @@ struct IdentityProvider {
   std::vector<std::string> tenants;   // Entra tenant ids that may sign in
   UpstreamLogout logout = UpstreamLogout::local;
   std::string http_proxy;  // "http://host:port"
+
+  // By its issuer too, for it has rules of its own whether the type was written or not.
+  bool is_google() const {
+    return profile == ProviderProfile::google || issuer == "https://accounts.google.com" ||
+           issuer == "https://accounts.google.com/";
+  }
 };
 
 // Which of the groups that arrive are passed on.
@@ -103,12 +109,23 @@ struct TlsFiles {
 enum class StoreKind { memory, sqlite };
 enum class SigningAlgorithm { rs256, es256 };
 
-struct LimitsValues {  // zero: the default of http/limits.h
-  std::uint64_t header_bytes = 0, header_count = 0, body_bytes = 0, target_bytes = 0;
-  std::uint64_t header_timeout_seconds = 0, idle_timeout_seconds = 0,
-                first_byte_timeout_seconds = 0;
-  std::uint64_t body_min_bytes_per_second = 0, requests_in_flight = 0, connections = 0,
-                connections_per_address = 0;
+// What they mean, and their defaults: http/limits.h.
+struct LimitsValues {
+  std::uint64_t target_bytes = 0;
+  std::uint64_t header_bytes = 0;
+  std::uint64_t header_count = 0;
+  std::uint64_t body_bytes = 0;
+  std::uint64_t first_byte_timeout_seconds = 0;
+  std::uint64_t handshake_timeout_seconds = 0;
+  std::uint64_t header_timeout_seconds = 0;
+  std::uint64_t idle_timeout_seconds = 0;
+  std::uint64_t rate_grace_seconds = 0;
+  std::uint64_t body_min_bytes_per_second = 0;
+  std::uint64_t write_min_bytes_per_second = 0;
+  std::uint64_t requests_in_flight = 0;
+  std::uint64_t connections = 0;
+  std::uint64_t connections_per_address = 0;
+  std::uint64_t requests_per_connection = 0;
   std::uint64_t drain_timeout_seconds = 0;
 };
 
@@ -174,7 +191,7 @@ struct Problem {
   std::string file;         // may be empty where the message names one
   text::Position position;  // line 0: of the file as a whole
   std::string key;          // "oidc.issuer"
-  std::string message;  // what is wrong and what to do
+  std::string message;      // what is wrong and what to do
 
   // "values.yaml:12:3: error: oidc.isuer: unknown key; did you mean oidc.issuer?"
   std::string text() const;

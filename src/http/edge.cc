@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <iterator>
 #include <random>
@@ -221,7 +222,7 @@ void Edge::log_request(const Request& request, const EdgeResponder& responder,
        {"path", request.path},
        {"status", responder.status()},
        {"bytes", responder.bytes()},
-       {"duration_ms", seconds * 1000},
+       {"duration_ms", std::round(seconds * 1e6) / 1e3},
        {"address", request.peer.ip},
        {"user_agent", request.headers.get("user-agent").value_or("").substr(0, kMaxLoggedAgent)}});
 }

@@ -144,12 +144,6 @@ Groups map_groups(const Identity& identity, const config::IdentityProvider& prov
   return groups;
 }
 
-// Google's accounts may carry any mail address, verified too: only `hd` says whose account it is.
-bool is_google(const config::IdentityProvider& provider) {
-  return provider.profile == config::ProviderProfile::google ||
-         provider.issuer.starts_with("https://accounts.google.com");
-}
-
 bool says_true(const Json* claim) {
   if (claim == nullptr) return false;
   if (const bool* value = claim->boolean()) return *value;
@@ -157,6 +151,7 @@ bool says_true(const Json* claim) {
   return text != nullptr && *text == "true";
 }
 
+// Google's accounts may carry any mail address, verified too: only `hd` says whose account it is.
 // Fails closed: what isn't said, or isn't said to be verified, isn't so.
 Result<void> check_domain(const Identity& identity, const config::IdentityProvider& provider) {
   if (provider.domain.empty()) return {};
@@ -164,7 +159,7 @@ Result<void> check_domain(const Identity& identity, const config::IdentityProvid
   const auto refuse = [&wanted](const char* why) {
     return fail(Errc::not_allowed, "only accounts of " + wanted + " may sign in here; " + why);
   };
-  if (const Json* hosted = identity.claims.find("hd"); hosted != nullptr || is_google(provider)) {
+  if (const Json* hosted = identity.claims.find("hd"); hosted != nullptr || provider.is_google()) {
     const std::string* domain = hosted ? hosted->string() : nullptr;
     if (domain == nullptr) return refuse("this account belongs to no organisation");
     if (text::ascii_lower(*domain) != wanted)

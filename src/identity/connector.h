@@ -29,9 +29,9 @@ class Connector {
   virtual RedirectConnector* redirect() { return nullptr; }
   virtual PasswordConnector* password() { return nullptr; }
 
-  // Asks the provider how the person stands now. `grant` as stored. The result has a new grant
-  // where the provider rotated it. Errors: gone, unreachable, throttled, bad_response. Default: the
-  // users file or nothing to ask → Errc::unreachable is NOT used; see recheckable.
+  // Asks the provider how the person stands now; only for an Identity that was `recheckable`.
+  // `grant` as stored. The result has a new grant where the provider rotated it. Errors: gone,
+  // unreachable, throttled, bad_response.
   virtual Task<Result<Identity>> reread(std::string subject, Grant grant,
                                         net::Deadline deadline) = 0;
 
@@ -55,8 +55,6 @@ class RedirectConnector {
     std::string redirect_uri;  // ours, absolute
     std::string state;         // 43 characters, made by the caller
     bool force = false;        // prompt=login
-    bool silent = false;       // prompt=none
-    std::optional<Seconds> max_age;
     std::string login_hint;
   };
   struct Begun {
@@ -70,7 +68,6 @@ class RedirectConnector {
     text::Form parameters;  // the callback's query or form; state was checked by the caller
     std::string attempt;    // from Begun
     std::string redirect_uri;
-    std::optional<Seconds> max_age;
   };
   // Errors: denied, interaction_required, bad_response, clock, unreachable, groups_overage,
   // too_big.

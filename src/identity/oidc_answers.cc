@@ -181,8 +181,7 @@ std::optional<Error> callback_error(const text::Form& parameters) {
   return Error(Errc::denied, std::move(message));
 }
 
-Result<void> check_id_token(const jose::VerifiedJwt& token, const IdTokenRules& rules,
-                            WallTime now) {
+Result<void> check_id_token(const jose::VerifiedJwt& token, const IdTokenRules& rules) {
   // A token of another purpose, signed by the same key for the same audience, is no ID token.
   const std::string type = plain_type(token.type());
   if (type == "at+jwt" || type == "logout+jwt" || token.claims().find("events") != nullptr) {
@@ -209,13 +208,6 @@ Result<void> check_id_token(const jose::VerifiedJwt& token, const IdTokenRules& 
     if (hash->string() == nullptr ||
         *hash->string() != jose::half_hash(rules.access_token, rules.algorithm)) {
       return bad("the ID token belongs to another access token (at_hash)");
-    }
-  }
-  if (rules.max_age) {
-    const auto authenticated = token.time_claim("auth_time");
-    if (!authenticated) return bad("the ID token doesn't say when you signed in (auth_time)");
-    if (now - *authenticated > *rules.max_age + kLeeway) {
-      return bad("the identity provider didn't ask you to sign in again, though it had to");
     }
   }
   return {};

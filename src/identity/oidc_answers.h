@@ -42,14 +42,12 @@ std::optional<Error> callback_error(const text::Form& parameters);
 
 struct IdTokenRules {
   std::string client_id;
-  std::string_view access_token;   // for at_hash; empty: not checked
-  crypto::Algorithm algorithm{};   // that the token was signed with
-  std::optional<Seconds> max_age;  // auth_time must be there and not older
-  std::string subject;             // a refreshed token's; empty: any
+  std::string_view access_token;  // for at_hash; empty: not checked
+  crypto::Algorithm algorithm{};  // that the token was signed with
+  std::string subject;            // a refreshed token's; empty: any
 };
 // Error: bad_response.
-Result<void> check_id_token(const jose::VerifiedJwt& token, const IdTokenRules& rules,
-                            WallTime now);
+Result<void> check_id_token(const jose::VerifiedJwt& token, const IdTokenRules& rules);
 
 // The rest of the checks of a verified logout token. Error: bad_response.
 Result<RedirectConnector::LogoutNotice> read_logout_token(const jose::VerifiedJwt& token);

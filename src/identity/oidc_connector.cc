@@ -43,13 +43,9 @@ struct Attempt {
   }
 };
 
-bool is_google(const config::IdentityProvider& settings) {
-  return settings.profile == config::ProviderProfile::google;
-}
-
 // As written. Google alone refuses offline_access and wants a parameter of its own instead.
 std::string scopes_to_send(const config::IdentityProvider& settings) {
-  if (!is_google(settings)) return settings.scopes;
+  if (!settings.is_google()) return settings.scopes;
   std::string out;
   for (std::size_t at = 0; at < settings.scopes.size();) {
     const std::size_t end = std::min(settings.scopes.find(' ', at), settings.scopes.size());
@@ -63,8 +59,7 @@ std::string scopes_to_send(const config::IdentityProvider& settings) {
 
 std::string prompt_of(const RedirectConnector::BeginRequest& request,
                       const config::IdentityProvider& settings) {
-  if (request.silent) return "none";
-  if (is_google(settings)) return request.force ? "select_account consent" : "consent";
+  if (settings.is_google()) return request.force ? "select_account consent" : "consent";
   return request.force ? "login" : "";
 }
 
@@ -150,9 +145,8 @@ Task<Result<RedirectConnector::Begun>> OidcConnector::begin(BeginRequest request
   add("code_challenge_method", "S256");
   const std::string prompt = prompt_of(request, settings());
   if (!prompt.empty()) add("prompt", prompt);
-  if (request.max_age) add("max_age", std::to_string(request.max_age->count()));
   if (!request.login_hint.empty()) add("login_hint", request.login_hint);
-  if (is_google(settings())) {
+  if (settings().is_google()) {
     add("access_type", "offline");
     if (!settings().domain.empty())
       add("hd", settings().domain);  // a hint; the token's is what counts
@@ -205,9 +199,7 @@ Task<Result<Identity>> OidcConnector::finish(FinishRequest request) {
   }
 
   Grant grant = grant_of(*answer);
-  Rules rules;
-  rules.max_age = request.max_age;
-  auto identity = co_await describe(std::move(*answer), attempt->nonce, rules, false, deadline);
+  auto identity = co_await describe(std::move(*answer), attempt->nonce, Rules(), false, deadline);
   if (!identity) co_return std::unexpected(identity.error());
   // With an access token alone the person's standing could be asked for an hour at most: that it is
   // over then says nothing of the person, so it isn't called rechecking.
@@ -259,7 +251,7 @@ Task<Result<Json>> OidcConnector::id_token_claims(Secret id_token, Secret access
   rules.client_id = settings().client_id;
   rules.access_token = access_token.reveal();
   rules.algorithm = verified->algorithm;
-  auto checked = check_id_token(verified->jwt, rules, clock_->now());
+  auto checked = check_id_token(verified->jwt, rules);
   if (!checked) co_return std::unexpected(checked.error());
   co_return verified->jwt.claims();
 }

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "oidc/provider_impl.h"
+#include "text/words.h"
 
 namespace openunison::oidc {
 namespace {
@@ -19,8 +20,9 @@ bool valid_challenge(std::string_view challenge) {
 
 std::optional<OAuthError> read_prompt(std::string_view prompt, AuthorizationRequest& request) {
   if (prompt.empty()) return std::nullopt;
-  request.prompt_none = has_word(prompt, "none");
-  request.prompt_login = has_word(prompt, "login") || has_word(prompt, "select_account");
+  request.prompt_none = text::has_word(prompt, "none");
+  request.prompt_login =
+      text::has_word(prompt, "login") || text::has_word(prompt, "select_account");
   if (request.prompt_none && prompt != "none") {
     return OAuthError{"invalid_request", "prompt=none can't be combined with another value", 400};
   }
@@ -81,7 +83,7 @@ std::optional<OAuthError> read_rest(const text::Form& parameters, AuthorizationR
     return OAuthError{"invalid_request", "only response_mode=query is supported", 400};
   }
   request.scope = request.client->grant_scope(parameters.value("scope"));
-  if (!has_word(parameters.value("scope"), "openid")) {
+  if (!text::has_word(parameters.value("scope"), "openid")) {
     return OAuthError{"invalid_scope", "the scope openid is missing", 400};
   }
   request.nonce = parameters.value("nonce");

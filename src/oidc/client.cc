@@ -6,6 +6,7 @@
 #include "text/base64.h"
 #include "text/url.h"
 #include "text/utf8.h"
+#include "text/words.h"
 
 namespace openunison::oidc {
 namespace {
@@ -100,15 +101,6 @@ std::expected<Credentials, OAuthError> credentials_of(const http::Request& reque
 
 }  // namespace
 
-bool has_word(std::string_view list, std::string_view name) {
-  while (!list.empty()) {
-    const std::size_t end = std::min(list.find(' '), list.size());
-    if (list.substr(0, end) == name) return true;
-    list.remove_prefix(std::min(end + 1, list.size()));
-  }
-  return false;
-}
-
 bool Client::allows_redirect(std::string_view uri) const {
   if (contains(redirect_uris, uri)) return true;
   return !loopback_paths.empty() && is_loopback_with_path(uri, loopback_paths);
@@ -121,7 +113,7 @@ bool Client::allows_post_logout_redirect(std::string_view uri) const {
 std::string Client::grant_scope(std::string_view requested) const {
   std::string granted;
   for (const std::string_view scope : kKnownScopes) {
-    if (cluster == nullptr && !has_word(requested, scope)) continue;
+    if (cluster == nullptr && !text::has_word(requested, scope)) continue;
     if (!granted.empty()) granted += ' ';
     granted += scope;
   }

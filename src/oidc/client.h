@@ -59,7 +59,4 @@ class Clients {
   std::vector<Client> clients_;
 };
 
-// Whether the space-separated `list` has `name`.
-bool has_word(std::string_view list, std::string_view name);
-
 }  // namespace openunison::oidc

@@ -3,6 +3,7 @@
 // grant_type=refresh_token (RFC 6749 §6; rotation and reuse: RFC 9700 §4.14 and docs/adr on
 // tokens).
 #include "oidc/provider_impl.h"
+#include "text/words.h"
 
 namespace openunison::oidc {
 namespace {
@@ -17,8 +18,8 @@ Result<std::string> narrowed(std::string_view granted, std::string_view wanted) 
     const std::size_t end = std::min(wanted.find(' ', at), wanted.size());
     const std::string_view word = wanted.substr(at, end - at);
     at = end + 1;
-    if (word.empty() || has_word(scope, word)) continue;
-    if (!has_word(granted, word)) {
+    if (word.empty() || text::has_word(scope, word)) continue;
+    if (!text::has_word(granted, word)) {
       return fail(session::Errc::beyond_scope, "scope goes beyond what was granted");
     }
     scope += (scope.empty() ? "" : " ") + std::string(word);

@@ -5,6 +5,7 @@
 #include "oidc/provider_impl.h"
 #include "text/json.h"
 #include "text/utf8.h"
+#include "text/words.h"
 
 namespace openunison::oidc {
 namespace {
@@ -27,17 +28,17 @@ std::string claims_of(const identity::Principal& principal, std::string_view sco
     if (!value.empty()) writer.member(name, value);
   };
   writer.begin_object().member("sub", principal.user);
-  if (has_word(scope, "profile")) {
+  if (text::has_word(scope, "profile")) {
     member_if("name", principal.display_name);
     writer.member("preferred_username", principal.user);
     member_if("given_name", principal.given_name);
     member_if("family_name", principal.family_name);
   }
-  if (has_word(scope, "email") && !principal.email.empty()) {
+  if (text::has_word(scope, "email") && !principal.email.empty()) {
     writer.member("email", principal.email);
     if (principal.email_verified) writer.member("email_verified", *principal.email_verified);
   }
-  if (has_word(scope, "groups")) {
+  if (text::has_word(scope, "groups")) {
     writer.key("groups").begin_array();
     for (const std::string& group : principal.groups) writer.value(group);
     writer.end_array();

@@ -72,21 +72,7 @@ std::string as_uri(std::string_view text) {
 std::string provider_label(const identity::Connector& connector) {
   const config::IdentityProvider& settings = connector.settings();
   if (!settings.label.empty()) return settings.label;
-  if (settings.kind == config::ProviderKind::local) return "password";
-  switch (settings.profile) {
-    case config::ProviderProfile::okta:
-      return "Okta";
-    case config::ProviderProfile::entra:
-      return "Microsoft Entra ID";
-    case config::ProviderProfile::keycloak:
-      return "Keycloak";
-    case config::ProviderProfile::google:
-      return "Google";
-    case config::ProviderProfile::generic:
-      break;
-  }
-  const auto url = text::Url::parse(settings.issuer.empty() ? settings.auth_url : settings.issuer);
-  return url ? url->host : settings.name;
+  return settings.kind == config::ProviderKind::local ? "password" : settings.name;
 }
 
 std::string first_character(std::string_view text) {

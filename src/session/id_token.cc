@@ -5,19 +5,10 @@
 
 #include "session/error.h"
 #include "text/json.h"
+#include "text/words.h"
 
 namespace openunison::session {
 namespace {
-
-// Whether `scope`, a space-separated list, has `name`.
-bool has_scope(std::string_view scope, std::string_view name) {
-  while (!scope.empty()) {
-    const std::size_t end = std::min(scope.find(' '), scope.size());
-    if (scope.substr(0, end) == name) return true;
-    scope.remove_prefix(std::min(end + 1, scope.size()));
-  }
-  return false;
-}
 
 void member_if(text::JsonWriter& writer, std::string_view name, std::string_view value) {
   if (!value.empty()) writer.member(name, value);
@@ -67,17 +58,17 @@ std::string id_token_claims(const IdTokenRequest& request, const identity::Princ
   }
   if (!request.access_token.empty())
     writer.member("at_hash", jose::half_hash(request.access_token, algorithm));
-  if (has_scope(request.scope, "profile")) {
+  if (text::has_word(request.scope, "profile")) {
     member_if(writer, "name", principal.display_name);
     writer.member("preferred_username", principal.user);
     member_if(writer, "given_name", principal.given_name);
     member_if(writer, "family_name", principal.family_name);
   }
-  if (has_scope(request.scope, "email") && !principal.email.empty()) {
+  if (text::has_word(request.scope, "email") && !principal.email.empty()) {
     writer.member("email", principal.email);
     if (principal.email_verified) writer.member("email_verified", *principal.email_verified);
   }
-  if (has_scope(request.scope, "groups")) {
+  if (text::has_word(request.scope, "groups")) {
     writer.key("groups").begin_array();
     for (const std::string& group : principal.groups) writer.value(std::string_view(group));
     writer.end_array();

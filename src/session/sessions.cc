@@ -68,8 +68,11 @@ struct Sessions::Impl {
   const config::Authentication& policy() const { return dependencies.values->authentication; }
 
   Result<Current> with_principal(store::Live live) const {
-    identity::Principal principal = TRY(identity::Principal::from_json(live.sign_in.principal));
-    return Current{std::move(live), std::move(principal)};
+    auto principal = identity::Principal::from_json(live.sign_in.principal);
+    if (!principal)
+      return fail(store::Errc::unavailable,
+                  "a stored sign-in can't be read: " + principal.error().message());
+    return Current{std::move(live), std::move(*principal)};
   }
 
   Task<void> end_sign_in(store::SignInId id, std::string reason) {

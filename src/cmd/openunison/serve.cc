@@ -47,24 +47,22 @@ log::Level level_of(const std::string& name) {
 
 http::Limits limits_of(const config::LimitsValues& values) {
   http::Limits limits;
-  const auto set = [](auto& limit, std::uint64_t value) {
-    if (value > 0) limit = static_cast<std::remove_reference_t<decltype(limit)>>(value);
-  };
-  const auto set_seconds = [](Millis& limit, std::uint64_t value) {
-    if (value > 0) limit = Seconds(value);
-  };
-  set(limits.header_bytes, values.header_bytes);
-  set(limits.header_count, values.header_count);
-  set(limits.body_bytes, values.body_bytes);
-  set(limits.target_bytes, values.target_bytes);
-  set(limits.body_min_bytes_per_second, values.body_min_bytes_per_second);
-  set(limits.requests_in_flight, values.requests_in_flight);
-  set(limits.connections, values.connections);
-  set(limits.connections_per_address, values.connections_per_address);
-  set_seconds(limits.header_timeout, values.header_timeout_seconds);
-  set_seconds(limits.idle_timeout, values.idle_timeout_seconds);
-  set_seconds(limits.first_byte_timeout, values.first_byte_timeout_seconds);
-  set_seconds(limits.drain_timeout, values.drain_timeout_seconds);
+  limits.target_bytes = values.target_bytes;
+  limits.header_bytes = values.header_bytes;
+  limits.header_count = values.header_count;
+  limits.body_bytes = values.body_bytes;
+  limits.first_byte_timeout = Seconds(values.first_byte_timeout_seconds);
+  limits.handshake_timeout = Seconds(values.handshake_timeout_seconds);
+  limits.header_timeout = Seconds(values.header_timeout_seconds);
+  limits.idle_timeout = Seconds(values.idle_timeout_seconds);
+  limits.rate_grace = Seconds(values.rate_grace_seconds);
+  limits.body_min_bytes_per_second = values.body_min_bytes_per_second;
+  limits.write_min_bytes_per_second = values.write_min_bytes_per_second;
+  limits.requests_in_flight = values.requests_in_flight;
+  limits.connections = values.connections;
+  limits.connections_per_address = values.connections_per_address;
+  limits.requests_per_connection = values.requests_per_connection;
+  limits.drain_timeout = Seconds(values.drain_timeout_seconds);
   return limits;
 }
 

@@ -46,6 +46,11 @@ INSTANTIATE_TEST_SUITE_P(
          with_oidc("  isuer: https://a.example.com\n  client_id: a\n"),
          {"2:1: error: oidc.issuer: is missing",
           "4:3: error: oidc.isuer: unknown key; did you mean oidc.issuer?"}},
+        {"a secret in values",
+         good_and("openunison: {clients: [{client_id: c, client_secret: x, redirect_uris: "
+                  "[\"https://c/\"]}]}\n"),
+         {"7:39: error: openunison.clients[0].client_secret: unknown key; secrets don't stand in "
+          "values"}},
         {"unknown key that is known elsewhere",
          good_and("openunison_host: a\n"),
          {"7:1: error: openunison_host: unknown key; did you mean network.openunison_host?"}},
@@ -473,7 +478,16 @@ INSTANTIATE_TEST_SUITE_P(
          {"8:49: error: clusters[0].k8s_ca_pem_b64: there is no certificate"}},
         {"system prefix",
          with_cluster("{name: b, k8s_url: https://k, k8s_groups_prefix: \"asystem:\"}"),
-         {"8:52: error: clusters[0].k8s_groups_prefix: must not contain system:"}},
+         {"8:52: error: clusters[0].k8s_groups_prefix: must not make names that begin with "
+          "system:"}},
+        {"prefix system without its colon",
+         with_cluster("{name: b, k8s_url: https://k, k8s_groups_prefix: \"system\"}"),
+         {"8:52: error: clusters[0].k8s_groups_prefix: must not make names that begin with "
+          "system:"}},
+        {"prefix that begins like system:",
+         with_cluster("{name: b, k8s_url: https://k, k8s_groups_prefix: \"sys\"}"),
+         {"8:52: error: clusters[0].k8s_groups_prefix: must not make names that begin with "
+          "system:"}},
         {"prefix that ends a quote",
          good_and("").insert(9, "  k8s_username_prefix: \"'; rm\"\n"),
          {"2:24: error: network.k8s_username_prefix: may have letters"}},

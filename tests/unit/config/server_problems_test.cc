@@ -151,7 +151,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"rotated seldom enough", good_and("server: {jwks: {rotate_every_days: 2}}\n"), {}},
         {"limit",
          good_and("server: {limits: {header_bytes: -1}}\n"),
-         {"7:33: error: server.limits.header_bytes: must be from 0"}},
+         {"7:33: error: server.limits.header_bytes: must be from 1024 to 1048576"}},
         {"replicas",
          good_and("openunison: {replicas: 2}\n"),
          {"7:24: error: openunison.replicas: is refused: the sqlite store"}},

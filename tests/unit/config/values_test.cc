@@ -4,6 +4,7 @@
 #include <random>
 
 #include "config/values_fixture.h"
+#include "http/limits.h"
 
 namespace openunison::config {
 namespace {
@@ -170,23 +171,45 @@ TEST(Values, DefaultsAreThoseOfTheStruct) {
   EXPECT_EQ(values.key_rotate_every, Seconds(0));
   EXPECT_EQ(values.threads, 0u);
   EXPECT_EQ(values.log_level, Values().log_level);
-  EXPECT_EQ(values.limits.header_bytes, 0u);
+}
+
+// The edge's own defaults, so that the reference page tells the truth.
+TEST(Values, LimitsWithoutAnyWrittenAreTheEdges) {
+  const LimitsValues limits = values_of(good_and("")).limits;
+  const http::Limits edge;
+  EXPECT_EQ(limits.target_bytes, edge.target_bytes);
+  EXPECT_EQ(limits.header_bytes, edge.header_bytes);
+  EXPECT_EQ(limits.header_count, edge.header_count);
+  EXPECT_EQ(limits.body_bytes, edge.body_bytes);
+  EXPECT_EQ(Seconds(limits.first_byte_timeout_seconds), edge.first_byte_timeout);
+  EXPECT_EQ(Seconds(limits.handshake_timeout_seconds), edge.handshake_timeout);
+  EXPECT_EQ(Seconds(limits.header_timeout_seconds), edge.header_timeout);
+  EXPECT_EQ(Seconds(limits.idle_timeout_seconds), edge.idle_timeout);
+  EXPECT_EQ(Seconds(limits.rate_grace_seconds), edge.rate_grace);
+  EXPECT_EQ(limits.body_min_bytes_per_second, edge.body_min_bytes_per_second);
+  EXPECT_EQ(limits.write_min_bytes_per_second, edge.write_min_bytes_per_second);
+  EXPECT_EQ(limits.requests_in_flight, edge.requests_in_flight);
+  EXPECT_EQ(limits.connections, edge.connections);
+  EXPECT_EQ(limits.connections_per_address, edge.connections_per_address);
+  EXPECT_EQ(limits.requests_per_connection, edge.requests_per_connection);
+  EXPECT_EQ(Seconds(limits.drain_timeout_seconds), edge.drain_timeout);
 }
 
 TEST(Values, EveryServerKeyArrives) {
-  const Values values = values_of(
-      good_and("server:\n"
-               "  listen: [\"[::]:1\", \"127.0.0.1:0\"]\n"
-               "  plain_http: true\n"
-               "  store: memory\n"
-               "  jwks: {max_age_seconds: 10, publish_ahead_seconds: 80, rotate_every_days: 30}\n"
-               "  threads: \"3\"\n"
-               "  log_level: debug\n"
-               "  limits: {header_bytes: 1, header_count: 2, body_bytes: 3, target_bytes: 4, "
-               "header_timeout_seconds: 5, idle_timeout_seconds: 6,\n"
-               "    first_byte_timeout_seconds: 7, body_min_bytes_per_second: 8, "
-               "requests_in_flight: 9, connections: 10, connections_per_address: 11,\n"
-               "    drain_timeout_seconds: 12}\n"));
+  const Values values = values_of(good_and(
+      "server:\n"
+      "  listen: [\"[::]:1\", \"127.0.0.1:0\"]\n"
+      "  plain_http: true\n"
+      "  store: memory\n"
+      "  jwks: {max_age_seconds: 10, publish_ahead_seconds: 80, rotate_every_days: 30}\n"
+      "  threads: \"3\"\n"
+      "  log_level: debug\n"
+      "  limits: {target_bytes: 1001, header_bytes: 1025, header_count: 1003, body_bytes: 1024, "
+      "first_byte_timeout_seconds: 1005, handshake_timeout_seconds: 1006,\n"
+      "    header_timeout_seconds: 1007, idle_timeout_seconds: 1008, rate_grace_seconds: "
+      "1009, body_min_bytes_per_second: 1010, write_min_bytes_per_second: 1011,\n"
+      "    requests_in_flight: 1012, connections: 1013, connections_per_address: 1014, "
+      "requests_per_connection: 1015, drain_timeout_seconds: 1016}\n"));
   EXPECT_EQ(values.listen, (std::vector<std::string>{"[::]:1", "127.0.0.1:0"}));
   EXPECT_TRUE(values.plain_http);
   EXPECT_TRUE(values.tls.empty());
@@ -197,13 +220,16 @@ TEST(Values, EveryServerKeyArrives) {
   EXPECT_EQ(values.threads, 3u);
   EXPECT_EQ(values.log_level, "debug");
   const LimitsValues& limits = values.limits;
-  EXPECT_EQ((std::vector<std::uint64_t>{
-                limits.header_bytes, limits.header_count, limits.body_bytes, limits.target_bytes,
-                limits.header_timeout_seconds, limits.idle_timeout_seconds,
-                limits.first_byte_timeout_seconds, limits.body_min_bytes_per_second,
-                limits.requests_in_flight, limits.connections, limits.connections_per_address,
-                limits.drain_timeout_seconds}),
-            (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
+  EXPECT_EQ(
+      (std::vector<std::uint64_t>{
+          limits.target_bytes, limits.header_bytes, limits.header_count, limits.body_bytes,
+          limits.first_byte_timeout_seconds, limits.handshake_timeout_seconds,
+          limits.header_timeout_seconds, limits.idle_timeout_seconds, limits.rate_grace_seconds,
+          limits.body_min_bytes_per_second, limits.write_min_bytes_per_second,
+          limits.requests_in_flight, limits.connections, limits.connections_per_address,
+          limits.requests_per_connection, limits.drain_timeout_seconds}),
+      (std::vector<std::uint64_t>{1001, 1025, 1003, 1024, 1005, 1006, 1007, 1008, 1009, 1010, 1011,
+                                  1012, 1013, 1014, 1015, 1016}));
 }
 
 TEST(Values, EveryOpenUnisonKeyOfOursArrives) {

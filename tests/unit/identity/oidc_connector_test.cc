@@ -50,17 +50,21 @@ TEST_F(OidcSignIn, EveryBeginIsItsOwn) {
   EXPECT_NE(query_of(first->url).value("nonce"), query_of(second->url).value("nonce"));
 }
 
-TEST_F(OidcSignIn, BeginPassesPromptMaxAgeAndHint) {
+TEST_F(OidcSignIn, BeginPassesPromptAndHint) {
   RedirectConnector::BeginRequest request = begin_request();
   request.force = true;
-  request.max_age = Seconds(60);
   request.login_hint = "a&b@example.com";
   const text::Form forced = query_of(begin(request)->url);
   EXPECT_EQ(forced.value("prompt"), "login");
-  EXPECT_EQ(forced.value("max_age"), "60");
   EXPECT_EQ(forced.value("login_hint"), "a&b@example.com");
-  request.silent = true;
-  EXPECT_EQ(query_of(begin(request)->url).value("prompt"), "none");
+}
+
+TEST_F(OidcSignIn, GoogleIsKnownByItsIssuerToo) {
+  settings_.issuer = "https://accounts.google.com";
+  settings_.scopes = "openid offline_access";
+  EXPECT_TRUE(settings_.is_google());
+  settings_.issuer = "https://accounts.google.com.evil.example";
+  EXPECT_FALSE(settings_.is_google());
 }
 
 TEST_F(OidcSignIn, GoogleGetsItsOwnParametersInPlaceOfOfflineAccess) {
@@ -398,19 +402,6 @@ TEST_F(OidcSignIn, ClockErrorSaysByHowMuchAndWhoseClock) {
   EXPECT_TRUE(failed_with(refused, Errc::clock));
   EXPECT_THAT(refused.error().message(), HasSubstr("issued 300 seconds in the future"));
   EXPECT_THAT(refused.error().message(), HasSubstr("300 seconds ahead of ours"));
-}
-
-TEST_F(OidcSignIn, MaxAgeNeedsARecentAuthTime) {
-  const auto with_auth_time = [this](std::optional<Seconds> ago) {
-    restart();
-    if (ago) provider_.claims.set("auth_time", unix_seconds(clock_.now() - *ago));
-    max_age_ = Seconds(100);
-    return sign_in();
-  };
-  EXPECT_TRUE(with_auth_time(Seconds(100)));
-  EXPECT_TRUE(with_auth_time(Seconds(159)));
-  EXPECT_TRUE(failed_with(with_auth_time(Seconds(161)), Errc::bad_response));
-  EXPECT_TRUE(failed_with(with_auth_time(std::nullopt), Errc::bad_response));
 }
 
 // --- finish: userinfo ---

@@ -27,7 +27,6 @@ class OidcFixture : public ::testing::Test {
   void restart() {
     connector_.reset();
     provider_ = FakeProvider(clock_);
-    max_age_.reset();
   }
   Connector& connector() {
     if (!connector_) {
@@ -46,7 +45,6 @@ class OidcFixture : public ::testing::Test {
     RedirectConnector::BeginRequest request;
     request.redirect_uri = "https://portal.example/auth/oidc";
     request.state = "the-state";
-    request.max_age = max_age_;
     return request;
   }
   Result<RedirectConnector::Begun> begin(RedirectConnector::BeginRequest request) {
@@ -70,7 +68,6 @@ class OidcFixture : public ::testing::Test {
     request.parameters = std::move(parameters);
     request.attempt = attempt_;
     request.redirect_uri = "https://portal.example/auth/oidc";
-    request.max_age = max_age_;
     return runtime_.block_on(connector().redirect()->finish(std::move(request)));
   }
   // begin(), and then what the browser brings back.
@@ -106,7 +103,6 @@ class OidcFixture : public ::testing::Test {
   FakeProvider provider_{clock_};
   config::IdentityProvider settings_;
   std::string client_secret_ = "secret";
-  std::optional<Seconds> max_age_;
   std::string attempt_, nonce_;
   std::unique_ptr<Connector> connector_;
 };
