@@ -35,9 +35,15 @@ text::Json navigation(std::string_view here) {
 
 // Where the theme's form comes back to: this page, or the one above where this answers a form. An
 // error's query may hold an identity provider's code.
+// The page that a form's address stands under: "/k8s/demo" of "/k8s/demo/command".
+std::string above(const std::string& path) {
+  return path.substr(0, std::max<std::size_t>(1, path.rfind('/')));
+}
+
 std::string address_of(const http::Request& request, const Page& page) {
+  if (!page.address.empty()) return page.address;
   const bool posted = request.method != "GET" && request.method != "HEAD";
-  if (posted) return request.path.substr(0, std::max<std::size_t>(1, request.path.rfind('/')));
+  if (posted) return above(request.path);
   return page.name == "error" || request.query.empty() ? request.path
                                                        : request.path + "?" + request.query;
 }
@@ -220,6 +226,10 @@ Task<std::expected<Portal::Impl::Submitted, http::Response>> Portal::Impl::requi
 
 Task<http::Response> Portal::Impl::asset(http::Request& request) {
   co_return assets.serve(request);
+}
+
+Task<http::Response> Portal::Impl::page_of_form(http::Request& request) {
+  co_return see_other(above(request.path));
 }
 
 Task<http::Response> Portal::Impl::not_found(http::Request& request) {

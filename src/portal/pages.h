@@ -25,7 +25,8 @@ struct Page {
       place;        // which entry of the navigation is here: "applications", "k8s", ... or ""
   text::Json data;  // object
   int status = 200;
-  std::string form_origin;  // one foreign origin that forms of this page may end at
+  std::string form_origin;   // one foreign origin that forms of this page may end at
+  std::string address = {};  // where to come back to; by default the request's own
 };
 
 using Current = session::Current;
@@ -77,6 +78,7 @@ struct Portal::Impl {
   Task<http::Response> signed_out(http::Request& request);
   Task<http::Response> theme(http::Request& request);  // theme.cc
   Task<http::Response> asset(http::Request& request);  // pages.cc
+  Task<http::Response> page_of_form(http::Request& request);
   Task<http::Response> not_found(http::Request& request);
 
   std::optional<session::ReturnTarget> describe(std::string_view return_to) const;

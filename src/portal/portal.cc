@@ -35,9 +35,15 @@ void Portal::mount(http::Router& router) {
   const auto post = [&](std::string path, Endpoint endpoint) {
     router.route({"POST"}, std::move(path), handler(endpoint));
   };
+  // A form's address is in the address bar when its answer is a page: reloading it there asks for
+  // the page that the form is on.
+  const auto form = [&](const std::string& path, Endpoint endpoint) {
+    post(path, endpoint);
+    get(path, &Impl::page_of_form);
+  };
 
   get("/auth/login", &Impl::login);
-  post("/auth/login/local", &Impl::login_local);
+  form("/auth/login/local", &Impl::login_local);
   for (const auto& connector : impl->connectors.all()) {
     if (connector->redirect() == nullptr) continue;
     const std::string provider = connector->name(), path = connector->settings().callback;
@@ -55,8 +61,8 @@ void Portal::mount(http::Router& router) {
   get("/k8s", &Impl::kubernetes);
   get("/k8s/*", &Impl::kubernetes);
   for (const config::Cluster& cluster : impl->values().clusters) {
-    post("/k8s/" + cluster.name + "/command", &Impl::kubernetes_command);
-    post("/k8s/" + cluster.name + "/kubeconfig", &Impl::kubernetes_kubeconfig);
+    form("/k8s/" + cluster.name + "/command", &Impl::kubernetes_command);
+    form("/k8s/" + cluster.name + "/kubeconfig", &Impl::kubernetes_kubeconfig);
   }
   get("/profile", &Impl::profile);
   get("/sessions", &Impl::sessions_page);
@@ -65,7 +71,7 @@ void Portal::mount(http::Router& router) {
   get("/logout", &Impl::logout_page);
   post("/logout", &Impl::logout);
   get("/signed-out", &Impl::signed_out);
-  post("/theme", &Impl::theme);
+  form("/theme", &Impl::theme);
   get("/assets/*", &Impl::asset);
   router.fallback(http::service_of(handler(&Impl::not_found)));
 }

@@ -129,6 +129,7 @@ Task<http::Response> Portal::Impl::login_local(http::Request& request) {
   const auto target = describe(return_to);
   const int status = error.is(identity::Errc::throttled) ? 429 : 401;
   Page page{"sign_in", "Sign in", "", {}, status, target ? target->origin : ""};
+  page.address = text::add_query("/auth/login", "return_to", return_to);
   page.data.set("has_redirects", false);
   page.data.set("has_target", target.has_value());
   if (target) page.data.set("target", target->label);

@@ -26,6 +26,8 @@ Task<http::Response> Portal::Impl::logout(http::Request& request) {
 }
 
 Task<http::Response> Portal::Impl::signed_out(http::Request& request) {
+  const auto current = co_await sessions.current(request);
+  if (current && *current) co_return see_other("/");
   Page page{"signed_out", "Signed out", "", {}, 200, {}};
   const auto query = text::Form::parse(request.query);
   bool redirects = false;

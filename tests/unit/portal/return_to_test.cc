@@ -209,18 +209,15 @@ TEST(OpenRedirect, RawPathOfTheRequestIsNoWayOut) {
 
 // --- The theme's form, on every page ---
 
+// The form stands in the page's foot, behind any other.
 std::string theme_returns_to(const Answer& page) {
-  return hidden(page.body, "return_to");
+  return hidden(std::string_view(page.body).substr(page.body.find("action=\"/theme\"")),
+                "return_to");
 }
 
 TEST(ThemeForm, ComesBackToThePageThatItWasOn) {
-  const char* const targets[] = {"/",
-                                 "/profile",
-                                 "/sessions",
-                                 "/k8s/demo",
-                                 "/sessions/end?what=all",
-                                 "/signed-out?provider=stays",
-                                 "/nothing"};
+  const char* const targets[] = {
+      "/", "/profile", "/sessions", "/k8s/demo", "/sessions/end?what=all", "/nothing"};
   Site site;
   Browser browser;
   site.sign_in(browser);
@@ -239,6 +236,45 @@ TEST(ThemeForm, ComesBackToAPageAboveAForm) {
   const Answer refused = site.ask(browser, post("/logout", {}));
   EXPECT_EQ(refused.status, 403);
   EXPECT_EQ(theme_returns_to(refused), "/");
+}
+
+TEST(ThemeForm, ComesBackToTheSignInWithItsTarget) {
+  Site site;
+  Browser browser;
+  const Answer refused =
+      site.submit(browser, "/auth/login?return_to=%2Fprofile", "/auth/login/local",
+                  form({{"username", "alice"}, {"password", "wrong"}, {"return_to", "/profile"}}));
+  EXPECT_EQ(refused.status, 401);
+  EXPECT_EQ(theme_returns_to(refused), "/auth/login?return_to=%2Fprofile");
+}
+
+TEST(ThemeForm, ComesBackToThePageOfSomebodySignedOut) {
+  Site site;
+  Browser browser;
+  EXPECT_EQ(theme_returns_to(site.get(browser, "/signed-out?provider=stays")),
+            "/signed-out?provider=stays");
+}
+
+// --- Addresses of forms, asked for as pages ---
+
+TEST(FormAddress, LeadsToThePageThatTheFormIsOn) {
+  Site site;
+  Browser browser;
+  site.sign_in(browser);
+  for (const auto& [form, page] :
+       {std::pair("/k8s/demo/command", "/k8s/demo"), std::pair("/k8s/demo/kubeconfig", "/k8s/demo"),
+        std::pair("/auth/login/local", "/auth/login"), std::pair("/theme", "/")}) {
+    const Answer answer = site.get(browser, form);
+    EXPECT_EQ(answer.status, 303) << form;
+    EXPECT_EQ(answer.location(), page);
+  }
+}
+
+TEST(SignedOut, IsNotSaidToSomebodyWhoIsSignedIn) {
+  Site site;
+  Browser browser;
+  site.sign_in(browser);
+  EXPECT_EQ(site.get(browser, "/signed-out").location(), "/");
 }
 
 // A callback's query holds what the identity provider answered.
