@@ -165,7 +165,7 @@ Task<http::Response> Portal::Impl::kubernetes_command(http::Request& request) {
 
   const bool powershell = submitted->form.value("shell") == "powershell";
   auto access = co_await make_access(*this, request, current, **cluster,
-                                     powershell ? "pasted command (PowerShell)" : "pasted command");
+                                     powershell ? "Pasted command (PowerShell)" : "Pasted command");
   if (!access) co_return std::move(access.error());
   Page page = cluster_page(*this, request, current, **cluster);
   page.data.set("has_command", true);

@@ -19,8 +19,12 @@ std::string own_name(std::string_view agent) {
   return name.empty() ? "unknown program" : name;
 }
 
+// What kubectl's refreshes of tokens call themselves: it leaves that to Go's library.
+constexpr std::string_view kGoAgent = "Go-http-client/";
+
 // "Firefox on Linux" from a user agent; programs by their own name.
 std::string program_of(std::string_view agent) {
+  if (agent.starts_with(kGoAgent)) return "kubectl";
   const auto has = [&](std::string_view word) {
     return agent.find(word) != std::string_view::npos;
   };
@@ -119,11 +123,17 @@ Task<http::Response> Portal::Impl::confirm_end(http::Request& request) {
   const std::string what(query ? query->value("what") : "");
   Page page{"end_session", "End sessions", "sessions", {}, 200, {}};
   page.data.set("what", what);
+  const auto ask = [&page](std::string_view question, std::string_view action) {
+    page.data.set("question", question);
+    page.data.set("action", action);
+  };
   if (what == "all") {
+    ask("End all sessions?", "End all");
     page.data.set("consequence",
                   "Every browser and every kubectl of yours is signed out, this one too. kubectl "
                   "stops within about a minute.");
   } else if (what == "others") {
+    ask("End all other sessions?", "End others");
     page.data.set(
         "consequence",
         "Everything but this browser is signed out. kubectl stops within about a minute.");
@@ -136,6 +146,7 @@ Task<http::Response> Portal::Impl::confirm_end(http::Request& request) {
       co_return see_other("/sessions");
     }
     const bool web = found->live.session.kind == store::SessionKind::web;
+    ask(web ? "End this browser’s session?" : "End this session?", "End session");
     page.data.set("consequence", web ? "The browser at " + found->live.session.address +
                                            " is signed out at once. kubectl sessions go on."
                                      : "“" + found->live.session.label + "”, last used from " +

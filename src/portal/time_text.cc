@@ -15,11 +15,14 @@ std::string in_words(Millis duration) {
   static constexpr std::array<Unit, 3> kUnits{{{86'400, "day"}, {3'600, "hour"}, {60, "minute"}}};
   const std::int64_t seconds = std::chrono::duration_cast<Seconds>(duration).count();
   for (const Unit& unit : kUnits) {
+    const std::int64_t whole = seconds / unit.seconds;
     // Up to two of a unit the smaller one says more: "90 minutes", not "1 hour".
-    const std::int64_t count = seconds / unit.seconds;
-    const bool coarse = count < 2 && unit.seconds > 60;
-    if (count >= 1 && !coarse)
-      return fmt::format("{} {}{}", count, unit.name, count == 1 ? "" : "s");
+    const bool coarse = whole < 2 && unit.seconds > 60;
+    if (whole < 1 || coarse) continue;
+    // Above minutes the nearest: twelve hours less a minute aren't eleven.
+    const std::int64_t count =
+        unit.seconds > 60 ? (seconds + unit.seconds / 2) / unit.seconds : whole;
+    return fmt::format("{} {}{}", count, unit.name, count == 1 ? "" : "s");
   }
   return "less than a minute";
 }
@@ -38,8 +41,7 @@ std::string exact(WallTime time) {
 text::Json when(WallTime time, WallTime now) {
   std::string text;
   if (time > now) {
-    // Up to the next minute: what began with twelve hours says so, and no end comes before it is
-    // said.
+    // Up to the next minute: what began with fifteen minutes says so.
     text = "in " + in_words(time - now + Seconds(59));
   } else if (now - time < Seconds(60)) {
     text = "just now";

@@ -13,9 +13,11 @@ export function inWords(milliseconds: number): string {
   const seconds = Math.floor(milliseconds / 1000);
   const units: [number, string][] = [[86_400, "day"], [3_600, "hour"], [60, "minute"]];
   for (const [size, name] of units) {
-    const count = Math.floor(seconds / size);
-    const coarse = count < 2 && size > 60;
-    if (count >= 1 && !coarse) return `${count} ${name}${count === 1 ? "" : "s"}`;
+    const whole = Math.floor(seconds / size);
+    const coarse = whole < 2 && size > 60;
+    if (whole < 1 || coarse) continue;
+    const count = size > 60 ? Math.round(seconds / size) : whole;
+    return `${count} ${name}${count === 1 ? "" : "s"}`;
   }
   return "less than a minute";
 }

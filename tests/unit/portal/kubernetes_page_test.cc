@@ -78,9 +78,9 @@ TEST(Kubernetes, EachButtonOpensASessionOfItsOwn) {
     const char* begins;
   };
   const Case cases[] = {
-      {"/k8s/demo/command", "posix", "pasted command", "sh -c "},
-      {"/k8s/demo/command", "", "pasted command", "sh -c "},
-      {"/k8s/demo/command", "powershell", "pasted command (PowerShell)", "&amp; {"},
+      {"/k8s/demo/command", "posix", "Pasted command", "sh -c "},
+      {"/k8s/demo/command", "", "Pasted command", "sh -c "},
+      {"/k8s/demo/command", "powershell", "Pasted command (PowerShell)", "&amp; {"},
       {"/k8s/prod/kubeconfig", "", "kubeconfig file", ""},
   };
   std::size_t expected = 1;

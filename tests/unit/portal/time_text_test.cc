@@ -15,8 +15,9 @@ TEST(InWords, Table) {
       {-5, "less than a minute"}, {0, "less than a minute"}, {59, "less than a minute"},
       {60, "1 minute"},           {119, "1 minute"},         {120, "2 minutes"},
       {3'600, "60 minutes"},      {7'199, "119 minutes"},    {7'200, "2 hours"},
-      {43'200, "12 hours"},       {172'799, "47 hours"},     {172'800, "2 days"},
-      {864'000, "10 days"},
+      {43'200, "12 hours"},       {172'799, "48 hours"},     {43'140, "12 hours"},
+      {37'799, "10 hours"},       {37'800, "11 hours"},      {215'999, "2 days"},
+      {216'000, "3 days"},        {172'800, "2 days"},       {864'000, "10 days"},
   };
   for (const Case& each : cases)
     EXPECT_EQ(in_words(Seconds(each.seconds)), each.words) << each.seconds;
@@ -39,7 +40,8 @@ TEST(When, IsRelativeToNow) {
       {-59'999, "just now"},
       {-60'000, "1 minute ago"},
       {-7'200'000, "2 hours ago"},
-      // An end is never said to be nearer than it is.
+      {-37'800'000, "11 hours ago"},
+      {43'140'000, "in 12 hours"},
       {1'000, "in 1 minute"},
       {60'000, "in 1 minute"},
       {61'000, "in 2 minutes"},
