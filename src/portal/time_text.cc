@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace openunison::portal {
@@ -24,7 +25,7 @@ std::string in_words(Millis duration) {
         unit.seconds > 60 ? (seconds + unit.seconds / 2) / unit.seconds : whole;
     return fmt::format("{} {}{}", count, unit.name, count == 1 ? "" : "s");
   }
-  return "less than a minute";
+  return fmt::format("{} second{}", std::max<std::int64_t>(seconds, 0), seconds == 1 ? "" : "s");
 }
 
 std::string exact(WallTime time) {

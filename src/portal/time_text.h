@@ -10,7 +10,7 @@
 
 namespace openunison::portal {
 
-// "less than a minute", "1 minute", "14 minutes", "3 hours", "2 days": rounded down, never "0".
+// "40 seconds", "14 minutes" (rounded down), "3 hours", "2 days" (the nearest).
 std::string in_words(Millis duration);
 // "24 Nov 2026, 02:07 UTC".
 std::string exact(WallTime time);

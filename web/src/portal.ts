@@ -19,7 +19,7 @@ export function inWords(milliseconds: number): string {
     const count = size > 60 ? Math.round(seconds / size) : whole;
     return `${count} ${name}${count === 1 ? "" : "s"}`;
   }
-  return "less than a minute";
+  return `${Math.max(seconds, 0)} second${seconds === 1 ? "" : "s"}`;
 }
 
 export function relative(time: number, now: number): string {
@@ -50,7 +50,7 @@ function warnOfClock(offset: number): void {
   const warning = document.querySelector<HTMLElement>("[data-clock]");
   if (!warning || Math.abs(offset) <= clockTolerance) return;
   warning.querySelector("[data-clock-by]")!.textContent =
-    Math.abs(offset) < minute ? `${Math.round(Math.abs(offset) / 1000)} seconds` : inWords(Math.abs(offset));
+    inWords(Math.abs(offset));
   warning.hidden = false;
 }
 

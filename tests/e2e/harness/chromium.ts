@@ -23,11 +23,13 @@ export async function launchBrowser(folder: string, caFile: string): Promise<Bro
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** What axe finds, a line each. It runs by the browser's protocol: the pages' own policy would rightly refuse a foreign script. */
+/** What axe finds, a line each, and whether the page must be scrolled sideways. axe runs by the browser's protocol: the pages' own policy would rightly refuse a foreign script. */
 export async function violations(page: Page): Promise<string[]> {
   await page.evaluate(axeSource);
   const result = (await page.evaluate("axe.run()")) as { violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] };
-  return result.violations.map((violation) => `${violation.id}: ${violation.nodes[0]!.html} ${violation.nodes[0]!.failureSummary ?? ""}`);
+  const wide = await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth");
+  const found = result.violations.map((violation) => `${violation.id}: ${violation.nodes[0]!.html} ${violation.nodes[0]!.failureSummary ?? ""}`);
+  return wide ? [...found, "the page is wider than the window"] : found;
 }
 
 export const looks: [string, BrowserContextOptions][] = [

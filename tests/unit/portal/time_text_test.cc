@@ -12,12 +12,11 @@ TEST(InWords, Table) {
     const char* words;
   };
   const Case cases[] = {
-      {-5, "less than a minute"}, {0, "less than a minute"}, {59, "less than a minute"},
-      {60, "1 minute"},           {119, "1 minute"},         {120, "2 minutes"},
-      {3'600, "60 minutes"},      {7'199, "119 minutes"},    {7'200, "2 hours"},
-      {43'200, "12 hours"},       {172'799, "48 hours"},     {43'140, "12 hours"},
-      {37'799, "10 hours"},       {37'800, "11 hours"},      {215'999, "2 days"},
-      {216'000, "3 days"},        {172'800, "2 days"},       {864'000, "10 days"},
+      {-5, "0 seconds"},      {0, "0 seconds"},     {1, "1 second"},      {59, "59 seconds"},
+      {60, "1 minute"},       {119, "1 minute"},    {120, "2 minutes"},   {3'600, "60 minutes"},
+      {7'199, "119 minutes"}, {7'200, "2 hours"},   {43'200, "12 hours"}, {172'799, "48 hours"},
+      {43'140, "12 hours"},   {37'799, "10 hours"}, {37'800, "11 hours"}, {215'999, "2 days"},
+      {216'000, "3 days"},    {172'800, "2 days"},  {864'000, "10 days"},
   };
   for (const Case& each : cases)
     EXPECT_EQ(in_words(Seconds(each.seconds)), each.words) << each.seconds;
