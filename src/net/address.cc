@@ -40,13 +40,15 @@ Result<SocketAddress> parse_address(const std::string& text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string::npos) return bad();
   std::string ip = text.substr(0, colon);
-  if (ip.starts_with('[') && ip.ends_with(']')) ip = ip.substr(1, ip.size() - 2);
+  const bool bracketed = ip.starts_with('[') && ip.ends_with(']');
+  if (bracketed) ip = ip.substr(1, ip.size() - 2);
   unsigned port = 0;
   const auto [end, failed] =
       std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
   if (failed != std::errc() || end != text.data() + text.size() || port > 65'535) return bad();
   auto address = socket_address(ip, static_cast<std::uint16_t>(port));
-  if (!address) return bad();
+  // RFC 3986 §3.2.2: without brackets nobody can tell where an IPv6 address ends.
+  if (!address || (address->storage.ss_family == AF_INET6) != bracketed) return bad();
   return *address;
 }
 

@@ -170,7 +170,11 @@ Result<std::unique_ptr<Listener>> Listener::open_unix(Runtime& runtime, const st
   const bool alive = ::connect(probe, pointer, sizeof address) == 0;
   ::close(probe);
   if (alive) return fail(Errc::io, path + ": another server is running with this state directory");
-  ::unlink(path.c_str());
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) == 0) {
+    if (!S_ISSOCK(status.st_mode)) return fail(Errc::io, path + ": is in the way; it is no socket");
+    ::unlink(path.c_str());
+  }
 
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   auto impl = std::make_shared<Impl>();

@@ -2,7 +2,8 @@
 //
 // Runtime: N threads, each with an io_context of its own. A coroutine spawned on a thread stays
 // there. WorkPool: named, bounded threads for what blocks. Completion: many waiters, one event.
-// The Runtime outlives everything that runs on it; stop() makes all waits end with Errc::cancelled.
+// The Runtime outlives everything that runs on it: what still waits after stop() goes on no more
+// and is destroyed with it, so locals of coroutines must not refer to what is gone by then.
 #pragma once
 
 #include <functional>
@@ -65,7 +66,7 @@ class Runtime {
 
 // The executor of the running coroutine: `auto executor = co_await net::current_executor();`
 Task<Executor> current_executor();
-// Returns at `when`, or early with false if the runtime is stopping.
+// Returns at `when`, or early with false if it was cancelled.
 Task<bool> sleep_until(Deadline when);
 
 // Many coroutines, on any threads, wait for one event. Thread-safe. Once complete, waits return at

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/tls.h"
+
+#include <gmock/gmock.h>
+#include <openssl/ssl.h>
+
+#include <thread>
+
+#include "certificates.h"
+#include "loopback.h"
+#include "net/tls_context.h"
+
+namespace openunison::net::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ServerContext = std::shared_ptr<const TlsServerContext>;
+using ClientContext = std::shared_ptr<const TlsClientContext>;
+
+struct Handshaken {
+  Result<std::unique_ptr<Stream>> client, server;
+};
+
+Task<void> accept_into(std::unique_ptr<Stream> tcp, ServerContext context,
+                       Result<std::unique_ptr<Stream>>& server, Completion& done) {
+  server = co_await tls_accept(std::move(tcp), std::move(context), in(kPatience));
+  done.complete();
+}
+
+class Tls : public Loopback {
+ protected:
+  static ServerContext serving(std::vector<CertificatePair> pairs,
+                               std::vector<std::string> alpn = {"http/1.1"}) {
+    auto context = TlsServerContext::create(std::move(pairs), std::move(alpn));
+    EXPECT_TRUE(context) << context.error().message();
+    return context ? *context : nullptr;
+  }
+  static ClientContext trusting(const std::vector<std::string>& roots,
+                                std::vector<std::string> alpn = {"http/1.1"}) {
+    auto context = TlsClientContext::create(roots, false, std::move(alpn));
+    EXPECT_TRUE(context) << context.error().message();
+    return context ? *context : nullptr;
+  }
+  Handshaken handshake(ServerContext server, ClientContext client, std::string name) {
+    Pair pair = connect();
+    return run(both(std::move(pair), std::move(server), std::move(client), std::move(name)));
+  }
+
+  const CertificatePair one_ = make_certificate("DNS:one.example,IP:127.0.0.1");
+  const CertificatePair two_ = make_certificate("DNS:two.example,DNS:*.wild.example");
+
+ private:
+  Task<Handshaken> both(Pair pair, ServerContext server, ClientContext client, std::string name) {
+    Handshaken result{fail(Errc::io, "not yet"), fail(Errc::io, "not yet")};
+    Completion done;
+    runtime_.spawn(0, accept_into(std::move(pair.far), std::move(server), result.server, done));
+    result.client = co_await tls_connect(std::move(pair.near), std::move(client), std::move(name),
+                                         in(kPatience));
+    // A client that refused hangs up, which ends the server's side too.
+    if (!result.client) result.client = std::unexpected(result.client.error());
+    const bool ended = co_await done.wait(in(kPatience));
+    EXPECT_TRUE(ended);
+    co_return result;
+  }
+};
+
+TEST_F(Tls, BothEndsSayWhatWasAgreed) {
+  const Handshaken both =
+      handshake(serving({one_}, {"h2", "http/1.1"}), trusting({one_.chain_pem}), "one.example");
+  ASSERT_TRUE(both.client) << both.client.error().message();
+  ASSERT_TRUE(both.server) << both.server.error().message();
+  for (const auto* end : {&both.client, &both.server}) {
+    EXPECT_TRUE((**end)->tls().active);
+    EXPECT_EQ((**end)->tls().protocol, "TLSv1.3");
+    EXPECT_EQ((**end)->tls().alpn, "http/1.1");
+  }
+  EXPECT_EQ((*both.server)->tls().server_name, "one.example");
+  EXPECT_EQ((*both.server)->peer().ip, "127.0.0.1");
+}
+
+TEST_F(Tls, TheServersOrderDecidesTheProtocol) {
+  const Handshaken both = handshake(serving({one_}, {"h2", "http/1.1"}),
+                                    trusting({one_.chain_pem}, {"http/1.1", "h2"}), "one.example");
+  ASSERT_TRUE(both.client);
+  EXPECT_EQ((*both.client)->tls().alpn, "h2");
+}
+
+// --- what a client refuses ---
+
+TEST_F(Tls, AnotherHostsCertificateIsUntrusted) {
+  for (const char* name : {"two.example", "127.0.0.2", "one.example.evil.example", "example"}) {
+    const Handshaken both = handshake(serving({one_}), trusting({one_.chain_pem}), name);
+    ASSERT_FALSE(both.client) << name;
+    EXPECT_TRUE(both.client.error().is(Errc::untrusted)) << both.client.error().message();
+  }
+  EXPECT_TRUE(handshake(serving({one_}), trusting({one_.chain_pem}), "127.0.0.1").client);
+}
+
+TEST_F(Tls, AnUnknownAuthorityIsUntrusted) {
+  const Handshaken both = handshake(serving({one_}), trusting({two_.chain_pem}), "one.example");
+  ASSERT_FALSE(both.client);
+  EXPECT_TRUE(both.client.error().is(Errc::untrusted));
+  EXPECT_THAT(both.client.error().message(), HasSubstr("self"));
+  EXPECT_FALSE(both.server);
+}
+
+TEST_F(Tls, WildcardsStandForOneLabel) {
+  const auto server = serving({two_});
+  const auto client = trusting({two_.chain_pem});
+  EXPECT_TRUE(handshake(server, client, "a.wild.example").client);
+  EXPECT_FALSE(handshake(server, client, "a.b.wild.example").client);
+  EXPECT_FALSE(handshake(server, client, "wild.example").client);
+}
+
+// --- which certificate a server shows ---
+
+TEST_F(Tls, TheServerNameChoosesTheCertificate) {
+  const auto server = serving({one_, two_});
+  // Each client trusts one of the two only.
+  EXPECT_TRUE(handshake(server, trusting({one_.chain_pem}), "one.example").client);
+  EXPECT_TRUE(handshake(server, trusting({two_.chain_pem}), "two.example").client);
+  EXPECT_TRUE(handshake(server, trusting({two_.chain_pem}), "TWO.example").client);
+  EXPECT_TRUE(handshake(server, trusting({two_.chain_pem}), "a.wild.example").client);
+  EXPECT_FALSE(handshake(server, trusting({one_.chain_pem}), "two.example").client);
+  EXPECT_TRUE(handshake(server, trusting({one_.chain_pem}), "127.0.0.1").client) << "the first";
+}
+
+TEST_F(Tls, HasNameTable) {
+  const auto server = serving({one_, two_});
+  for (const char* name : {"one.example", "ONE.example", "two.example", "x.wild.example"})
+    EXPECT_TRUE(server->has_name(name)) << name;
+  for (const char* name :
+       {"three.example", "wild.example", "x.y.wild.example", ".wild.example", ""})
+    EXPECT_FALSE(server->has_name(name)) << name;
+}
+
+// --- files that can't be used ---
+
+TEST_F(Tls, CertificatesThatCannotBeUsedAreNamed) {
+  const std::string key(one_.key_pem.reveal());
+  struct Case {
+    std::string chain, key, why;
+  };
+  const Case cases[] = {
+      {one_.chain_pem, std::string(two_.key_pem.reveal()), "doesn't belong"},
+      {"", key, "no certificate"},
+      {"not PEM", key, "no certificate"},
+      {one_.chain_pem, "", "no unencrypted private key"},
+      {one_.chain_pem, one_.chain_pem, "no unencrypted private key"},
+  };
+  for (const Case& each : cases) {
+    const auto context = TlsServerContext::create({{each.chain, Secret(each.key), "the-file"}});
+    ASSERT_FALSE(context) << each.why;
+    EXPECT_TRUE(context.error().is(Errc::bad_certificate));
+    EXPECT_THAT(context.error().message(), HasSubstr("the-file"));
+    EXPECT_THAT(context.error().message(), HasSubstr(each.why));
+  }
+  EXPECT_FALSE(TlsServerContext::create({}));
+  const auto client = TlsClientContext::create({"not PEM"}, false);
+  ASSERT_FALSE(client);
+  EXPECT_TRUE(client.error().is(Errc::bad_certificate));
+}
+
+// --- handshakes that go wrong ---
+
+Task<Result<std::unique_ptr<Stream>>> greet_with(std::unique_ptr<Stream> near,
+                                                 std::unique_ptr<Stream> far, ServerContext context,
+                                                 std::string bytes, Deadline deadline) {
+  auto written = co_await near->write(bytes, in(kPatience));
+  EXPECT_TRUE(written);
+  auto accepted = co_await tls_accept(std::move(far), std::move(context), deadline);
+  co_return accepted;
+}
+
+TEST_F(Tls, WhatIsNoHandshakeIsRefused) {
+  using namespace std::string_literals;
+  // Plain HTTP; application data before any handshake.
+  for (const auto& bytes : {"GET / HTTP/1.1\r\nhost: a\r\n\r\n"s, "\x17\x03\x03\x00\x05hello"s}) {
+    Pair pair = connect();
+    const auto accepted = run(greet_with(std::move(pair.near), std::move(pair.far), serving({one_}),
+                                         bytes, in(kPatience)));
+    ASSERT_FALSE(accepted);
+    EXPECT_TRUE(accepted.error().is(Errc::tls_failed)) << accepted.error().message();
+  }
+}
+
+Task<Result<std::unique_ptr<Stream>>> say_nothing(std::unique_ptr<Stream> far,
+                                                  ServerContext context) {
+  co_return co_await tls_accept(std::move(far), std::move(context), in(Millis(10)));
+}
+
+TEST_F(Tls, AHandshakeHasADeadline) {
+  Pair pair = connect();
+  const auto accepted = run(say_nothing(std::move(pair.far), serving({one_})));
+  ASSERT_FALSE(accepted);
+  EXPECT_TRUE(accepted.error().is(Errc::timed_out));
+}
+
+// --- a client of OpenSSL's own, which offers what ours wouldn't ---
+
+struct ForeignClient {
+  int max_version = 0;
+  const char* ciphers = nullptr;
+  SSL_SESSION* session = nullptr;  // to resume
+  // What became of it:
+  bool connected = false, resumed = false;
+  SSL_SESSION* ticket = nullptr;
+
+  ~ForeignClient() { SSL_SESSION_free(ticket); }
+
+  void run(std::uint16_t port) {
+    SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_security_level(context, 0);
+    SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
+    if (max_version != 0) SSL_CTX_set_max_proto_version(context, max_version);
+    if (ciphers != nullptr) SSL_CTX_set_cipher_list(context, ciphers);
+    BIO* bio = BIO_new_ssl_connect(context);
+    SSL* ssl = nullptr;
+    BIO_get_ssl(bio, &ssl);
+    SSL_set_tlsext_host_name(ssl, "one.example");
+    if (session != nullptr) SSL_set_session(ssl, session);
+    BIO_set_conn_hostname(bio, ("127.0.0.1:" + std::to_string(port)).c_str());
+    connected = BIO_do_handshake(bio) == 1;
+    resumed = connected && SSL_session_reused(ssl) == 1;
+    char buffer[16];
+    while (connected && BIO_read(bio, buffer, sizeof buffer) > 0) {
+    }  // the tickets of 1.3 come with the data
+    if (connected) ticket = SSL_get1_session(ssl);
+    BIO_free_all(bio);
+    SSL_CTX_free(context);
+  }
+};
+
+class TlsForeign : public Tls {
+ protected:
+  struct Seen {
+    bool accepted = false;
+    TlsInfo tls;
+  };
+  // Accepts one, greets it and hangs up.
+  Seen serve(ServerContext context, ForeignClient& client) {
+    Seen seen;
+    Completion done;
+    auto listener =
+        Listener::open(runtime_, "127.0.0.1:0", [&](std::unique_ptr<Stream> stream) -> Task<void> {
+          return greet(std::move(stream), context, seen, done);
+        });
+    EXPECT_TRUE(listener);
+    std::thread thread([&, port = (*listener)->port()] { client.run(port); });
+    EXPECT_TRUE(run(done.wait(in(kPatience))));
+    thread.join();
+    return seen;
+  }
+
+ private:
+  static Task<void> greet(std::unique_ptr<Stream> tcp, ServerContext context, Seen& seen,
+                          Completion& done) {
+    auto stream = co_await tls_accept(std::move(tcp), std::move(context), in(kPatience));
+    seen.accepted = stream.has_value();
+    if (stream) {
+      seen.tls = (*stream)->tls();
+      auto written = co_await (*stream)->write("hello", in(kPatience));
+      EXPECT_TRUE(written);
+      co_await (*stream)->shutdown_write(in(kPatience));
+    }
+    done.complete();
+  }
+};
+
+TEST_F(TlsForeign, VersionsBefore12AreRefused) {
+  for (const int version : {TLS1_VERSION, TLS1_1_VERSION}) {
+    ForeignClient client;
+    client.max_version = version;
+    EXPECT_FALSE(serve(serving({one_}), client).accepted);
+    EXPECT_FALSE(client.connected);
+  }
+  ForeignClient client;
+  client.max_version = TLS1_2_VERSION;
+  const Seen seen = serve(serving({one_}), client);
+  EXPECT_TRUE(seen.accepted);
+  EXPECT_EQ(seen.tls.protocol, "TLSv1.2");
+}
+
+TEST_F(TlsForeign, SuitesWithoutForwardSecrecyOrAeadAreRefused) {
+  for (const char* suite : {"ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "AES128-SHA"}) {
+    ForeignClient client;
+    client.max_version = TLS1_2_VERSION;
+    client.ciphers = suite;
+    EXPECT_FALSE(serve(serving({one_}), client).accepted) << suite;
+  }
+  ForeignClient client;
+  client.max_version = TLS1_2_VERSION;
+  client.ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256";
+  EXPECT_TRUE(serve(serving({one_}), client).accepted);
+}
+
+class TlsResumption : public TlsForeign, public ::testing::WithParamInterface<int> {};
+INSTANTIATE_TEST_SUITE_P(Versions, TlsResumption,
+                         ::testing::Values(TLS1_2_VERSION, TLS1_3_VERSION));
+
+TEST_P(TlsResumption, ATicketSpares) {
+  const auto context = serving({one_});
+  ForeignClient first;
+  first.max_version = GetParam();
+  EXPECT_FALSE(serve(context, first).tls.resumed);
+  ASSERT_NE(first.ticket, nullptr);
+  ForeignClient second;
+  second.max_version = GetParam();
+  second.session = first.ticket;
+  EXPECT_TRUE(serve(context, second).tls.resumed);
+  EXPECT_TRUE(second.resumed);
+}
+
+TEST_P(TlsResumption, NotAcrossCertificatesThatWereReplaced) {
+  ForeignClient first;
+  first.max_version = GetParam();
+  serve(serving({one_}), first);
+  ForeignClient second;
+  second.max_version = GetParam();
+  second.session = first.ticket;
+  const Seen seen = serve(serving({make_certificate("DNS:one.example")}), second);
+  EXPECT_TRUE(seen.accepted);
+  EXPECT_FALSE(seen.tls.resumed);
+}
+
+// --- the end ---
+
+TEST_F(Tls, AnEndWithoutCloseNotifyIsNoEnd) {
+  for (const bool properly : {true, false}) {
+    Handshaken both = handshake(serving({one_}), trusting({one_.chain_pem}), "one.example");
+    ASSERT_TRUE(both.client && both.server);
+    ASSERT_TRUE(run((*both.server)->write("part", in(kPatience))));
+    if (properly) run((*both.server)->shutdown_write(in(kPatience)));
+    (*both.server)->close();
+    both.server->reset();
+    char buffer[16];
+    const auto part = run((*both.client)->read_some(buffer, in(kPatience)));
+    ASSERT_TRUE(part);
+    EXPECT_EQ(*part, 4u);
+    const auto end = run((*both.client)->read_some(buffer, in(kPatience)));
+    if (properly) {
+      ASSERT_TRUE(end);
+      EXPECT_EQ(*end, 0u);
+    } else {
+      ASSERT_FALSE(end);
+      EXPECT_TRUE(end.error().is(Errc::closed)) << end.error().message();
+    }
+  }
+}
+
+Task<void> write_much(Stream& stream, std::string data) {
+  auto written = co_await stream.write(data, in(kPatience));
+  EXPECT_TRUE(written);
+  co_await stream.shutdown_write(in(kPatience));
+}
+Task<std::string> transfer(Runtime& runtime, Stream& from, Stream& to, std::string data) {
+  runtime.spawn(0, write_much(from, std::move(data)));
+  std::string all = co_await read_all(to);
+  co_return all;
+}
+
+TEST_F(Tls, ManyRecordsArriveInOrder) {
+  const Handshaken both = handshake(serving({one_}), trusting({one_.chain_pem}), "one.example");
+  ASSERT_TRUE(both.client && both.server);
+  std::string data(4u << 20, ' ');
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i * 13 + i / 257);
+  EXPECT_TRUE(run(transfer(runtime_, **both.client, **both.server, data)) == data);
+}
+
+}  // namespace
+}  // namespace openunison::net::testing
