@@ -2,7 +2,7 @@
 //
 // An identity provider that behaves as Okta does: code with PKCE, groups behind their scope, refresh tokens that rotate. It is
 // npm's certified oidc-provider; what tests need to change while it runs is in `control`.
-import { createServer, type Server } from "node:https";
+import { createServer, request as httpsRequest, type Server } from "node:https";
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 
@@ -39,6 +39,8 @@ export interface UpstreamOptions {
   postLogoutUris?: string[];
   clientSecret: string;
   backchannelLogoutUri?: string;
+  /** Whom it trusts when it calls a client; needed with the address above. */
+  ca?: string;
   groupsInIdToken?: boolean;
   /** The issuer ends with a slash. */
   issuerSlash?: boolean;
@@ -76,6 +78,7 @@ export class Upstream {
       pkce: { required: () => true },
       features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: options.endSession !== false }, backchannelLogout: { enabled: true } },
       cookies: { keys: ["only for tests"] },
+      ...(options.ca ? { fetch: fetchTrusting(options.ca) } : {}),
       ...(options.keys ? { jwks: { keys: options.keys } } : {}),
       ttl: { AccessToken: options.accessTokenSeconds ?? 600, IdToken: 600, Session: 86_400, Grant: 86_400, Interaction: 600, RefreshToken: 86_400 },
       interactions: { url: (_context, interaction) => `/login/${interaction.uid}` },
@@ -114,6 +117,17 @@ export class Upstream {
     await new Promise((resolve) => this.server.close(resolve));
   }
 }
+
+/** fetch for an authority that this process doesn't trust: logout tokens, which is all that the provider sends. */
+const fetchTrusting = (ca: string) => (url: string | URL | Request, options: RequestInit = {}) => new Promise<Response>((resolve, reject) => {
+  const headers = Object.fromEntries(new Headers(options.headers));
+  const outgoing = httpsRequest(String(url), { method: options.method ?? "GET", headers, ca }, (incoming) => {
+    incoming.resume();
+    incoming.on("end", () => resolve(new Response(null, { status: incoming.statusCode ?? 500 })));
+  });
+  outgoing.on("error", reject);
+  outgoing.end(options.body === undefined ? undefined : String(options.body));
+});
 
 function readBody(request: IncomingMessage): Promise<string> {
   return new Promise((resolve) => {
