@@ -120,7 +120,8 @@ export class Upstream {
 
 /** fetch for an authority that this process doesn't trust: logout tokens, which is all that the provider sends. */
 const fetchTrusting = (ca: string) => (url: string | URL | Request, options: RequestInit = {}) => new Promise<Response>((resolve, reject) => {
-  const headers = Object.fromEntries(new Headers(options.headers));
+  const headers: Record<string, string> = {};
+  new Headers(options.headers).forEach((value, name) => (headers[name] = value));
   const outgoing = httpsRequest(String(url), { method: options.method ?? "GET", headers, ca }, (incoming) => {
     incoming.resume();
     incoming.on("end", () => resolve(new Response(null, { status: incoming.statusCode ?? 500 })));
