@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The identity providers (docs/design.md, decision 18): the plain oidc: block, the list, or the
+// The identity providers (docs/design.md): the plain oidc: block, the list, or the
 // built-in users.
 #include <algorithm>
 #include <set>

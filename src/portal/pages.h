@@ -61,6 +61,14 @@ struct Portal::Impl {
   // --- pages, one file each ---
   Task<http::Response> login(http::Request& request);  // sign_in_page.cc
   Task<http::Response> login_local(http::Request& request);
+  struct SignInPage {
+    std::string return_to;
+    bool force = false;  // the provider must ask again
+    std::string hint;    // who it is about to be
+    int status = 200;
+    std::string_view failure = {};  // what went wrong before; empty: nothing
+  };
+  http::Response sign_in_page(const http::Request& request, const SignInPage& asked) const;
   Task<http::Response> callback(http::Request& request, std::string provider);
   Task<http::Response> posted_callback(http::Request& request, std::string provider,
                                        std::string path);

@@ -61,44 +61,51 @@ Task<http::Response> Portal::Impl::login(http::Request& request) {
     co_return see_other(started->location, started->set_cookies);
   }
 
+  co_return sign_in_page(request, {return_to, force, hint});
+}
+
+http::Response Portal::Impl::sign_in_page(const http::Request& request,
+                                          const SignInPage& asked) const {
   const auto cookies = text::Cookies::parse(request.headers.joined("cookie"));
   const std::string_view last = cookies.unique(kLastProviderCookie).value_or("");
   text::Json::Array redirects;
-  std::string local;
+  bool has_local = false;
   for (const auto& each : connectors.all()) {
     if (each->password() != nullptr) {
-      local = each->name();
+      has_local = true;
       continue;
     }
     text::Json entry;
     entry.set("label", provider_label(*each));
-    entry.set("link", start_link(each->name(), return_to, force, hint));
+    entry.set("link", start_link(each->name(), asked.return_to, asked.force, asked.hint));
     entry.set("initial", first_character(provider_label(*each)));
     const bool used_last = each->name() == last;
     entry.set("used_last", used_last);
     redirects.insert(used_last ? redirects.begin() : redirects.end(), std::move(entry));
   }
 
-  const auto target = describe(return_to);
-  Page page{"sign_in", "Sign in", "", {}, 200, target ? target->origin : ""};
+  const auto target = describe(asked.return_to);
+  Page page{"sign_in", "Sign in", "", {}, asked.status, target ? target->origin : ""};
+  if (!asked.failure.empty())
+    page.address = text::add_query("/auth/login", "return_to", asked.return_to);
   page.data.set("has_redirects", !redirects.empty());
   page.data.set("providers", text::Json(std::move(redirects)));
   page.data.set("has_target", target.has_value());
   if (target) page.data.set("target", target->label);
-  page.data.set("return_to", return_to);
-  page.data.set("has_local", !local.empty());
-  page.data.set("local", local);
-  page.data.set("username", hint);
-  page.data.set("failed", false);
+  page.data.set("return_to", asked.return_to);
+  page.data.set("has_local", has_local);
+  page.data.set("username", asked.hint);
+  page.data.set("failed", !asked.failure.empty());
+  page.data.set("why", asked.failure);
   page.data.set("contact", values().branding.help_contact);
   page.data.set("has_contact", !values().branding.help_contact.empty());
-  if (local.empty()) co_return render(request, nullptr, std::move(page));
+  if (!has_local) return render(request, nullptr, std::move(page));
 
   const auto token = sign_in.form_token(request);
   page.data.set("form_token", token.field);
   http::Response response = render(request, nullptr, std::move(page));
   response.headers.add("set-cookie", token.set_cookie);
-  co_return response;
+  return response;
 }
 
 Task<http::Response> Portal::Impl::login_local(http::Request& request) {
@@ -126,28 +133,13 @@ Task<http::Response> Portal::Impl::login_local(http::Request& request) {
                          error.is(identity::Errc::throttled) || error.is(session::Errc::bad_csrf);
   if (!ask_again) co_return error_page(request, nullptr, error);
 
-  const auto target = describe(return_to);
-  const int status = error.is(identity::Errc::throttled) ? 429 : 401;
-  Page page{"sign_in", "Sign in", "", {}, status, target ? target->origin : ""};
-  page.address = text::add_query("/auth/login", "return_to", return_to);
-  page.data.set("has_redirects", false);
-  page.data.set("has_target", target.has_value());
-  if (target) page.data.set("target", target->label);
-  page.data.set("return_to", return_to);
-  page.data.set("has_local", true);
-  page.data.set("username", text::shortened(user, 128));
-  page.data.set("failed", true);
-  page.data.set("why", error.is(identity::Errc::wrong_password) ? "User name or password is wrong."
-                       : error.is(identity::Errc::throttled)
-                           ? "Too many attempts. Wait a minute, then try again."
-                           : "The form was too old. Please try again.");
-  page.data.set("contact", values().branding.help_contact);
-  page.data.set("has_contact", !values().branding.help_contact.empty());
-  const auto token = sign_in.form_token(request);
-  page.data.set("form_token", token.field);
-  http::Response response = render(request, nullptr, std::move(page));
-  response.headers.add("set-cookie", token.set_cookie);
-  co_return response;
+  SignInPage again{return_to, false, text::shortened(user, 128)};
+  again.status = error.is(identity::Errc::throttled) ? 429 : 401;
+  again.failure = error.is(identity::Errc::wrong_password) ? "User name or password is wrong."
+                  : error.is(identity::Errc::throttled)
+                      ? "Too many attempts. Wait a minute, then try again."
+                      : "The form was too old. Please try again.";
+  co_return sign_in_page(request, again);
 }
 
 Task<http::Response> Portal::Impl::callback(http::Request& request, std::string provider) {

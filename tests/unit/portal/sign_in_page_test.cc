@@ -66,6 +66,18 @@ TEST(SignInPage, ProviderOfTheLastTimeComesFirst) {
   EXPECT_TRUE(first_is("Entra"));
 }
 
+TEST(SignInPage, AfterAWrongPasswordTheOtherWaysAreStillThere) {
+  Site site;
+  Browser browser;
+  site.users().refusal = std::nullopt;
+  const Answer answer =
+      site.submit(browser, "/auth/login?return_to=%2Fprofile", "/auth/login/local",
+                  form({{"username", "bob"}, {"password", "wrong"}}));
+  EXPECT_EQ(answer.status, 401);
+  EXPECT_NE(answer.body.find("Continue with Okta"), std::string::npos);
+  EXPECT_NE(answer.body.find("value=\"bob\""), std::string::npos);
+}
+
 TEST(SignInPage, SignedInWithoutAReasonGoesOn) {
   Site site;
   Browser browser;
