@@ -29,6 +29,24 @@ bool valid_name(std::string_view host) {
          std::all_of(host.begin(), host.end(), is_host_character);
 }
 
+// Where a host begins that is a name with digits first ("10.0.0.1.nip.io"); npos: it isn't one.
+// Boost.URL ends such a host where an IPv4 address could end, and gives the rest to the path.
+std::size_t begin_of_digit_name(std::string_view text) {
+  std::size_t begin = text.find("://");
+  if (begin == std::string_view::npos) return begin;
+  begin += 3;
+  std::size_t end = std::min(text.find_first_of("/?#", begin), text.size());
+  const std::size_t user = text.substr(begin, end - begin).rfind('@');
+  if (user != std::string_view::npos) begin += user + 1;
+  end = std::min(text.find(':', begin), end);
+  const std::string_view host = text.substr(begin, end - begin);
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto of_address = [&](char c) { return is_digit(c) || c == '.'; };
+  const bool is_name =
+      !host.empty() && is_digit(host.front()) && !std::ranges::all_of(host, of_address);
+  return is_name ? begin : std::string_view::npos;
+}
+
 Result<Url> parse_url(std::string_view text, bool allow_userinfo) {
   const auto bad = [](const char* why) {
     return fail(Errc::bad_url, std::string("not a usable URL: ") + why);
@@ -38,7 +56,11 @@ Result<Url> parse_url(std::string_view text, bool allow_userinfo) {
     if (c <= 0x20 || c >= 0x7f || c == '\\')
       return bad("it has a character that must be percent-encoded");
   }
-  const auto parsed = boost::urls::parse_uri({text.data(), text.size()});
+  const std::size_t digits = begin_of_digit_name(text);
+  const bool is_digit_name = digits != std::string_view::npos;
+  std::string given(text);
+  if (is_digit_name) given.insert(digits, 1, 'x');
+  const auto parsed = boost::urls::parse_uri(given);
   if (!parsed) return bad("it must look like https://host/path");
   Url url;
   url.scheme = ascii_lower(std::string_view(parsed->scheme().data(), parsed->scheme().size()));
@@ -51,6 +73,7 @@ Result<Url> parse_url(std::string_view text, bool allow_userinfo) {
   }
   const auto host = parsed->encoded_host();
   url.host = ascii_lower(std::string_view(host.data(), host.size()));
+  if (is_digit_name) url.host.erase(0, 1);
   if (parsed->host_type() == boost::urls::host_type::ipv6) {
     url.host = url.host.substr(1, url.host.size() - 2);
     if (url.host.find('%') != std::string::npos) return bad("an IPv6 zone is not accepted");
@@ -66,8 +89,7 @@ Result<Url> parse_url(std::string_view text, bool allow_userinfo) {
   }
   const auto path = parsed->encoded_path();
   url.path.assign(path.data(), path.size());
-  // Boost.URL ends an IPv4 host where the address could end, and gives the rest of the name to the
-  // path.
+  // "1.2.3.4.5": begin_of_digit_name() tells.
   if (!url.path.empty() && url.path.front() != '/') return bad("the host is not a plain name");
   if (parsed->has_query()) {
     const auto query = parsed->encoded_query();

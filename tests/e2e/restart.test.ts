@@ -4,8 +4,10 @@
 // line.
 import { beforeAll, expect, test } from "vitest";
 
+import { Visitor } from "./harness/browserless.ts";
+import { openunisonProgram } from "./harness/paths.ts";
 import { expire, person, stack, type Stack } from "./harness/stack.ts";
-import { sleep } from "./harness/process.ts";
+import { run, sleep } from "./harness/process.ts";
 
 let s: Stack;
 beforeAll(async () => {
@@ -32,6 +34,23 @@ test("keys: list, rotate publishes ahead, tokens go on", async () => {
   expect(after.keys.map((key) => key.state).sort()).toEqual(["active", "pending"]);
   const { machine } = await person(s, "bob");
   expect((await machine.kubectl(["auth", "whoami"])).stdout).toContain("bob");
+});
+
+test("killed while keys rotate, the ring opens as it was before or after, and the active key stays", async () => {
+  const list = async () => (JSON.parse(await s.portal.command(["keys", "list", "--state", s.portal.state, "--output", "json"])) as { keys: { state: string; kid: string }[] }).keys;
+  const active = (keys: { state: string; kid: string }[]) => keys.filter((key) => key.state === "active").map((key) => key.kid);
+  const before = active(await list());
+  for (let round = 0; round < 12; round += 1) {
+    const rotating = run(openunisonProgram, ["keys", "rotate", "--state", s.portal.state]);
+    await sleep(round);
+    await s.portal.stop("SIGKILL");
+    await rotating;
+    await s.portal.start();
+    expect(active(await list())).toEqual(before);
+    expect((await new Visitor(s.authority.caPem).fetch(`${s.portal.issuer}/certs`)).body).toContain(before[0]);
+  }
+  const { machine } = await person(s, "alice");
+  expect((await machine.kubectl(["auth", "whoami"])).stdout).toContain("alice");
 });
 
 test("sessions end --user signs that user out everywhere, and is audited", async () => {

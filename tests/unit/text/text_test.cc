@@ -131,10 +131,29 @@ TEST(Url, Refuses) {
                                  "https://\xc3\xa9/"s,
                                  "javascript:alert(1)"s,
                                  "https://a/\x7f"s,
-                                 "http://127.0.0.1.example.com/"s,
-                                 "https://1.2.3.4x/"s}) {
+                                 "https://1.2.3.4.5/"s,
+                                 "https://1.2.3.4../"s,
+                                 "https://10.0.0.1.%6eip.io/"s,
+                                 "https://10.0.0.1.nip.io:x/"s,
+                                 "https://u@10.0.0.1.nip.io/"s}) {
     EXPECT_FALSE(Url::parse(bad)) << bad;
   }
+}
+
+// They look like addresses for a while, and are not.
+TEST(Url, NamesMayBeginWithDigits) {
+  for (const char* host : {"127.0.0.1.example.com", "1.2.3.4x", "10.0.0.1.nip.io", "10.0.0.1-x.y",
+                           "1a", "192-168-2-119.nip.io", "255.255.255.255.a"}) {
+    const auto url = Url::parse("https://" + std::string(host) + ":8443/a:b@c?d=1.2.3.4x");
+    ASSERT_TRUE(url) << host;
+    EXPECT_EQ(url->host, host);
+    EXPECT_EQ(url->port, 8443);
+    EXPECT_EQ(url->path, "/a:b@c");
+    EXPECT_EQ(*url->query, "d=1.2.3.4x");
+    EXPECT_EQ(url->origin(), "https://" + std::string(host) + ":8443");
+  }
+  EXPECT_EQ(Url::parse("https://127.0.0.1/x.y")->host, "127.0.0.1");
+  EXPECT_EQ(Url::parse_with_userinfo("http://u:p@10.0.0.1.nip.io:1")->userinfo, "u:p");
 }
 
 TEST(Url, PercentEncoding) {
