@@ -78,7 +78,8 @@ INSTANTIATE_TEST_SUITE_P(
          {"10:21: error: openunison.clients[0].redirect_uris[0]: must be https"}},
         {"redirect over http to a look-alike",
          with_redirect("http://127.0.0.1.example.com/"),
-         {"10:21: error: openunison.clients[0].redirect_uris[0]: must be https; http is only for localhost"}},
+         {"10:21: error: openunison.clients[0].redirect_uris[0]: must be https; http is only for "
+          "localhost"}},
         {"redirect with a fragment",
          with_redirect("https://a/#x"),
          {"10:21: error: openunison.clients[0].redirect_uris[0]: must not have a fragment"}},
