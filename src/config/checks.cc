@@ -59,15 +59,6 @@ std::optional<std::string> ip_of(std::string_view text) {
 
 }  // namespace
 
-Result<text::Url> parse_url(std::string_view text, Userinfo userinfo) {
-  auto url = userinfo == Userinfo::accepted ? text::Url::parse_with_userinfo(text)
-                                            : text::Url::parse(text);
-  if (url && !url->path.empty() && !url->path.starts_with('/')) {
-    return fail(Errc::bad_argument, "not a usable URL: the host is not a plain name");
-  }
-  return url;
-}
-
 bool is_plain_name(std::string_view name, std::size_t most) {
   return !name.empty() && name.size() <= most && name.front() != '-' && name.front() != '.' &&
          std::ranges::all_of(name, [](char c) {

@@ -6,16 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
-#include "text/url.h"
-
 namespace openunison::config {
-
-// Url::parse, and that nothing stands between host and path: "127.0.0.1.example.com" must not pass
-// for the address 127.0.0.1 with the path ".example.com". With `userinfo`: as
-// Url::parse_with_userinfo.
-enum class Userinfo { refused, accepted };
-Result<text::Url> parse_url(std::string_view text, Userinfo userinfo = Userinfo::refused);
 
 // Letters, digits, '.', '-', '_', not starting with '.' or '-': good in a path, a file's name and a
 // kubeconfig.

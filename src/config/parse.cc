@@ -10,6 +10,7 @@
 #include "config/parser.h"
 #include "crypto/x509.h"
 #include "text/base64.h"
+#include "text/url.h"
 #include "text/utf8.h"
 
 namespace openunison::config {
@@ -90,7 +91,7 @@ std::string Parser::required(const Item& item, std::string_view key, std::string
 }
 
 void Parser::check_https(const Item& item, std::string_view key, const std::string& url) {
-  const auto parsed = parse_url(url);
+  const auto parsed = text::Url::parse(url);
   if (!parsed) return error(item, key, parsed.error().message());
   if (!parsed->is_https()) return error(item, key, "must be an https URL");
   if (parsed->query || parsed->fragment) error(item, key, "must not have a query or a fragment");

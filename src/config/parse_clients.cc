@@ -7,6 +7,7 @@
 #include "config/checks.h"
 #include "config/parser.h"
 #include "text/base64.h"
+#include "text/url.h"
 
 namespace openunison::config {
 namespace {
@@ -29,7 +30,7 @@ void Parser::read_apps() {
     app.icon = icon_of(item);
     app.az_groups = strings(item, "az_groups");
     if (!names.insert(app.name).second) error(item, "name", "another application has this name");
-    if (const auto url = parse_url(app.badge_url); !url && !app.badge_url.empty()) {
+    if (const auto url = text::Url::parse(app.badge_url); !url && !app.badge_url.empty()) {
       error(item, "badgeUrl", url.error().message());
     }
     values_.apps.push_back(std::move(app));
@@ -40,7 +41,7 @@ std::string Parser::icon_of(const Item& item) {
   const std::string icon = string(item, "icon");
   if (icon.empty() || icon.starts_with("data:image/")) return icon;
   if (icon.starts_with("https://")) {
-    if (!parse_url(icon)) error(item, "icon", "is not a usable URL");
+    if (!text::Url::parse(icon)) error(item, "icon", "is not a usable URL");
     return icon;
   }
   // OpenUnison's form: the PNG alone.
@@ -88,7 +89,7 @@ void Parser::check_redirects(const std::vector<std::string>& uris, const Item& i
       bad("patterns are not accepted; write each address out");
       continue;
     }
-    const auto url = parse_url(uris[i]);
+    const auto url = text::Url::parse(uris[i]);
     if (!url) {
       bad(url.error().message());
     } else if (url->fragment) {

@@ -8,6 +8,7 @@
 
 #include "config/checks.h"
 #include "config/parser.h"
+#include "text/url.h"
 #include "text/words.h"
 
 namespace openunison::config {
@@ -45,7 +46,7 @@ std::string label_of(const IdentityProvider& provider) {
     case ProviderProfile::generic:
       break;
   }
-  const auto url = parse_url(provider.issuer.empty() ? provider.auth_url : provider.issuer);
+  const auto url = text::Url::parse(provider.issuer.empty() ? provider.auth_url : provider.issuer);
   return url ? url->host : std::string();
 }
 
@@ -157,7 +158,7 @@ void Parser::check_endpoints(const IdentityProvider& provider, const Item& item)
       error(item, key, "is missing: without an issuer all three addresses are needed");
       continue;
     }
-    const auto parsed = parse_url(*url);
+    const auto parsed = text::Url::parse(*url);
     if (!parsed || !parsed->is_https() || parsed->fragment)
       error(item, key, "must be an https URL without a fragment");
   }
@@ -177,7 +178,7 @@ void Parser::check_oidc(const IdentityProvider& provider, const Item& item) {
                "must be a tenant's id, such as 72f988bf-0000-4000-8000-2d7cd011db47");
   }
   if (!provider.http_proxy.empty()) {
-    const auto proxy = parse_url(provider.http_proxy, Userinfo::accepted);
+    const auto proxy = text::Url::parse_with_userinfo(provider.http_proxy);
     const bool good = proxy && !proxy->is_https() && (proxy->path.empty() || proxy->path == "/") &&
                       !proxy->query && !proxy->fragment;
     if (!good) error(item, "http_proxy", "must look like http://host:port");

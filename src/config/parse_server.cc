@@ -7,6 +7,7 @@
 
 #include "config/checks.h"
 #include "config/parser.h"
+#include "text/url.h"
 
 namespace openunison::config {
 namespace {
@@ -56,7 +57,7 @@ void Parser::read_portal() {
     error(root(), kLogo, "must be the name of an .svg or .png file beside the values file");
   }
   if (branding.help_contact.find("://") != std::string::npos) {
-    const auto url = parse_url(branding.help_contact);
+    const auto url = text::Url::parse(branding.help_contact);
     if (!url || !url->is_https())
       error(root(), kContact, "must be text, a mail address or an https URL");
   }
@@ -216,7 +217,7 @@ void Parser::read_proxy(const Yaml& data) {
     const std::string port = scalar_of(data, scheme + ".proxyPort");
     if (host.empty()) continue;
     const std::string url = "http://" + host + (port.empty() ? "" : ":" + port);
-    const auto parsed = parse_url(url);
+    const auto parsed = text::Url::parse(url);
     if (!parsed || !parsed->path.empty() || parsed->query || parsed->fragment) {
       in_.error(data.find(scheme + ".proxyHost")->position,
                 std::string(kData) + "." + scheme + ".proxyHost",

@@ -8,8 +8,6 @@
 namespace openunison::text {
 namespace {
 
-constexpr std::size_t kMaxCookies = 64;
-
 // RFC 6265 §4.1.1, cookie-octet.
 bool is_cookie_octet(char c) {
   return c > 0x20 && c < 0x7f && c != '"' && c != ',' && c != ';' && c != '\\';
@@ -28,7 +26,7 @@ std::string_view trimmed(std::string_view text) {
 
 Cookies Cookies::parse(std::string_view header) {
   Cookies cookies;
-  while (!header.empty() && cookies.cookies_.size() < kMaxCookies) {
+  while (!header.empty()) {
     const std::size_t end = std::min(header.find(';'), header.size());
     const std::string_view pair = trimmed(header.substr(0, end));
     header.remove_prefix(std::min(end + 1, header.size()));

@@ -16,7 +16,8 @@ namespace openunison::text {
 
 class Cookies {
  public:
-  // Never fails: what isn't name=value of allowed bytes is skipped. ≤ 64 cookies are kept.
+  // Never fails: what isn't name=value of allowed bytes is skipped. All others are kept, so
+  // that none can hide a duplicate; the header's size bounds them.
   static Cookies parse(std::string_view header);
 
   // The value, if the name occurs exactly once.

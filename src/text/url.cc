@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/url.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
-#include <boost/url/parse.hpp>
-#include <boost/url/src.hpp>
+#include <charconv>
 
 #include "text/error.h"
 #include "text/utf8.h"
@@ -29,76 +30,113 @@ bool valid_name(std::string_view host) {
          std::all_of(host.begin(), host.end(), is_host_character);
 }
 
-// Where a host begins that is a name with digits first ("10.0.0.1.nip.io"); npos: it isn't one.
-// Boost.URL ends such a host where an IPv4 address could end, and gives the rest to the path.
-std::size_t begin_of_digit_name(std::string_view text) {
-  std::size_t begin = text.find("://");
-  if (begin == std::string_view::npos) return begin;
-  begin += 3;
-  std::size_t end = std::min(text.find_first_of("/?#", begin), text.size());
-  const std::size_t user = text.substr(begin, end - begin).rfind('@');
-  if (user != std::string_view::npos) begin += user + 1;
-  end = std::min(text.find(':', begin), end);
-  const std::string_view host = text.substr(begin, end - begin);
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  const auto of_address = [&](char c) { return is_digit(c) || c == '.'; };
-  const bool is_name =
-      !host.empty() && is_digit(host.front()) && !std::ranges::all_of(host, of_address);
-  return is_name ? begin : std::string_view::npos;
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// RFC 3986 §3.2.2, and WHATWG's rule that a name whose last label is a number is an address: then
+// it must be one.
+bool valid_host(const std::string& host) {
+  if (!valid_name(host)) return false;
+  const std::string_view last = std::string_view(host).substr(host.rfind('.') + 1);
+  if (last.empty() || !std::ranges::all_of(last, is_digit)) return true;
+  in_addr address{};
+  return ::inet_pton(AF_INET, host.c_str(), &address) == 1;
+}
+
+bool valid_ipv6(const std::string& host) {
+  in6_addr address{};
+  return ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
+}
+
+// RFC 3986 §2.1 and §3.3: pchar and `more`.
+bool valid_part(std::string_view text, std::string_view more) {
+  constexpr std::string_view kOfParts = "!$&'()*+,;=:@";
+  const auto is_hex = [](char c) {
+    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '%') {
+      if (text.size() - i < 3 || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return false;
+      i += 2;
+    } else if (!is_unreserved(c) && !kOfParts.contains(c) && !more.contains(c)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// The number behind "host:"; 0: it is none.
+std::uint16_t port_of(std::string_view digits) {
+  std::uint16_t port = 0;
+  const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  const bool whole = failed == std::errc() && end == digits.data() + digits.size();
+  return whole && !digits.starts_with('0') ? port : std::uint16_t{0};
+}
+
+// Takes what is before the first of `ends` off `rest`.
+std::string_view take_until(std::string_view& rest, std::string_view ends) {
+  const std::string_view part = rest.substr(0, rest.find_first_of(ends));
+  rest.remove_prefix(part.size());
+  return part;
+}
+
+std::unexpected<Error> bad(const char* why) {
+  return fail(Errc::bad_url, std::string("not a usable URL: ") + why);
+}
+
+// "user:password@host:port" (RFC 3986 §3.2).
+Result<void> parse_authority(std::string_view text, bool allow_userinfo, Url& url) {
+  if (const std::size_t at = text.find('@'); at != std::string_view::npos) {
+    if (!allow_userinfo) return bad("user and password don't belong into it");
+    url.userinfo = text.substr(0, at);
+    if (!valid_part(url.userinfo, "") || url.userinfo.find('@') != std::string::npos)
+      return bad("user and password have a character that must be percent-encoded");
+    text.remove_prefix(at + 1);
+  }
+  const bool bracketed = text.starts_with('[');
+  const std::size_t end = bracketed ? text.find(']') : std::min(text.find(':'), text.size());
+  if (end == std::string_view::npos) return bad("a bracket isn't closed");
+  url.host = ascii_lower(bracketed ? text.substr(1, end - 1) : text.substr(0, end));
+  text.remove_prefix(end + (bracketed ? 1 : 0));
+  if (url.host.empty()) return bad("the host is missing");
+  if (bracketed ? !valid_ipv6(url.host) : !valid_host(url.host))
+    return bad("the host is neither a plain name nor an address");
+  url.port = url.is_https() ? 443 : 80;
+  if (text.empty()) return {};
+  url.port = text.front() == ':' ? port_of(text.substr(1)) : std::uint16_t{0};
+  if (url.port == 0) return bad("the port is not a number from 1 to 65535");
+  url.port_given = true;
+  return {};
 }
 
 Result<Url> parse_url(std::string_view text, bool allow_userinfo) {
-  const auto bad = [](const char* why) {
-    return fail(Errc::bad_url, std::string("not a usable URL: ") + why);
-  };
   if (text.size() > kMaxUrl) return bad("it is too long");
   for (const char c : text) {
     if (c <= 0x20 || c >= 0x7f || c == '\\')
       return bad("it has a character that must be percent-encoded");
   }
-  const std::size_t digits = begin_of_digit_name(text);
-  const bool is_digit_name = digits != std::string_view::npos;
-  std::string given(text);
-  if (is_digit_name) given.insert(digits, 1, 'x');
-  const auto parsed = boost::urls::parse_uri(given);
-  if (!parsed) return bad("it must look like https://host/path");
+  const std::size_t colon = text.find("://");
+  if (colon == std::string_view::npos || colon == 0)
+    return bad("it must look like https://host/path");
   Url url;
-  url.scheme = ascii_lower(std::string_view(parsed->scheme().data(), parsed->scheme().size()));
+  url.scheme = ascii_lower(text.substr(0, colon));
   if (url.scheme != "http" && url.scheme != "https") return bad("only http and https are accepted");
-  if (!parsed->has_authority()) return bad("the host is missing");
-  if (parsed->has_userinfo()) {
-    if (!allow_userinfo) return bad("user and password don't belong into it");
-    const auto userinfo = parsed->encoded_userinfo();
-    url.userinfo.assign(userinfo.data(), userinfo.size());
+  std::string_view rest = text.substr(colon + 3);
+  TRY_VOID(parse_authority(take_until(rest, "/?#"), allow_userinfo, url));
+  url.path = take_until(rest, "?#");
+  bool valid = valid_part(url.path, "/");
+  if (rest.starts_with('?')) {
+    rest.remove_prefix(1);
+    url.query = take_until(rest, "#");
+    valid = valid && valid_part(*url.query, "/?");
   }
-  const auto host = parsed->encoded_host();
-  url.host = ascii_lower(std::string_view(host.data(), host.size()));
-  if (is_digit_name) url.host.erase(0, 1);
-  if (parsed->host_type() == boost::urls::host_type::ipv6) {
-    url.host = url.host.substr(1, url.host.size() - 2);
-    if (url.host.find('%') != std::string::npos) return bad("an IPv6 zone is not accepted");
-  } else if (!valid_name(url.host)) {
-    return bad("the host is missing or not a plain name");
+  if (rest.starts_with('#')) {
+    url.fragment = rest.substr(1);
+    valid = valid && valid_part(*url.fragment, "/?");
   }
-  url.port = url.is_https() ? 443 : 80;
-  if (parsed->has_port()) {
-    if (parsed->port().empty() || parsed->port_number() == 0)
-      return bad("the port is not a number from 1 to 65535");
-    url.port = parsed->port_number();
-    url.port_given = true;
-  }
-  const auto path = parsed->encoded_path();
-  url.path.assign(path.data(), path.size());
-  // "1.2.3.4.5": begin_of_digit_name() tells.
-  if (!url.path.empty() && url.path.front() != '/') return bad("the host is not a plain name");
-  if (parsed->has_query()) {
-    const auto query = parsed->encoded_query();
-    url.query.emplace(query.data(), query.size());
-  }
-  if (parsed->has_fragment()) {
-    const auto fragment = parsed->encoded_fragment();
-    url.fragment.emplace(fragment.data(), fragment.size());
-  }
+  if (!valid) return bad("it has a character that must be percent-encoded");
   return url;
 }
 

@@ -131,6 +131,30 @@ TEST(Url, Refuses) {
                                  "https://\xc3\xa9/"s,
                                  "javascript:alert(1)"s,
                                  "https://a/\x7f"s,
+                                 "BB:^"s,
+                                 "https:^"s,
+                                 "https:a"s,
+                                 "https:/a"s,
+                                 "://a"s,
+                                 "https://a^/"s,
+                                 "https://a/^"s,
+                                 "https://a/?^"s,
+                                 "https://a/#^"s,
+                                 "https://a/##"s,
+                                 "https://a/%"s,
+                                 "https://a/%1g"s,
+                                 "https://a/?%f"s,
+                                 "https://[::1/"s,
+                                 "https://[::g]/"s,
+                                 "https://[1.2.3.4]/"s,
+                                 "https://[::1]x/"s,
+                                 "https://::1/"s,
+                                 "https://a:080/"s,
+                                 "https://a:+80/"s,
+                                 "https://256.1.1.1/"s,
+                                 "https://1.2.3/"s,
+                                 "https://0x7f.1/"s,
+                                 "https://a@b@c/"s,
                                  "https://1.2.3.4.5/"s,
                                  "https://1.2.3.4../"s,
                                  "https://10.0.0.1.%6eip.io/"s,
@@ -188,6 +212,14 @@ TEST(FormTest, EncodeRoundTrip) {
   Form form;
   form.add("a b", "1&2=3+é");
   EXPECT_EQ(*Form::parse(form.encode())->get("a b"), "1&2=3+é");
+}
+
+// However many others come before it.
+TEST(CookieHeader, ADuplicateCannotHide) {
+  std::string header = "__Host-openunison=mine";
+  for (int i = 0; i < 500; ++i) header += "; c" + std::to_string(i) + "=x";
+  EXPECT_EQ(Cookies::parse(header).unique("__Host-openunison"), "mine");
+  EXPECT_FALSE(Cookies::parse(header + "; __Host-openunison=theirs").unique("__Host-openunison"));
 }
 
 TEST(CookiesTest, OnlyWhatOccursOnceIsUsed) {
