@@ -4,6 +4,7 @@ SHELL := /bin/bash
 BUILD := build/release
 .DEFAULT_GOAL := help
 IDP ?= oidc
+TIME ?= 60
 # A fresh clone in another folder finds what was compiled before.
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
@@ -45,6 +46,9 @@ format: setup ## Formats the C++ sources
 sanitize: setup ## The unit tests under address, undefined and thread sanitizers
 	@tools/unit_tests asan; address=$$?; tools/unit_tests tsan && [ $$address -eq 0 ]
 
+fuzz: setup ## Fuzzes every parser for TIME seconds each (60; 0 replays the seeds only)
+	@tools/fuzz $(TIME)
+
 screenshots: build ## Pictures of every page into build/screenshots
 	@tools/setup test
 	@tools/cluster_tools > /dev/null
@@ -56,4 +60,4 @@ build-times: ## The slowest files of the release build
 clean: ## Removes build/
 	@rm -rf build
 
-.PHONY: help setup build demo test test-unit test-e2e lint check-layers format sanitize screenshots build-times clean
+.PHONY: help setup build demo test test-unit test-e2e lint check-layers format sanitize fuzz screenshots build-times clean
