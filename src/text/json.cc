@@ -98,7 +98,7 @@ void append_value(std::string& out, const Json& value, int indent, int depth) {
       append_value(out, member.second, indent, depth + 1);
     });
   } else {
-    const double number = value.number().value_or(0);
+    const double number = value.number().value_or(0) + 0.0;  // -0 is written as 0
     out += std::isfinite(number) ? fmt::format("{}", number) : "null";
   }
 }

@@ -109,6 +109,10 @@ TEST(Url, Parses) {
   EXPECT_EQ(Url::parse_with_userinfo("http://u:p@proxy:3128")->userinfo, "u:p");
 }
 
+TEST(JsonNumbers, NegativeZeroIsZero) {
+  for (const char* zero : {"-0e-2", "-0.0", "-0", "0"}) EXPECT_EQ(Json::parse(zero)->dump(), "0");
+}
+
 TEST(Url, Refuses) {
   for (const std::string& bad : {"https://u@a/"s,
                                  "https://u:p@a/"s,
