@@ -5,6 +5,7 @@ BUILD := build/release
 .DEFAULT_GOAL := help
 IDP ?= oidc
 TIME ?= 60
+CYCLES ?= 1000
 # A fresh clone in another folder finds what was compiled before.
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
@@ -46,6 +47,10 @@ format: setup ## Formats the C++ sources
 sanitize: setup ## The unit tests under address, undefined and thread sanitizers
 	@tools/unit_tests asan; address=$$?; tools/unit_tests tsan && [ $$address -eq 0 ]
 
+faults: build ## kill -9 while refresh tokens rotate, CYCLES times (1000); counts what is lost
+	@tools/setup test
+	@cd tests/e2e && node --import tsx faults.ts $(CYCLES)
+
 fuzz: setup ## Fuzzes every parser for TIME seconds each (60; 0 replays the seeds only)
 	@tools/fuzz $(TIME)
 
@@ -60,4 +65,4 @@ build-times: ## The slowest files of the release build
 clean: ## Removes build/
 	@rm -rf build
 
-.PHONY: help setup build demo test test-unit test-e2e lint check-layers format sanitize fuzz screenshots build-times clean
+.PHONY: help setup build demo test test-unit test-e2e lint check-layers format sanitize faults fuzz screenshots build-times clean
