@@ -13,7 +13,7 @@ FUZZ(text) {
   for (const auto& key : keys->keys()) MUST(!openunison::jose::thumbprint(key.key).empty());
   const auto again = JwkSet::parse(keys->dump());
   MUST(again);
-  // OpenSSL's look at an RSA modulus takes random bases: one that is no product of two primes may be
-  // taken now and skipped then.
+  // OpenSSL's look at an RSA modulus takes random bases: one that is no product of two primes may
+  // be taken now and skipped then.
   if (again->keys().size() == keys->keys().size()) MUST(again->dump() == keys->dump());
 }
