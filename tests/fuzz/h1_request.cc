@@ -2,6 +2,7 @@
 //
 // A request's head: how the bytes are cut must not matter, what is taken must be free of doubt.
 #include "fuzz.h"
+#include "head_in_pieces.h"
 #include "http/h1/head_parser.h"
 #include "http/syntax.h"
 
@@ -12,27 +13,12 @@ using openunison::http::h1::RequestParser;
 
 namespace {
 
-struct Outcome {
-  bool whole = false, failed = false;
-  std::size_t consumed = 0;
-  ParsedRequest head;
-};
+using Outcome = openunison::http::h1::HeadOutcome<ParsedRequest>;
 
-// Gives the parser one more `step` bytes at a time.
 Outcome parse(std::string_view text, std::size_t step) {
   static const Limits kLimits;
-  RequestParser parser(kLimits, true);
-  Outcome outcome;
-  for (std::size_t size = std::min(step, text.size());; size = std::min(size + step, text.size())) {
-    const auto whole = parser.parse(text.substr(0, size));
-    outcome.failed = !whole;
-    outcome.whole = whole && *whole;
-    if (outcome.whole) {
-      outcome.consumed = parser.consumed();
-      outcome.head = parser.take();
-    }
-    if (outcome.failed || outcome.whole || size == text.size()) return outcome;
-  }
+  return openunison::http::h1::parse_in_pieces<ParsedRequest>(RequestParser(kLimits, true), text,
+                                                              step);
 }
 
 }  // namespace

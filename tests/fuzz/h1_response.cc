@@ -3,6 +3,7 @@
 // An answer's head, as our client reads it from a provider or a proxy. The first byte says whether
 // it answers a HEAD.
 #include "fuzz.h"
+#include "head_in_pieces.h"
 #include "http/h1/head_parser.h"
 #include "http/syntax.h"
 
@@ -13,26 +14,12 @@ using openunison::http::h1::ResponseParser;
 
 namespace {
 
-struct Outcome {
-  bool whole = false, failed = false;
-  std::size_t consumed = 0;
-  ParsedResponse head;
-};
+using Outcome = openunison::http::h1::HeadOutcome<ParsedResponse>;
 
 Outcome parse(std::string_view text, bool to_head, std::size_t step) {
   static const Limits kLimits;
-  ResponseParser parser(kLimits, to_head);
-  Outcome outcome;
-  for (std::size_t size = std::min(step, text.size());; size = std::min(size + step, text.size())) {
-    const auto whole = parser.parse(text.substr(0, size));
-    outcome.failed = !whole;
-    outcome.whole = whole && *whole;
-    if (outcome.whole) {
-      outcome.consumed = parser.consumed();
-      outcome.head = parser.take();
-    }
-    if (outcome.failed || outcome.whole || size == text.size()) return outcome;
-  }
+  return openunison::http::h1::parse_in_pieces<ParsedResponse>(ResponseParser(kLimits, to_head),
+                                                               text, step);
 }
 
 }  // namespace
