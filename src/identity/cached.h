@@ -44,16 +44,16 @@ class Cached {
     std::shared_ptr<net::Completion> flight;
     bool starts = false;
     {
-      const std::lock_guard lock(mutex_);
+      const std::lock_guard lock(shared_->mutex);
       const MonoTime now = clock_->mono();
       const Millis limit = max_age > Millis(0) ? max_age : policy_.fresh_for;
       if (value_ && value_ != known && now - loaded_at_ < limit) co_return value_;
-      if (flight_ == nullptr) {
+      if (shared_->flight == nullptr) {
         if (now < not_before_) co_return held_back();
-        flight_ = std::make_shared<net::Completion>();
+        shared_->flight = std::make_shared<net::Completion>();
         starts = true;
       }
-      flight = flight_;
+      flight = shared_->flight;
     }
     if (!starts) {
       const bool over = co_await flight->wait(deadline);
@@ -65,21 +65,25 @@ class Cached {
   }
 
   Pointer known() const {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(shared_->mutex);
     return value_;
   }
   // Why the last fetch failed; nullopt if it didn't.
   std::optional<Error> problem() const {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(shared_->mutex);
     return problem_;
   }
 
  private:
+  struct Shared {
+    std::mutex mutex;
+    std::shared_ptr<net::Completion> flight;  // the fetch that runs
+  };
   // Ends the flight also when the coroutine is destroyed in the middle of it.
   class Landing {
    public:
     Landing(Cached& owner, std::shared_ptr<net::Completion> flight)
-        : owner_(owner), flight_(std::move(flight)) {}
+        : owner_(owner), shared_(owner.shared_), flight_(std::move(flight)) {}
     Landing(const Landing&) = delete;
     Landing& operator=(const Landing&) = delete;
     ~Landing() { finish(); }
@@ -93,18 +97,19 @@ class Cached {
     void finish() {
       if (!flight_) return;
       {
-        const std::lock_guard lock(owner_.mutex_);
-        owner_.flight_ = nullptr;
+        const std::lock_guard lock(shared_->mutex);
+        shared_->flight = nullptr;
       }
       flight_->complete();
       flight_ = nullptr;
     }
-    Cached& owner_;
+    Cached& owner_;  // gone where the coroutine is destroyed with the runtime
+    std::shared_ptr<Shared> shared_;
     std::shared_ptr<net::Completion> flight_;
   };
 
   Result<Pointer> keep(Result<T> loaded) {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(shared_->mutex);
     const MonoTime now = clock_->mono();
     if (loaded) {
       value_ = std::make_shared<const T>(std::move(*loaded));
@@ -126,7 +131,7 @@ class Cached {
   }
 
   Result<Pointer> after_waiting(bool over) const {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(shared_->mutex);
     if (value_) return value_;
     if (over && problem_) return std::unexpected(*problem_);
     return fail(net::Errc::timed_out, "the identity provider didn't answer in time");
@@ -135,12 +140,11 @@ class Cached {
   const Load load_;
   const Policy policy_;
   const Clock* clock_;
-  mutable std::mutex mutex_;
+  const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   Pointer value_;
   MonoTime loaded_at_{}, not_before_{};
   unsigned failures_ = 0;
   std::optional<Error> problem_;
-  std::shared_ptr<net::Completion> flight_;
 };
 
 }  // namespace openunison::identity

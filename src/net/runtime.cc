@@ -34,7 +34,7 @@ void on_end(std::exception_ptr error) {
 }  // namespace
 
 struct Runtime::Impl {
-  WorkPool resolver{"resolver", 2, kResolverQueue};
+  std::unique_ptr<WorkPool> resolver = std::make_unique<WorkPool>("resolver", 2, kResolverQueue);
   std::vector<std::unique_ptr<IoThread>> threads;
   std::unique_ptr<asio::basic_signal_set<Executor>> signals;
 
@@ -52,13 +52,14 @@ Runtime::Runtime(unsigned threads) : impl_(std::make_unique<Impl>()) {
   CHECK(threads >= 1);
   std::signal(SIGPIPE, SIG_IGN);
   for (unsigned i = 0; i < threads; ++i)
-    impl_->threads.push_back(std::make_unique<IoThread>(i, impl_->resolver));
+    impl_->threads.push_back(std::make_unique<IoThread>(i, *impl_->resolver));
 }
 
 Runtime::~Runtime() {
   stop();
   impl_->signals.reset();
-  impl_->threads.clear();  // destroys what still waits there
+  impl_->resolver.reset();  // joined while there is still somewhere to tell its results to
+  impl_->threads.clear();   // destroys what still waits there
 }
 
 unsigned Runtime::size() const {
@@ -142,6 +143,16 @@ struct Completion::Impl {
   std::mutex mutex;
   bool done = false;
   std::vector<std::shared_ptr<Waiter>> waiters;
+
+  // Takes the waiter off the list also where its coroutine is destroyed with the runtime.
+  struct Registration {
+    Impl& impl;
+    const std::shared_ptr<Waiter>& waiter;
+    ~Registration() {
+      const std::lock_guard lock(impl.mutex);
+      std::erase(impl.waiters, waiter);
+    }
+  };
 };
 
 Completion::Completion() : impl_(std::make_shared<Impl>()) {}
@@ -158,9 +169,11 @@ Task<bool> Completion::wait(Deadline deadline) {
     impl->waiters.push_back(waiter);
   }
   // complete() posts the cancellation to this thread, so it can't come before this wait has begun.
-  co_await waiter->timer.async_wait(kAwaitTuple);
+  {
+    const Impl::Registration registration{*impl, waiter};
+    co_await waiter->timer.async_wait(kAwaitTuple);
+  }
   const std::lock_guard lock(impl->mutex);
-  std::erase(impl->waiters, waiter);
   co_return impl->done;
 }
 

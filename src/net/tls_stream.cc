@@ -254,12 +254,19 @@ Task<Result<std::unique_ptr<Stream>>> tls_connect(std::unique_ptr<Stream> transp
   SslPtr ssl = new_ssl(context->impl().context.get(), from->first.get());
   SSL_set_connect_state(ssl.get());
   X509_VERIFY_PARAM* verify = SSL_get0_param(ssl.get());
+  // Without a name to hold it against, any host's certificate would do.
+  bool named = !server_name.empty();
   if (socket_address(server_name, 0)) {
-    X509_VERIFY_PARAM_set1_ip_asc(verify, server_name.c_str());
+    named = named && X509_VERIFY_PARAM_set1_ip_asc(verify, server_name.c_str()) == 1;
   } else {
     X509_VERIFY_PARAM_set_hostflags(verify, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    X509_VERIFY_PARAM_set1_host(verify, server_name.c_str(), server_name.size());
-    SSL_set_tlsext_host_name(ssl.get(), server_name.c_str());
+    named = named &&
+            X509_VERIFY_PARAM_set1_host(verify, server_name.c_str(), server_name.size()) == 1 &&
+            SSL_set_tlsext_host_name(ssl.get(), server_name.c_str()) == 1;
+  }
+  if (!named) {
+    from->first->close();
+    co_return fail(Errc::tls_failed, "there is no name to hold the certificate against");
   }
   auto stream = std::make_unique<TlsStream>(std::move(from->first), std::move(ssl),
                                             std::move(from->second), context);

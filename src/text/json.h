@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// JSON (RFC 8259), strict: UTF-8 only, no duplicate names, depth ≤ 32, finite numbers. Json is an
+// JSON (RFC 8259), strict: UTF-8 only, no duplicate names, depth ≤ 32, at most
+// 1,024 names an object, finite numbers. Json is an
 // immutable value once built; objects keep their order. JsonWriter appends compact JSON to a string
 // without building a tree; the token path uses it.
 #pragma once

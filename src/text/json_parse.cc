@@ -18,6 +18,7 @@ namespace {
 namespace bj = boost::json;
 
 constexpr std::size_t kMaxDepth = 32;
+constexpr std::size_t kMaxMembers = 1024;  // of one object
 
 // Builds the tree on a stack of open containers. Every on_* returns false, with `why` set, to stop.
 struct Handler {
@@ -79,6 +80,9 @@ struct Handler {
   }
   bool on_key(bj::string_view part, std::size_t, bj::error_code& code) {
     text.append(part.data(), part.size());
+    // Looking for a repeated name takes longer the more there are; strangers write these.
+    if (open.back().value.object()->size() >= kMaxMembers)
+      return stop("an object has too many names", code);
     if (open.back().value.find(text) != nullptr)
       return stop("a name is given twice in one object", code);
     open.back().name = std::exchange(text, {});

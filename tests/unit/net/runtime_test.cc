@@ -120,6 +120,23 @@ TEST(Completion, WaitGivesUpAtItsDeadlineAndNotWhenDone) {
   EXPECT_TRUE(runtime.block_on(event.wait(in(Millis(-1)))));
 }
 
+Task<void> wait_long(Completion& event) {
+  co_await event.wait(in(Seconds(3600)));
+}
+
+// The event outlives the runtime that somebody waited in.
+TEST(Completion, MayHappenAfterItsWaitersAreGone) {
+  Completion event;
+  {
+    Runtime runtime(1);
+    runtime.spawn(0, wait_long(event));
+    runtime.spawn(0, stop_soon(runtime));
+    runtime.run();
+  }
+  event.complete();
+  EXPECT_TRUE(event.done());
+}
+
 // --- WorkPool ---
 
 Task<Result<int>> compute(WorkPool& pool) {

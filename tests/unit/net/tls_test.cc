@@ -104,6 +104,12 @@ TEST_F(Tls, AnUnknownAuthorityIsUntrusted) {
   EXPECT_FALSE(both.server);
 }
 
+TEST_F(Tls, ACertificateIsAlwaysHeldAgainstAName) {
+  using namespace std::string_literals;
+  for (const auto& name : {""s, "one.example\0.evil.example"s})
+    EXPECT_FALSE(handshake(serving({one_}), trusting({one_.chain_pem}), name).client);
+}
+
 TEST_F(Tls, WildcardsStandForOneLabel) {
   const auto server = serving({two_});
   const auto client = trusting({two_.chain_pem});

@@ -109,6 +109,16 @@ TEST(Url, Parses) {
   EXPECT_EQ(Url::parse_with_userinfo("http://u:p@proxy:3128")->userinfo, "u:p");
 }
 
+TEST(JsonObjects, HaveABoundOnNames) {
+  const auto object = [](int names) {
+    std::string text = "{";
+    for (int i = 0; i < names; ++i) text += (i > 0 ? ",\"" : "\"") + std::to_string(i) + "\":0";
+    return text + "}";
+  };
+  EXPECT_TRUE(Json::parse(object(1024)));
+  EXPECT_FALSE(Json::parse(object(1025)));
+}
+
 TEST(JsonNumbers, NegativeZeroIsZero) {
   for (const char* zero : {"-0e-2", "-0.0", "-0", "0"}) EXPECT_EQ(Json::parse(zero)->dump(), "0");
 }
