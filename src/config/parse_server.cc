@@ -146,6 +146,7 @@ void Parser::read_limits() {
   limits.connections = limit("connections");
   limits.connections_per_address = limit("connections_per_address");
   limits.requests_per_connection = limit("requests_per_connection");
+  limits.streams_per_connection = limit("streams_per_connection");
   limits.drain_timeout_seconds = limit("drain_timeout_seconds");
 }
 

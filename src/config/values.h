@@ -126,6 +126,7 @@ struct LimitsValues {
   std::uint64_t connections = 0;
   std::uint64_t connections_per_address = 0;
   std::uint64_t requests_per_connection = 0;
+  std::uint64_t streams_per_connection = 0;
   std::uint64_t drain_timeout_seconds = 0;
 };
 

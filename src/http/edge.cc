@@ -19,12 +19,13 @@ namespace {
 constexpr std::size_t kMaxLoggedAgent = 200;
 constexpr std::size_t kRequestIdLength = 16;
 
-constexpr const char* kRefusals[] = {"malformed",   "not_implemented", "version",
-                                     "target_size", "header_size",     "header_time",
-                                     "body_size",   "body_time",       "write_time",
-                                     "in_flight",   "connections",     "connections_per_address",
-                                     "handshake"};
-static_assert(std::size(kRefusals) == static_cast<std::size_t>(Refusal::handshake) + 1);
+constexpr const char* kRefusals[] = {
+    "malformed",       "not_implemented",   "version",        "target_size",
+    "header_size",     "header_time",       "body_size",      "body_time",
+    "write_time",      "in_flight",         "connections",    "connections_per_address",
+    "handshake",       "h2_resets",         "h2_settings",    "h2_pings",
+    "h2_empty_frames", "h2_control_frames", "h2_header_bomb", "h2_streams"};
+static_assert(std::size(kRefusals) == static_cast<std::size_t>(Refusal::h2_streams) + 1);
 
 // For logs and error pages: unique, not secret.
 std::string new_request_id() {
@@ -54,6 +55,22 @@ void count_refusal(Refusal refusal) {
     return counters;
   }();
   kCounters[static_cast<std::size_t>(refusal)]->add();
+}
+
+Refusal refusal_of(const Error& error) {
+  if (error.is(Errc::timed_out)) return Refusal::header_time;
+  if (error.is(Errc::body_too_large)) return Refusal::body_size;
+  if (error.is(Errc::target_too_long)) return Refusal::target_size;
+  if (error.is(Errc::header_too_large)) return Refusal::header_size;
+  if (error.is(Errc::not_implemented)) return Refusal::not_implemented;
+  if (error.is(Errc::version_not_supported)) return Refusal::version;
+  return Refusal::malformed;
+}
+
+net::Deadline rate_deadline(const Limits& limits, std::uint64_t bytes,
+                            std::uint64_t bytes_per_second) {
+  const std::uint64_t seconds = bytes / std::max<std::uint64_t>(bytes_per_second, 1);
+  return net::in(limits.rate_grace) + Seconds(static_cast<std::int64_t>(seconds));
 }
 
 Response plain_response(int status, std::string text) {
@@ -160,8 +177,12 @@ void Edge::remove(const std::shared_ptr<Connection>& connection) {
 void Edge::close_connections(bool only_idle) {
   for (const auto& connection : open_) {
     net::Runtime::post(connection->executor, [connection, only_idle] {
-      if (connection->stream != nullptr && (connection->idle || !only_idle))
+      if (connection->stream == nullptr) return;
+      if (only_idle && connection->drain) {
+        connection->drain();
+      } else if (connection->idle || !only_idle) {
         connection->stream->close();
+      }
     });
   }
 }
@@ -237,8 +258,11 @@ void Edge::log_refused(const net::PeerAddress& peer, const Error& error, int sta
 Task<void> serve(std::unique_ptr<net::Stream> stream, std::shared_ptr<Edge> edge) {
   // Only what is offered can have been chosen (net/tls.h); without ALPN it is HTTP/1.1.
   const std::string& protocol = stream->tls().alpn;
-  if (!protocol.empty() && protocol != "http/1.1") co_return;
-  co_await h1::serve(std::move(stream), std::move(edge));
+  if (protocol == "h2") {
+    co_await h2::serve(std::move(stream), std::move(edge));
+  } else if (protocol.empty() || protocol == "http/1.1") {
+    co_await h1::serve(std::move(stream), std::move(edge));
+  }
 }
 
 }  // namespace openunison::http

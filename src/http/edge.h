@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -34,14 +35,30 @@ enum class Refusal {
   connections,
   connections_per_address,
   handshake,
+  h2_resets,
+  h2_settings,
+  h2_pings,
+  h2_empty_frames,
+  h2_control_frames,
+  h2_header_bomb,
+  h2_streams,
 };
 void count_refusal(Refusal refusal);
+// Of a request that could not be read.
+Refusal refusal_of(const Error& error);
+
+// When `bytes` must have passed at a minimum rate, from now on.
+net::Deadline rate_deadline(const Limits& limits, std::uint64_t bytes,
+                            std::uint64_t bytes_per_second);
 
 // One connection, as draining sees it. Everything in it belongs to its thread.
 struct Connection {
   net::Executor executor;
   net::Stream* stream = nullptr;  // null once it is gone
   bool idle = true;               // between requests
+  // HTTP/2's: tells the client that no more requests are taken. Without it idle connections are
+  // closed, and others close themselves after their request.
+  std::function<void()> drain;
 };
 
 // The part of a Responder that is the same for all versions.
@@ -121,9 +138,30 @@ class Edge {
 // Serves one connection until it ends, in the version that its ALPN names.
 Task<void> serve(std::unique_ptr<net::Stream> stream, std::shared_ptr<Edge> edge);
 
+// On the drain's list until the connection ends, however it does.
+class Registration {
+ public:
+  Registration(std::shared_ptr<Edge> edge, std::shared_ptr<Connection> connection)
+      : edge_(std::move(edge)), connection_(std::move(connection)) {
+    edge_->add(connection_);
+  }
+  Registration(const Registration&) = delete;
+  ~Registration() {
+    connection_->stream = nullptr;
+    edge_->remove(connection_);
+  }
+
+ private:
+  std::shared_ptr<Edge> edge_;
+  std::shared_ptr<Connection> connection_;
+};
+
 namespace h1 {
 Task<void> serve(std::unique_ptr<net::Stream> stream, std::shared_ptr<Edge> edge);
 }  // namespace h1
+namespace h2 {
+Task<void> serve(std::unique_ptr<net::Stream> stream, std::shared_ptr<Edge> edge);
+}  // namespace h2
 
 // A small text/plain answer of the edge's own.
 Response plain_response(int status, std::string text);

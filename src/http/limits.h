@@ -28,7 +28,8 @@ struct Limits {
   std::size_t connections = 16'384;            // whole server: closed at accept
   std::size_t connections_per_address = 1024;  // closed at accept
   std::size_t requests_per_connection = 100'000;
-  Millis drain_timeout{20'000};  // after SIGTERM
+  std::size_t streams_per_connection = 100;  // HTTP/2: at once; more are refused, one by one
+  Millis drain_timeout{20'000};              // after SIGTERM
 };
 
 }  // namespace openunison::http

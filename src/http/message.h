@@ -73,7 +73,7 @@ struct Authority {
 };
 
 struct Request {
-  std::string method;   // upper-case token, as sent
+  std::string method;   // upper-case token, as sent; GET in place of an extended CONNECT
   bool secure = false;  // arrived over TLS
   Authority authority;  // Host or :authority
   std::string path;     // raw, starts with '/', no "//", "." or ".." segments; "*" for OPTIONS *

@@ -16,6 +16,9 @@
 
 namespace openunison::http {
 
+// What a Server speaks over TLS, the preferred first (RFC 7301).
+inline const std::vector<std::string> kAlpn = {"h2", "http/1.1"};
+
 struct ServerOptions {
   std::string name;                 // "portal", "management": label of logs and metrics
   std::vector<std::string> listen;  // addresses

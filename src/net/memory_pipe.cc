@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <deque>
+#include <algorithm>
 
-#include "net/asio.h"
+#include "net/signal.h"
 #include "net/stream.h"
 
 namespace openunison::net {
@@ -9,33 +9,12 @@ namespace {
 
 constexpr std::size_t kCapacity = 64 * 1024;  // of one direction: writers wait when it is full
 
-// One direction. Both ends live on one thread; a waiter is a timer that never fires by itself
-// before its deadline.
+// One direction. Both ends live on one thread.
 struct Channel {
   std::string bytes;
   bool finished = false, broken = false;
-  std::vector<Timer*> waiters;
-  void wake() {
-    for (Timer* waiter : waiters) waiter->cancel();
-  }
+  Signal changed;
 };
-
-Task<bool> wait_for_change(Channel& channel, Deadline deadline) {
-  const Executor executor = co_await asio::this_coro::executor;
-  // Listed while it waits, also when the coroutine is destroyed in the middle.
-  struct Waiter {
-    Channel& channel;
-    Timer timer;
-    Waiter(Channel& c, const Executor& e, Deadline d) : channel(c), timer(e, d) {
-      channel.waiters.push_back(&timer);
-    }
-    ~Waiter() { std::erase(channel.waiters, &timer); }
-  };
-  Waiter waiter(channel, executor, deadline);
-  const auto [error] = co_await waiter.timer.async_wait(kAwaitTuple);
-  co_return static_cast<bool>(
-      error);  // cancelled: something changed; otherwise the deadline passed
-}
 
 class PipeEnd final : public Stream {
  public:
@@ -51,7 +30,7 @@ class PipeEnd final : public Stream {
       if (closed_) co_return fail(Errc::cancelled, "the connection was ended here");
       if (in->finished) co_return std::size_t{0};
       if (in->broken) co_return fail(Errc::closed, "the other side closed");
-      const bool changed = co_await wait_for_change(*in, deadline);
+      const bool changed = co_await in->changed.wait(deadline);
       if (!changed) co_return fail(Errc::timed_out, "the other side took too long");
     }
     co_return take(into);
@@ -64,13 +43,13 @@ class PipeEnd final : public Stream {
       if (out->broken) co_return fail(Errc::closed, "the other side closed");
       const std::size_t room = kCapacity - std::min(kCapacity, out->bytes.size());
       if (room == 0) {
-        const bool changed = co_await wait_for_change(*out, deadline);
+        const bool changed = co_await out->changed.wait(deadline);
         if (!changed) co_return fail(Errc::timed_out, "the other side took too long");
         continue;
       }
       out->bytes.append(data.substr(0, room));
       data.remove_prefix(std::min(room, data.size()));
-      out->wake();
+      out->changed.notify();
     }
     co_return Result<void>{};
   }
@@ -82,7 +61,7 @@ class PipeEnd final : public Stream {
   }
   Task<void> shutdown_write(Deadline) override {
     out_->finished = true;
-    out_->wake();
+    out_->changed.notify();
     co_return;
   }
   void close() override {
@@ -90,8 +69,8 @@ class PipeEnd final : public Stream {
     closed_ = true;
     if (!out_->finished) out_->finished = true;
     in_->broken = true;
-    in_->wake();
-    out_->wake();
+    in_->changed.notify();
+    out_->changed.notify();
   }
   const PeerAddress& peer() const override { return peer_; }
   const TlsInfo& tls() const override { return tls_; }
@@ -102,7 +81,7 @@ class PipeEnd final : public Stream {
     if (split_ > 0) count = std::min(count, split_);
     in_->bytes.copy(into.data(), count);
     in_->bytes.erase(0, count);
-    if (count > 0) in_->wake();
+    if (count > 0) in_->changed.notify();
     return count;
   }
 

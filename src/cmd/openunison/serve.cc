@@ -62,6 +62,7 @@ http::Limits limits_of(const config::LimitsValues& values) {
   limits.connections = values.connections;
   limits.connections_per_address = values.connections_per_address;
   limits.requests_per_connection = values.requests_per_connection;
+  limits.streams_per_connection = values.streams_per_connection;
   limits.drain_timeout = Seconds(values.drain_timeout_seconds);
   return limits;
 }
@@ -216,7 +217,7 @@ class Server {
     if (!values_->plain_http) {
       certificates_seen_ = secrets_.fingerprint(values_->tls);
       const auto pairs = TRY(secrets_.certificates(values_->tls));
-      options.tls = TRY(net::TlsServerContext::create(pairs));
+      options.tls = TRY(net::TlsServerContext::create(pairs, http::kAlpn));
     }
     public_server_ = TRY(http::Server::start(runtime_, std::move(options), public_service_));
 
@@ -327,7 +328,7 @@ class Server {
     auto pairs = secrets_.certificates(values_->tls);
     auto context =
         pairs
-            ? net::TlsServerContext::create(*pairs)
+            ? net::TlsServerContext::create(*pairs, http::kAlpn)
             : Result<std::shared_ptr<const net::TlsServerContext>>(std::unexpected(pairs.error()));
     if (!context) {
       log::error("the new certificates can't be used; the former ones go on",

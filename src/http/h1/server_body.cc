@@ -7,12 +7,6 @@
 
 namespace openunison::http::h1 {
 
-net::Deadline rate_deadline(const Limits& limits, std::uint64_t bytes,
-                            std::uint64_t bytes_per_second) {
-  const std::uint64_t seconds = bytes / std::max<std::uint64_t>(bytes_per_second, 1);
-  return net::in(limits.rate_grace) + Seconds(static_cast<std::int64_t>(seconds));
-}
-
 ServerBody::ServerBody(Wire& wire, const ParsedRequest& head, const Limits& limits)
     : wire_(wire),
       limits_(limits),

@@ -57,8 +57,4 @@ class ServerBodyReader final : public BodyReader {
   ServerBody& body_;
 };
 
-// When `bytes` must have passed at a minimum rate, from now on.
-net::Deadline rate_deadline(const Limits& limits, std::uint64_t bytes,
-                            std::uint64_t bytes_per_second);
-
 }  // namespace openunison::http::h1

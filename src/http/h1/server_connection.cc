@@ -15,34 +15,6 @@ constexpr std::size_t kLingerBytes = 8 * 1024 * 1024;
 // Pipelined requests that are served before other connections of the thread get their turn.
 constexpr std::size_t kRequestsPerTurn = 32;
 
-Refusal refusal_of(const Error& error) {
-  if (error.is(Errc::timed_out)) return Refusal::header_time;
-  if (error.is(Errc::body_too_large)) return Refusal::body_size;
-  if (error.is(Errc::target_too_long)) return Refusal::target_size;
-  if (error.is(Errc::header_too_large)) return Refusal::header_size;
-  if (error.is(Errc::not_implemented)) return Refusal::not_implemented;
-  if (error.is(Errc::version_not_supported)) return Refusal::version;
-  return Refusal::malformed;
-}
-
-// On the drain's list until the connection ends, however it does.
-class Registration {
- public:
-  Registration(std::shared_ptr<Edge> edge, std::shared_ptr<Connection> connection)
-      : edge_(std::move(edge)), connection_(std::move(connection)) {
-    edge_->add(connection_);
-  }
-  Registration(const Registration&) = delete;
-  ~Registration() {
-    connection_->stream = nullptr;
-    edge_->remove(connection_);
-  }
-
- private:
-  std::shared_ptr<Edge> edge_;
-  std::shared_ptr<Connection> connection_;
-};
-
 class ServerConnection {
  public:
   ServerConnection(std::unique_ptr<net::Stream> stream, Edge& edge,
@@ -176,7 +148,7 @@ class ServerConnection {
 
 Task<void> serve(std::unique_ptr<net::Stream> stream, std::shared_ptr<Edge> edge) {
   const net::Executor executor = co_await net::current_executor();
-  auto connection = std::make_shared<Connection>(Connection{executor, stream.get(), true});
+  auto connection = std::make_shared<Connection>(Connection{executor, stream.get(), true, {}});
   ServerConnection server(std::move(stream), *edge, connection);
   const Registration registration(edge, std::move(connection));
   co_await server.run();
