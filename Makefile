@@ -6,6 +6,7 @@ BUILD := build/release
 IDP ?= oidc
 TIME ?= 60
 CYCLES ?= 1000
+VERSIONS ?=
 # A fresh clone in another folder finds what was compiled before.
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
@@ -34,6 +35,10 @@ test-e2e: build ## The built program with a real API server, kubectl, browser an
 	@tools/setup test
 	@tools/cluster_tools > /dev/null
 	@tools/e2e_tests
+
+test-versions: build ## The kubectl tests on every Kubernetes version we pin, by flags and by file; VERSIONS="1.34.4 ..."
+	@tools/setup test
+	@tools/version_tests $(VERSIONS)
 
 lint: setup ## What CI holds the sources against
 	@tools/lint
@@ -65,4 +70,4 @@ build-times: ## The slowest files of the release build
 clean: ## Removes build/
 	@rm -rf build
 
-.PHONY: help setup build demo test test-unit test-e2e lint check-layers format sanitize faults fuzz screenshots build-times clean
+.PHONY: help setup build demo test test-unit test-e2e test-versions lint check-layers format sanitize faults fuzz screenshots build-times clean

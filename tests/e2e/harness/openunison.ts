@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 
 import type { Authority } from "./certs.ts";
-import { openunisonProgram } from "./paths.ts";
+import { apiServerAuthentication, openunisonProgram } from "./paths.ts";
 import { Hopeless, must, start, waitFor, type Program } from "./process.ts";
 
 export interface OpenUnisonOptions {
@@ -110,11 +110,15 @@ ${options.extra ?? ""}`);
     return must(openunisonProgram, args, { input });
   }
 
-  /** The flags that the cluster must be started with, as the program prints them. */
-  async apiServerFlags(cluster?: string): Promise<string[]> {
-    const args = ["api-server-config", "-f", this.valuesFile, "--format", "flags", "--ca-file", this.options.authority.caFile];
+  /** The flags that the cluster must be started with, as the program prints them; in file mode the file is written first. */
+  async apiServerFlags(cluster?: string, way: "flags" | "file" = apiServerAuthentication): Promise<string[]> {
+    const args = ["api-server-config", "-f", this.valuesFile, "--ca-file", this.options.authority.caFile, "--format", way === "flags" ? "flags" : "authentication-configuration"];
     if (cluster) args.push("--cluster", cluster);
-    return (await this.command(args)).trim().split("\n");
+    const printed = await this.command(args);
+    if (way === "flags") return printed.trim().split("\n");
+    const file = join(this.options.folder, `authentication-${cluster ?? "first"}.yaml`);
+    writeFileSync(file, printed);
+    return [`--authentication-config=${file}`];
   }
 
   audit(): Record<string, unknown>[] {

@@ -8,8 +8,12 @@ import { run } from "./process.ts";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 export const openunisonProgram = process.env.OPENUNISON ?? join(root, "build/release/bin/openunison");
+/** Which Kubernetes the tests run, of those that tests/cluster pins; `make test-versions` goes through them. */
+export const kubernetesVersion = process.env.KUBERNETES_VERSION ?? "1.37.2";
+/** How API servers are told of the portal: --oidc-* flags, or an AuthenticationConfiguration file. */
+export const apiServerAuthentication = process.env.API_SERVER_AUTHENTICATION === "file" ? "file" : "flags";
 /** Where tools/cluster_tools puts the pinned programs. */
-export const pinnedTools = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "openunison/bin-v1.37.2");
+export const pinnedTools = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), `openunison/bin-v${kubernetesVersion}`);
 
 /** etcd, kube-apiserver and kubectl (minor 34 or later) from KUBEBUILDER_ASSETS or PATH; undefined where one is missing. */
 export async function foundTools(): Promise<string | undefined> {
