@@ -39,7 +39,7 @@ test("an unknown command is named, with exit code 2", async () => {
 });
 
 test("each command's help has its own examples", async () => {
-  for (const words of [["serve"], ["check"], ["api-server-config"], ["users"], ["users", "add"], ["users", "list"], ["keys", "rotate"], ["keys", "import"], ["sessions", "list"], ["sessions", "end"]]) {
+  for (const words of [["serve"], ["check"], ["api-server-config"], ["users"], ["users", "add"], ["users", "list"], ["keys", "rotate"], ["keys", "import"], ["keys", "retire"], ["keys", "eviction-token"], ["sessions", "list"], ["sessions", "end"]]) {
     const output = await openunison(...words, "--help");
     expect(output.code).toBe(0);
     expect(output.stdout).toContain(`\n  openunison ${words.join(" ")}`);

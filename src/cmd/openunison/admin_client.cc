@@ -123,6 +123,11 @@ int print(const CommonOptions& options, const Result<Answer>& answer) {
   } else if (const text::Json* keys = answer->body.find("keys");
              keys != nullptr && keys->array() != nullptr) {
     print_keys(*keys);
+    if (const std::string after = text_of(answer->body, "evict_after"); !after.empty()) {
+      std::cout << "API servers that have read the key still trust it. After " << after
+                << " send each of them\nwhat `openunison keys eviction-token` prints: then they "
+                   "forget it.\n";
+    }
   }
   return 0;
 }
@@ -150,6 +155,15 @@ int keys_import(const CommonOptions& options, const std::string& file, const std
     form.add("passphrase", std::move(passphrase));
   }
   return print(options, ask(options, "/v1/keys/import", form));
+}
+
+int keys_eviction_token(const CommonOptions& options, const std::string& cluster) {
+  text::Form form;
+  if (!cluster.empty()) form.add("cluster", cluster);
+  const auto answer = ask(options, "/v1/keys/eviction-token", form);
+  if (!answer || options.output == "json") return print(options, answer);
+  std::cout << text_of(answer->body, "token") << '\n';
+  return 0;
 }
 
 int sessions_list(const CommonOptions& options, const std::string& user) {

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/openunison/admin_service.h"
 
+#include <algorithm>
+
 #include "base/log.h"
+#include "jose/eviction_token.h"
 #include "text/base64.h"
 #include "text/form.h"
 #include "text/json.h"
+#include "text/utf8.h"
 
 namespace openunison::cmd {
 namespace {
@@ -23,7 +27,7 @@ http::Response failed(const std::string& why) {
   return json_response(json, 400);
 }
 
-http::Response keys_response(const jose::KeyRing& keys) {
+text::Json keys_json(const jose::KeyRing& keys) {
   text::Json::Array list;
   for (const jose::KeyInfo& key : keys.list()) {
     text::Json entry;
@@ -37,7 +41,11 @@ http::Response keys_response(const jose::KeyRing& keys) {
   }
   text::Json json;
   json.set("keys", text::Json(std::move(list)));
-  return json_response(json);
+  return json;
+}
+
+http::Response keys_response(const jose::KeyRing& keys) {
+  return json_response(keys_json(keys));
 }
 
 text::Json session_json(const store::Live& live) {
@@ -81,7 +89,32 @@ class Admin {
     if (!retired) co_return failed(retired.error().message());
     log::audit("key_changed",
                {{"kid", form->value("kid")}, {"state", "retired"}, {"address", kCaller.address}});
-    co_return keys_response(keys_);
+    text::Json json = keys_json(keys_);
+    json.set("evict_after", rfc3339(sessions_.clock().now() + sessions_.values().jwks_max_age));
+    co_return json_response(json);
+  }
+
+  Task<http::Response> eviction_token(http::Request& request) {
+    const auto form = co_await read(request);
+    if (!form) co_return failed(form.error().message());
+    const config::Values& values = sessions_.values();
+    const std::string_view wanted = form->value("cluster");
+    const auto cluster = std::ranges::find_if(values.clusters, [&](const config::Cluster& each) {
+      return wanted.empty() || each.name == wanted;
+    });
+    if (cluster == values.clusters.end())
+      co_return failed("there is no cluster named " + text::shortened(wanted, 128) + " in values");
+    const jose::EvictionToken made = jose::make_eviction_token(
+        values.issuer(*cluster), cluster->client_id, keys_.snapshot()->signer->algorithm(),
+        sessions_.random(), sessions_.clock().now());
+    log::audit("eviction_token",
+               {{"kid", made.kid}, {"cluster", cluster->name}, {"address", kCaller.address}});
+    text::Json json;
+    json.set("token", made.token);
+    json.set("kid", made.kid);
+    json.set("cluster", cluster->name);
+    json.set("expires", rfc3339(made.expires_at));
+    co_return json_response(json);
   }
 
   Task<http::Response> import(http::Request& request) {
@@ -165,6 +198,7 @@ std::shared_ptr<http::Service> admin_service(session::Sessions& sessions, jose::
   post("/v1/keys/rotate", &Admin::rotate);
   post("/v1/keys/retire", &Admin::retire);
   post("/v1/keys/import", &Admin::import);
+  post("/v1/keys/eviction-token", &Admin::eviction_token);
   post("/v1/sessions/list", &Admin::list_sessions);
   post("/v1/sessions/end", &Admin::end_sessions);
   return router;

@@ -42,6 +42,8 @@ int keys_command(const CommonOptions& options, const std::string& action,
                  const std::string& argument, bool now);
 int keys_import(const CommonOptions& options, const std::string& file, const std::string& kid,
                 bool passphrase_from_stdin);
+// What makes API servers forget a retired key, for this cluster ("": the first).
+int keys_eviction_token(const CommonOptions& options, const std::string& cluster);
 int sessions_list(const CommonOptions& options, const std::string& user);
 struct EndOptions {
   std::string user, session;  // a name; an id as `sessions list` prints it

@@ -134,7 +134,7 @@ void add_users(CLI::App& app, CommonOptions& common, int& code) {
 
 void add_keys(CLI::App& app, CommonOptions& common, int& code) {
   struct Options {
-    std::string kid, file;
+    std::string kid, file, cluster;
     bool now = false, passphrase = false;
   };
   const auto options = std::make_shared<Options>();
@@ -164,7 +164,16 @@ void add_keys(CLI::App& app, CommonOptions& common, int& code) {
                "  openunison keys import signing.pem --state state\n"
                "  openunison keys import signing.p12 --kid 2026-11 --passphrase-stdin --state "
                "state < passphrase");
-  for (CLI::App* command : {list, rotate, retire, import}) {
+  CLI::App* evict = keys->add_subcommand(
+      "eviction-token",
+      "Print a token that is refused everywhere, but makes an API server read the keys again and "
+      "forget a retired one");
+  evict->add_option("--cluster", options->cluster, "For this cluster; by default the first");
+  add_examples(evict,
+               "  openunison keys eviction-token --state state --cluster demo\n"
+               "  curl --cacert ca.crt -H \"Authorization: Bearer $(openunison keys "
+               "eviction-token --state state)\" https://API-SERVER:6443/api");
+  for (CLI::App* command : {list, rotate, retire, import, evict}) {
     add_state(command, common);
     add_output(command, common);
   }
@@ -173,6 +182,8 @@ void add_keys(CLI::App& app, CommonOptions& common, int& code) {
       [&common, &code, options] { code = keys_command(common, "rotate", "", options->now); });
   retire->callback(
       [&common, &code, options] { code = keys_command(common, "retire", options->kid, false); });
+  evict->callback(
+      [&common, &code, options] { code = keys_eviction_token(common, options->cluster); });
   import->callback([&common, &code, options] {
     code = keys_import(common, options->file, options->kid, options->passphrase);
   });
