@@ -49,6 +49,27 @@ const prometheus::Histogram::BucketBoundaries kBuckets{
 
 using Key = std::pair<std::string, std::map<std::string, std::string>>;
 
+struct CollectedFamily {
+  Kind kind;
+  std::string help;
+  Collected::Collect collect;
+};
+
+prometheus::MetricFamily ask(const std::string& name, const CollectedFamily& asked) {
+  const bool counts = asked.kind == Kind::counter;
+  prometheus::MetricFamily family;
+  family.name = name;
+  family.help = asked.help;
+  family.type = counts ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+  for (const Sample& sample : asked.collect()) {
+    prometheus::ClientMetric metric;
+    for (const auto& [label, value] : sample.labels) metric.label.push_back({label, value});
+    (counts ? metric.counter.value : metric.gauge.value) = sample.value;
+    family.metric.push_back(std::move(metric));
+  }
+  return family;
+}
+
 // One for the process, never destroyed: metrics are counted until the very end.
 struct Registry {
   std::mutex mutex;
@@ -56,6 +77,8 @@ struct Registry {
   std::map<Key, std::unique_ptr<Counter>> counters;
   std::map<Key, std::unique_ptr<Gauge>> gauges;
   std::map<Key, std::unique_ptr<Histogram>> histograms;
+  std::mutex collected_mutex;                        // held while they are asked
+  std::map<std::string, CollectedFamily> collected;  // by name
 };
 Registry& registry() {
   static Registry& instance = *new Registry;
@@ -105,8 +128,34 @@ Histogram& latency(const std::string& name, const std::string& help, const Label
   return *slot;
 }
 
+Collected::Collected(Kind kind, std::string name, std::string help, Collect collect)
+    : name_(std::move(name)) {
+  CHECK(name_.starts_with("openunison_") || name_.starts_with("process_"));
+  Registry& all = registry();
+  const std::lock_guard lock(all.collected_mutex);
+  const bool is_new =
+      all.collected.emplace(name_, CollectedFamily{kind, std::move(help), std::move(collect)})
+          .second;
+  CHECK(is_new);
+}
+
+Collected::~Collected() {
+  Registry& all = registry();
+  const std::lock_guard lock(all.collected_mutex);
+  all.collected.erase(name_);
+}
+
 std::string expose() {
-  return prometheus::TextSerializer().Serialize(registry().registry.Collect());
+  Registry& all = registry();
+  std::vector<prometheus::MetricFamily> families = all.registry.Collect();
+  {
+    const std::lock_guard lock(all.collected_mutex);
+    for (const auto& [name, asked] : all.collected) {
+      prometheus::MetricFamily family = ask(name, asked);
+      if (!family.metric.empty()) families.push_back(std::move(family));
+    }
+  }
+  return prometheus::TextSerializer().Serialize(families);
 }
 
 }  // namespace openunison::metrics

@@ -76,6 +76,43 @@ TEST(Metrics, ManyThreadsCountTogether) {
   EXPECT_THAT(expose(), HasSubstr("openunison_test_parallel_total 4000\n"));
 }
 
+TEST(Metrics, CollectedFamiliesAreAskedAtEachExposureAndLeaveNothingBehind) {
+  double value = 1;
+  {
+    const Collected age(Kind::gauge, "openunison_test_age_seconds", "Age.", [&value] {
+      return std::vector<Sample>{{{{"kid", "a\"b"}}, value}, {{{"kid", "c"}}, 7}};
+    });
+    EXPECT_THAT(expose(), HasSubstr("# HELP openunison_test_age_seconds Age.\n"
+                                    "# TYPE openunison_test_age_seconds gauge\n"
+                                    "openunison_test_age_seconds{kid=\"a\\\"b\"} 1\n"
+                                    "openunison_test_age_seconds{kid=\"c\"} 7\n"));
+    value = 2;
+    EXPECT_THAT(expose(), HasSubstr("openunison_test_age_seconds{kid=\"a\\\"b\"} 2\n"));
+  }
+  EXPECT_THAT(expose(), Not(HasSubstr("openunison_test_age_seconds")));
+}
+
+TEST(Metrics, CollectedCountersAreCountersAndAnEmptyFamilyIsLeftOut) {
+  const Collected cpu(Kind::counter, "process_test_seconds_total", "CPU.",
+                      [] { return std::vector<Sample>{{{}, 1.5}}; });
+  const Collected none(Kind::gauge, "openunison_test_none", "None.",
+                       [] { return std::vector<Sample>(); });
+  EXPECT_THAT(expose(), HasSubstr("# TYPE process_test_seconds_total counter\n"
+                                  "process_test_seconds_total 1.5\n"));
+  EXPECT_THAT(expose(), Not(HasSubstr("openunison_test_none")));
+}
+
+void collect_nothing(const std::string& name) {
+  const Collected none(Kind::gauge, name, "h", [] { return std::vector<Sample>(); });
+}
+
+TEST(MetricsDeathTest, ACollectedNameIsOursOrTheProcesssAndGivenOnce) {
+  const Collected first(Kind::gauge, "openunison_test_once", "h",
+                        [] { return std::vector<Sample>(); });
+  EXPECT_DEATH(collect_nothing("openunison_test_once"), "CHECK failed");
+  EXPECT_DEATH(collect_nothing("go_threads"), "CHECK failed");
+}
+
 TEST(MetricsDeathTest, NameOutsideOurPrefixIsABug) {
   EXPECT_DEATH(counter("http_requests_total", "h"), "CHECK failed");
 }
