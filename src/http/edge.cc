@@ -27,14 +27,19 @@ constexpr const char* kRefusals[] = {
     "h2_empty_frames", "h2_control_frames", "h2_header_bomb", "h2_streams"};
 static_assert(std::size(kRefusals) == static_cast<std::size_t>(Refusal::h2_streams) + 1);
 
-// For logs and error pages: unique, not secret.
-std::string new_request_id() {
+// For what must be unique and is no secret.
+std::uint64_t random_word() {
   thread_local std::mt19937_64 generator = [] {
     std::random_device device;
     std::seed_seq seed{device(), device(), device(), device(), device(), device()};
     return std::mt19937_64(seed);
   }();
-  const std::array<std::uint64_t, 2> halves{generator(), generator()};
+  return generator();
+}
+
+// For logs and error pages.
+std::string new_request_id() {
+  const std::array<std::uint64_t, 2> halves{random_word(), random_word()};
   std::array<std::uint8_t, 16> bytes;
   std::memcpy(bytes.data(), halves.data(), bytes.size());
   std::string id = id_to_text(bytes);
@@ -42,9 +47,18 @@ std::string new_request_id() {
   return id;
 }
 
-}  // namespace
+// W3C Trace Context §4.3: what is malformed, or there more than once, is as good as none.
+TraceContext trace_of(const Headers& headers) {
+  const auto parent = headers.unique("traceparent");
+  if (parent && *parent) {
+    auto joined = TraceContext::join(**parent, headers.joined("tracestate"), random_word());
+    if (joined) return std::move(*joined);
+  }
+  const std::uint64_t high = random_word(), low = random_word();
+  return TraceContext::begin(high, low, random_word());
+}
 
-void count_refusal(Refusal refusal) {
+const std::array<metrics::Counter*, std::size(kRefusals)>& refusal_counters() {
   static const auto kCounters = [] {
     std::array<metrics::Counter*, std::size(kRefusals)> counters{};
     for (std::size_t i = 0; i < counters.size(); ++i) {
@@ -54,7 +68,13 @@ void count_refusal(Refusal refusal) {
     }
     return counters;
   }();
-  kCounters[static_cast<std::size_t>(refusal)]->add();
+  return kCounters;
+}
+
+}  // namespace
+
+void count_refusal(Refusal refusal) {
+  refusal_counters()[static_cast<std::size_t>(refusal)]->add();
 }
 
 Refusal refusal_of(const Error& error) {
@@ -123,18 +143,37 @@ Edge::Edge(std::string name, Limits limits, Service& service, bool hsts)
       limits_(limits),
       service_(service),
       hsts_(hsts),
-      seconds_(metrics::latency("openunison_http_request_seconds",
-                                "Time from a request's head to its answer's end.",
-                                {{"server", name_}})),
       in_flight_gauge_(metrics::gauge("openunison_http_requests_in_flight",
                                       "Requests being answered.", {{"server", name_}})),
       connections_gauge_(
           metrics::gauge("openunison_http_connections", "Open connections.", {{"server", name_}})) {
-  for (std::size_t i = 0; i < by_class_.size(); ++i) {
-    by_class_[i] = &metrics::counter(
-        "openunison_http_requests_total", "Requests answered, by class of status.",
-        {{"server", name_}, {"status_class", fmt::format("{}xx", i + 1)}});
+  refusal_counters();  // all reasons are there from the start, at 0
+  const auto limit = [this](const char* name, const char* help, std::size_t value) {
+    metrics::gauge(name, help, {{"server", name_}}).set(static_cast<double>(value));
+  };
+  limit("openunison_http_connections_limit", "Most connections that may be open at once.",
+        limits_.connections);
+  limit("openunison_http_requests_in_flight_limit", "Most requests that are answered at once.",
+        limits_.requests_in_flight);
+}
+
+const Edge::RouteMetrics& Edge::metrics_of(std::string_view route) {
+  {
+    const std::shared_lock lock(routes_mutex_);
+    if (const auto found = routes_.find(route); found != routes_.end()) return found->second;
   }
+  RouteMetrics made{};
+  const std::string label(route);
+  for (std::size_t i = 0; i < made.by_class.size(); ++i) {
+    made.by_class[i] = &metrics::counter(
+        "openunison_http_requests_total", "Requests answered, by route and class of status.",
+        {{"server", name_}, {"route", label}, {"status_class", fmt::format("{}xx", i + 1)}});
+  }
+  made.seconds = &metrics::latency("openunison_http_request_seconds",
+                                   "Time from a request's head to its answer's end, by route.",
+                                   {{"server", name_}, {"route", label}});
+  const std::unique_lock lock(routes_mutex_);
+  return routes_.emplace(label, made).first->second;  // a map's elements stay where they are
 }
 
 bool Edge::admit(const std::string& address) {
@@ -206,6 +245,7 @@ void Edge::close_all() {
 Task<void> Edge::handle(Request& request, EdgeResponder& responder) {
   const MonoTime started = std::chrono::steady_clock::now();
   request.id = new_request_id();
+  request.trace = trace_of(request.headers);
   responder.set_request_id(request.id);
   const InFlight in_flight(*this);
   if (in_flight.admitted) {
@@ -223,13 +263,14 @@ Task<void> Edge::handle(Request& request, EdgeResponder& responder) {
   }
   const double took =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  count_status(responder.status());
-  seconds_.observe(took);
+  const RouteMetrics& counted = metrics_of(request.route);
+  counted.count(responder.status());
+  counted.seconds->observe(took);
   log_request(request, responder, took);
 }
 
-void Edge::count_status(int status) {
-  if (status >= 100 && status < 600) by_class_[static_cast<std::size_t>(status / 100 - 1)]->add();
+void Edge::RouteMetrics::count(int status) const {
+  if (status >= 100 && status < 600) by_class[static_cast<std::size_t>(status / 100 - 1)]->add();
 }
 
 // The query is left out: it may hold codes and tokens.
@@ -239,6 +280,8 @@ void Edge::log_request(const Request& request, const EdgeResponder& responder,
       "request",
       {{"server", name_},
        {"request", request.id},
+       {"trace", request.trace.trace_id()},
+       {"span", request.trace.span_id()},
        {"method", request.method},
        {"path", request.path},
        {"status", responder.status()},
@@ -249,7 +292,7 @@ void Edge::log_request(const Request& request, const EdgeResponder& responder,
 }
 
 void Edge::log_refused(const net::PeerAddress& peer, const Error& error, int status) {
-  count_status(status);
+  metrics_of("unread").count(status);
   log::info(
       "request refused",
       {{"server", name_}, {"status", status}, {"reason", error.message()}, {"address", peer.ip}});

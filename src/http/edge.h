@@ -7,8 +7,10 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -116,7 +118,13 @@ class Edge {
   struct InFlight;
   void log_request(const Request& request, const EdgeResponder& responder, double seconds) const;
   void close_connections(bool only_idle);
-  void count_status(int status);
+  // What is counted of one route; routes are as many as the program has, whatever is asked for.
+  struct RouteMetrics {
+    std::array<metrics::Counter*, 5> by_class;
+    metrics::Histogram* seconds;
+    void count(int status) const;
+  };
+  const RouteMetrics& metrics_of(std::string_view route);
 
   const std::string name_;
   const Limits limits_;
@@ -129,8 +137,8 @@ class Edge {
   std::size_t admitted_ = 0;
   std::unordered_map<std::string, std::size_t> per_address_;
   std::unordered_set<std::shared_ptr<Connection>> open_;
-  std::array<metrics::Counter*, 5> by_class_;
-  metrics::Histogram& seconds_;
+  std::shared_mutex routes_mutex_;
+  std::map<std::string, RouteMetrics, std::less<>> routes_;
   metrics::Gauge& in_flight_gauge_;
   metrics::Gauge& connections_gauge_;
 };

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "http/error.h"
+#include "http/trace_context.h"
 #include "net/stream.h"
 #include "net/task.h"
 
@@ -84,7 +85,10 @@ struct Request {
   std::unique_ptr<BodyReader> body;  // never null
   net::PeerAddress peer;
   net::TlsInfo tls;
-  std::string id;  // for logs and error pages; set by the server
+  std::string id;      // for logs and error pages; set by the server
+  TraceContext trace;  // set by the server
+  // The name of the route that answers ("/k8s/*"), a view into its router; set by that.
+  std::string_view route = "other";
   // A token for `Upgrade` (HTTP/1.1) or :protocol (HTTP/2, RFC 8441); empty for ordinary requests.
   std::string upgrade;
 };

@@ -120,6 +120,7 @@ std::string Router::label(const Request& request) const {
 
 Task<void> Router::handle(Request& request, Responder& responder) {
   const Place* place = impl_->find(request.path);
+  if (place != nullptr) request.route = place->label;
   Service* service = place == nullptr ? impl_->fallback.get() : place->find(request.method);
   if (service != nullptr) {
     co_await service->handle(request, responder);

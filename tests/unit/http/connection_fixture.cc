@@ -155,10 +155,4 @@ Task<bool> Conversation::server_ended() {
   co_return co_await ended_->wait(net::in(kPatience));
 }
 
-double metric(const std::string& series) {
-  const std::string page = metrics::expose();
-  const std::size_t at = page.find(series + " ");
-  return at == std::string::npos ? 0 : std::stod(page.substr(at + series.size() + 1));
-}
-
 }  // namespace openunison::http::testing

@@ -11,6 +11,7 @@
 
 #include "http/server.h"
 #include "http/service.h"
+#include "metric.h"
 #include "net/runtime.h"
 
 namespace openunison::http::testing {
@@ -90,8 +91,5 @@ class Conversation {
   std::shared_ptr<net::Completion> ended_;
   std::string received_;
 };
-
-// The value of a line of the metrics page, 0 where there is none; `series` with its labels.
-double metric(const std::string& series);
 
 }  // namespace openunison::http::testing

@@ -51,6 +51,28 @@ TEST_P(ServerConnection, RequestIdsAreOursAndDiffer) {
   EXPECT_NE(got[0].body, got[1].body);
 }
 
+TEST_P(ServerConnection, ARequestIsPartOfTheCallersTraceOrOfOneOfItsOwn) {
+  FunctionService<Nothing> service(
+      nothing_, [](Nothing&, Request& request, Responder& responder) -> Task<void> {
+        co_await responder.send(
+            text(200, request.trace.traceparent() + ' ' + request.trace.tracestate()));
+      });
+  const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const std::string good = "traceparent: 00-" + trace + "-00f067aa0ba902b7-01\r\n";
+  const std::string head = "GET / HTTP/1.1\r\nHost: a\r\n";
+  const auto got = run(service, head + good + "TraceState: a=1\r\ntracestate: b=2\r\n\r\n" + head +
+                                    good + good + "\r\n" + head + "traceparent: 00-" + trace +
+                                    "-x\r\ntracestate: a=1\r\n\r\n" + get("/") + get("/"));
+  ASSERT_EQ(got.size(), 5u);
+  EXPECT_THAT(got[0].body, MatchesRegex("00-" + trace + "-[0-9a-f]{16}-01 a=1,b=2"));
+  EXPECT_THAT(got[0].body, Not(HasSubstr("00f067aa0ba902b7")));
+  for (std::size_t i = 1; i < got.size(); ++i) {
+    EXPECT_THAT(got[i].body, MatchesRegex("00-[0-9a-f]{32}-[0-9a-f]{16}-00 ")) << i;
+    EXPECT_THAT(got[i].body, Not(HasSubstr(trace))) << i;
+  }
+  EXPECT_NE(got[3].body, got[4].body);
+}
+
 TEST_P(ServerConnection, PipelinedRequestsAreAnsweredInOrder) {
   MirrorService mirror;
   std::string raw;

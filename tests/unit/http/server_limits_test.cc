@@ -5,8 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/metrics.h"
 #include "connection_fixture.h"
 #include "h1_cases.h"
+#include "http/router.h"
 
 namespace openunison::http::testing {
 namespace {
@@ -67,19 +69,51 @@ TEST(ServerConnectionMetrics, EachRefusalIsCounted) {
   }
 }
 
+double answers(const std::string& route, const std::string& status_class) {
+  return metric("openunison_http_requests_total{route=\"" + route +
+                "\",server=\"local\",status_class=\"" + status_class + "\"}");
+}
+double timed(const std::string& route) {
+  return metric("openunison_http_request_seconds_count{route=\"" + route + "\",server=\"local\"}");
+}
+
 TEST(ServerConnectionMetrics, AnswersAreCountedByClass) {
   MirrorService mirror;
-  const auto count = [](const char* status_class) {
-    return metric(std::string("openunison_http_requests_total{server=\"local\",status_class=\"") +
-                  status_class + "\"}");
-  };
-  const double ok = count("2xx"), bad = count("4xx");
-  const double timed = metric("openunison_http_request_seconds_count{server=\"local\"}");
+  const double ok = answers("other", "2xx"), bad = answers("unread", "4xx");
+  const double before = timed("other");
   converse(mirror, get("/") + get("/") + get("/a b"));
-  EXPECT_EQ(count("2xx"), ok + 2);
-  EXPECT_EQ(count("4xx"), bad + 1);
-  EXPECT_EQ(metric("openunison_http_request_seconds_count{server=\"local\"}"), timed + 2);
+  EXPECT_EQ(answers("other", "2xx"), ok + 2);
+  EXPECT_EQ(answers("unread", "4xx"), bad + 1);
+  EXPECT_EQ(timed("other"), before + 2);
   EXPECT_EQ(metric("openunison_http_requests_in_flight{server=\"local\"}"), 0);
+}
+
+// A label comes from the program, never from an address: else anybody could make series.
+TEST(ServerConnectionMetrics, AnswersAreCountedByTheRouteThatTheyTook) {
+  Router router;
+  const auto say = [](Request&) -> Task<Response> { co_return Response{200, {}, "here"}; };
+  router.route({"GET"}, "/metrics-test/*", say);
+  router.route({"GET"}, "/metrics-test-exact", say);
+  const double before = answers("/metrics-test/*", "2xx"), others = answers("other", "4xx");
+  converse(router, get("/metrics-test/one") + get("/metrics-test/two") +
+                       get("/metrics-test-exact") + get("/nobody-knows-this"));
+  EXPECT_EQ(answers("/metrics-test/*", "2xx"), before + 2);
+  EXPECT_EQ(answers("/metrics-test-exact", "2xx"), 1);
+  EXPECT_EQ(timed("/metrics-test-exact"), 1);
+  EXPECT_EQ(answers("other", "4xx"), others + 1);
+  const std::string exposed = metrics::expose();
+  for (const char* raw : {"metrics-test/one", "metrics-test/two", "nobody-knows-this"})
+    EXPECT_EQ(exposed.find(raw), std::string::npos) << raw;
+}
+
+TEST(ServerConnectionMetrics, EveryReasonIsThereFromTheStart) {
+  MirrorService mirror;
+  converse(mirror, get("/"));
+  const std::string exposed = metrics::expose();
+  for (const char* reason : {"malformed", "in_flight", "connections", "handshake", "h2_resets"})
+    EXPECT_NE(exposed.find(std::string("openunison_http_refused_total{reason=\"") + reason + "\"}"),
+              std::string::npos)
+        << reason;
 }
 
 // The client sends `raw` and then nothing, without ending its direction.
