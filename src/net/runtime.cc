@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "net/asio.h"
 
 namespace openunison::net {
@@ -198,11 +199,32 @@ bool Completion::done() const {
 // --- WorkPool ---
 
 struct WorkPool::Impl {
+  Impl(std::string given_name, std::size_t queue_limit)
+      : name(std::move(given_name)), limit(queue_limit) {
+    metrics::gauge("openunison_work_queue_limit", "Jobs that may wait for a pool of threads.",
+                   {{"pool", name}})
+        .set(static_cast<double>(limit));
+  }
+
+  struct Job {
+    std::move_only_function<void()> run;
+    std::shared_ptr<Completion> done;
+    MonoTime queued;
+  };
+
   std::string name;
   std::size_t limit;
+  metrics::Gauge& length = metrics::gauge(
+      "openunison_work_queue_length", "Jobs that wait for a pool of threads.", {{"pool", name}});
+  metrics::Counter& refused = metrics::counter(
+      "openunison_work_refused_total", "Jobs turned away since too many waited.", {{"pool", name}});
+  metrics::Histogram& waited = metrics::latency(
+      "openunison_work_wait_seconds", "Time that a job waited for a thread.", {{"pool", name}});
+  metrics::Histogram& worked =
+      metrics::latency("openunison_work_seconds", "Time that a job ran.", {{"pool", name}});
   std::mutex mutex;
   std::condition_variable wake;
-  std::deque<std::move_only_function<void()>> queue;
+  std::deque<Job> queue;
   bool stopping = false;
   std::vector<std::thread> threads;
 
@@ -211,18 +233,22 @@ struct WorkPool::Impl {
       std::unique_lock lock(mutex);
       wake.wait(lock, [this] { return stopping || !queue.empty(); });
       if (queue.empty()) return;
-      auto job = std::move(queue.front());
+      Job job = std::move(queue.front());
       queue.pop_front();
       lock.unlock();
-      job();
+      length.add(-1);
+      const MonoTime started = std::chrono::steady_clock::now();
+      waited.observe(std::chrono::duration<double>(started - job.queued).count());
+      job.run();
+      worked.observe(
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+      job.done->complete();
     }
   }
 };
 
 WorkPool::WorkPool(std::string name, unsigned threads, std::size_t queue)
-    : impl_(std::make_unique<Impl>()) {
-  impl_->name = std::move(name);
-  impl_->limit = queue;
+    : impl_(std::make_unique<Impl>(std::move(name), queue)) {
   for (unsigned i = 0; i < threads; ++i)
     impl_->threads.emplace_back([impl = impl_.get()] { impl->work(); });
 }
@@ -243,13 +269,14 @@ Task<Result<void>> WorkPool::run_erased(std::move_only_function<void()> f, Deadl
     const std::lock_guard lock(impl_->mutex);
     full = impl_->queue.size() >= impl_->limit;
     if (!full) {
-      impl_->queue.push_back([f = std::move(f), completion]() mutable {
-        f();
-        completion->complete();
-      });
+      impl_->queue.push_back({std::move(f), completion, std::chrono::steady_clock::now()});
+      impl_->length.add(1);
     }
   }
-  if (full) co_return fail(Errc::busy, "too much is waiting for the " + impl_->name + " threads");
+  if (full) {
+    impl_->refused.add();
+    co_return fail(Errc::busy, "too much is waiting for the " + impl_->name + " threads");
+  }
   impl_->wake.notify_one();
   const bool done = co_await completion->wait(deadline);
   if (!done) co_return fail(Errc::timed_out, "the " + impl_->name + " threads took too long");

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <thread>
 
+#include "base/metrics.h"
+
 namespace openunison::net {
 namespace {
 
@@ -186,13 +188,20 @@ Task<Result<void>> one_too_many(Runtime& runtime, WorkPool& pool, std::shared_pt
 
 TEST(WorkPool, AFullQueueIsBusyAndWhatIsInItIsDone) {
   Runtime runtime(1);
-  WorkPool pool("test", 1, 1);
+  WorkPool pool("full", 1, 1);
   std::atomic<int> finished{0};
   const auto refused =
       runtime.block_on(one_too_many(runtime, pool, std::make_shared<Gate>(), finished));
   ASSERT_FALSE(refused);
   EXPECT_TRUE(refused.error().is(Errc::busy));
   EXPECT_EQ(finished, 2);
+  const std::string exposed = metrics::expose();
+  for (const char* line : {"openunison_work_refused_total{pool=\"full\"} 1\n",
+                           "openunison_work_queue_length{pool=\"full\"} 0\n",
+                           "openunison_work_queue_limit{pool=\"full\"} 1\n",
+                           "openunison_work_wait_seconds_count{pool=\"full\"} 2\n",
+                           "openunison_work_seconds_count{pool=\"full\"} 2\n"})
+    EXPECT_NE(exposed.find(line), std::string::npos) << line;
 }
 
 Task<Result<void>> late(WorkPool& pool, std::shared_ptr<Gate> gate) {
