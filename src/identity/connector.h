@@ -9,6 +9,7 @@
 #include <string>
 
 #include "config/values.h"
+#include "identity/call.h"
 #include "identity/error.h"
 #include "identity/identity.h"
 #include "net/task.h"
@@ -32,8 +33,7 @@ class Connector {
   // Asks the provider how the person stands now; only for an Identity that was `recheckable`.
   // `grant` as stored. The result has a new grant where the provider rotated it. Errors: gone,
   // unreachable, throttled, bad_response.
-  virtual Task<Result<Identity>> reread(std::string subject, Grant grant,
-                                        net::Deadline deadline) = 0;
+  virtual Task<Result<Identity>> reread(std::string subject, Grant grant, Call call) = 0;
 
   // For readiness and `check`: reachable, and how far its clock is from ours.
   struct Health {
@@ -68,6 +68,7 @@ class RedirectConnector {
     text::Form parameters;  // the callback's query or form; state was checked by the caller
     std::string attempt;    // from Begun
     std::string redirect_uri;
+    http::TraceContext trace;
   };
   // Errors: denied, interaction_required, bad_response, clock, unreachable, groups_overage,
   // too_big.

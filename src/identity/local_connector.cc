@@ -213,7 +213,7 @@ class LocalConnector final : public Connector, public PasswordConnector {
     co_return identity;
   }
 
-  Task<Result<Identity>> reread(std::string subject, Grant grant, net::Deadline deadline) override {
+  Task<Result<Identity>> reread(std::string subject, Grant grant, Call call) override {
     auto found = co_await pool_->run(
         [directory = directory_, subject, grant = std::move(grant)]() -> Result<LocalUser> {
           const auto users = TRY(directory->current());
@@ -225,7 +225,7 @@ class LocalConnector final : public Connector, public PasswordConnector {
             return fail(Errc::gone, "the built-in user's password was changed");
           return *user;
         },
-        deadline);
+        call.deadline);
     if (!found) {
       if (found.error().is(Errc::gone)) co_return std::unexpected(found.error());
       co_return std::unexpected(pool_failure(found.error()));

@@ -87,7 +87,7 @@ class OidcConnector final : public Connector, public RedirectConnector {
 
   Task<Result<Begun>> begin(BeginRequest request) override;
   Task<Result<Identity>> finish(FinishRequest request) override;
-  Task<Result<Identity>> reread(std::string subject, Grant grant, net::Deadline deadline) override;
+  Task<Result<Identity>> reread(std::string subject, Grant grant, Call call) override;
   std::optional<std::string> logout_url(const Grant& grant, std::string_view return_to) override;
   Task<Result<LogoutNotice>> logout_token(std::string token) override;
   Task<Health> health(net::Deadline deadline) override;
@@ -102,18 +102,15 @@ class OidcConnector final : public Connector, public RedirectConnector {
                          bool token_was_rotated) const;
   Grant grant_of(const TokenAnswer& answer) const;
 
-  Task<Result<Identity>> reread_by_userinfo(std::string subject, Grant grant,
-                                            net::Deadline deadline);
+  Task<Result<Identity>> reread_by_userinfo(std::string subject, Grant grant, Call call);
   // The verified claims of the answer's ID token; null if there is none.
   Task<Result<Json>> id_token_claims(Secret id_token, Secret access_token,
-                                     std::optional<std::string> nonce, Rules rules,
-                                     net::Deadline deadline);
-  Task<Result<http::Response>> ask_userinfo(Secret access_token, net::Deadline deadline);
-  Task<Result<Json>> userinfo_claims(http::Response response, std::string subject,
-                                     net::Deadline deadline);
+                                     std::optional<std::string> nonce, Rules rules, Call call);
+  Task<Result<http::Response>> ask_userinfo(Secret access_token, Call call);
+  Task<Result<Json>> userinfo_claims(http::Response response, std::string subject, Call call);
   // What the answer of the token endpoint says of the person.
   Task<Result<Identity>> describe(TokenAnswer answer, std::optional<std::string> nonce, Rules rules,
-                                  bool is_reread, net::Deadline deadline);
+                                  bool is_reread, Call call);
   Result<Identity> identity_of(const Json& id_token, const Json& userinfo) const;
 
   crypto::Random* random_;
@@ -169,13 +166,13 @@ Result<void> OidcConnector::check_iss_parameter(const Metadata& about,
 }
 
 Task<Result<Identity>> OidcConnector::finish(FinishRequest request) {
-  const net::Deadline deadline = net::in(kFinishDeadline);
+  const Call call(net::in(kFinishDeadline), request.trace);
   const auto attempt = Attempt::parse(request.attempt);
   if (!attempt) co_return bad("this sign-in wasn't started here");
   if (const auto repeated = request.parameters.repeated()) {
     co_return bad("the identity provider's answer has " + printable(*repeated, 64) + " twice");
   }
-  auto about = co_await upstream_.metadata(deadline);
+  auto about = co_await upstream_.metadata(call.deadline);
   if (!about) co_return std::unexpected(about.error());
   auto iss = check_iss_parameter(**about, request.parameters);
   if (!iss) co_return std::unexpected(iss.error());
@@ -189,7 +186,7 @@ Task<Result<Identity>> OidcConnector::finish(FinishRequest request) {
   form.add("code", code);
   form.add("redirect_uri", request.redirect_uri);
   form.add("code_verifier", attempt->verifier);
-  auto response = co_await upstream_.token(std::move(form), deadline);
+  auto response = co_await upstream_.token(std::move(form), call);
   if (!response) co_return std::unexpected(response.error());
   if (response->status != 200) co_return std::unexpected(exchange_refused(*response));
   auto answer = parse_token_answer(*response);
@@ -199,7 +196,7 @@ Task<Result<Identity>> OidcConnector::finish(FinishRequest request) {
   }
 
   Grant grant = grant_of(*answer);
-  auto identity = co_await describe(std::move(*answer), attempt->nonce, Rules(), false, deadline);
+  auto identity = co_await describe(std::move(*answer), attempt->nonce, Rules(), false, call);
   if (!identity) co_return std::unexpected(identity.error());
   // With an access token alone the person's standing could be asked for an hour at most: that it is
   // over then says nothing of the person, so it isn't called rechecking.
@@ -240,13 +237,13 @@ Grant OidcConnector::grant_of(const TokenAnswer& answer) const {
 
 Task<Result<Json>> OidcConnector::id_token_claims(Secret id_token, Secret access_token,
                                                   std::optional<std::string> nonce, Rules rules,
-                                                  net::Deadline deadline) {
+                                                  Call call) {
   const auto about = upstream_.known_metadata();
   if (id_token.empty() || !about || !about->verifies_id_tokens()) co_return Json();
   jose::Expectations expected;
   expected.nonce = std::move(nonce);
   auto verified =
-      co_await upstream_.verify(std::string(id_token.reveal()), std::move(expected), deadline);
+      co_await upstream_.verify(std::string(id_token.reveal()), std::move(expected), call.deadline);
   if (!verified) co_return std::unexpected(verified.error());
   rules.client_id = settings().client_id;
   rules.access_token = access_token.reveal();
@@ -256,17 +253,16 @@ Task<Result<Json>> OidcConnector::id_token_claims(Secret id_token, Secret access
   co_return verified->jwt.claims();
 }
 
-Task<Result<http::Response>> OidcConnector::ask_userinfo(Secret access_token,
-                                                         net::Deadline deadline) {
+Task<Result<http::Response>> OidcConnector::ask_userinfo(Secret access_token, Call call) {
   const auto about = upstream_.known_metadata();
   if (access_token.empty() || !about || !about->userinfo_endpoint)
     co_return bad("there is no userinfo to ask");
-  auto response = co_await upstream_.userinfo(std::move(access_token), deadline);
+  auto response = co_await upstream_.userinfo(std::move(access_token), call);
   co_return response;
 }
 
 Task<Result<Json>> OidcConnector::userinfo_claims(http::Response response, std::string subject,
-                                                  net::Deadline deadline) {
+                                                  Call call) {
   const std::string type = std::string(response.headers.get("content-type").value_or(""));
   Json claims;
   if (response.status == 200 && type.starts_with("application/jwt")) {
@@ -274,7 +270,7 @@ Task<Result<Json>> OidcConnector::userinfo_claims(http::Response response, std::
     jose::Expectations expected;
     expected.require_expiry = false;
     auto verified =
-        co_await upstream_.verify(std::move(response.body), std::move(expected), deadline);
+        co_await upstream_.verify(std::move(response.body), std::move(expected), call.deadline);
     if (!verified) co_return std::unexpected(verified.error());
     claims = verified->jwt.claims();
   } else {
@@ -305,11 +301,10 @@ Result<Identity> OidcConnector::identity_of(const Json& id_token, const Json& us
 }
 
 Task<Result<Identity>> OidcConnector::describe(TokenAnswer answer, std::optional<std::string> nonce,
-                                               Rules rules, bool is_reread,
-                                               net::Deadline deadline) {
+                                               Rules rules, bool is_reread, Call call) {
   const std::string subject = rules.subject;
-  auto id_token = co_await id_token_claims(answer.id_token, answer.access_token, std::move(nonce),
-                                           rules, deadline);
+  auto id_token =
+      co_await id_token_claims(answer.id_token, answer.access_token, std::move(nonce), rules, call);
   if (!id_token) co_return std::unexpected(id_token.error());
   const bool has_id_token = id_token->object() != nullptr;
 
@@ -318,12 +313,12 @@ Task<Result<Identity>> OidcConnector::describe(TokenAnswer answer, std::optional
   const bool can_ask = about && about->userinfo_endpoint && !answer.access_token.empty();
   const bool only_there = !has_id_token || !settings().user_in_id_token;
   if (can_ask && (only_there || needs_userinfo(*id_token, settings()))) {
-    auto response = co_await ask_userinfo(answer.access_token, deadline);
+    auto response = co_await ask_userinfo(answer.access_token, call);
     if (!response) co_return std::unexpected(response.error());
     if (response->status != 200)
       co_return std::unexpected(userinfo_refused(*response, is_reread, is_reread));
     const std::string* whose = has_id_token ? id_token->find_string("sub") : &subject;
-    auto told = co_await userinfo_claims(std::move(*response), *whose, deadline);
+    auto told = co_await userinfo_claims(std::move(*response), *whose, call);
     if (!told) co_return std::unexpected(told.error());
     userinfo = std::move(*told);
   } else if (only_there) {
@@ -374,15 +369,15 @@ Error OidcConnector::userinfo_refused(const http::Response& response, bool acces
 }
 
 Task<Result<Identity>> OidcConnector::reread_by_userinfo(std::string subject, Grant grant,
-                                                         net::Deadline deadline) {
+                                                         Call call) {
   const WallTime now = clock_->now();
   const bool expiry_known = grant.access_expires_at != WallTime{};
   if (grant.access_token.empty() || (expiry_known && now >= grant.access_expires_at)) {
     co_return fail(Errc::unreachable, "there is no token left to ask the identity provider with");
   }
-  auto about = co_await upstream_.metadata(deadline);
+  auto about = co_await upstream_.metadata(call.deadline);
   if (!about) co_return std::unexpected(about.error());
-  auto response = co_await ask_userinfo(grant.access_token, deadline);
+  auto response = co_await ask_userinfo(grant.access_token, call);
   if (!response) co_return std::unexpected(response.error());
   if (response->status == 401 && !expiry_known) {
     co_return fail(Errc::unreachable,
@@ -390,7 +385,7 @@ Task<Result<Identity>> OidcConnector::reread_by_userinfo(std::string subject, Gr
   }
   if (response->status != 200)
     co_return std::unexpected(userinfo_refused(*response, expiry_known, false));
-  auto userinfo = co_await userinfo_claims(std::move(*response), subject, deadline);
+  auto userinfo = co_await userinfo_claims(std::move(*response), subject, call);
   if (!userinfo) co_return std::unexpected(userinfo.error());
   if ((*about)->verifies_id_tokens()) {
     const std::string missing = missing_without_id_token(*userinfo, settings());
@@ -404,14 +399,13 @@ Task<Result<Identity>> OidcConnector::reread_by_userinfo(std::string subject, Gr
   co_return identity;
 }
 
-Task<Result<Identity>> OidcConnector::reread(std::string subject, Grant grant,
-                                             net::Deadline deadline) {
+Task<Result<Identity>> OidcConnector::reread(std::string subject, Grant grant, Call call) {
   if (const auto wait = upstream_.hold()) co_return std::unexpected(wait_asked(*wait));
   if (grant.refresh_token.empty()) {
-    auto identity = co_await reread_by_userinfo(std::move(subject), std::move(grant), deadline);
+    auto identity = co_await reread_by_userinfo(std::move(subject), std::move(grant), call);
     co_return identity;
   }
-  auto about = co_await upstream_.metadata(deadline);
+  auto about = co_await upstream_.metadata(call.deadline);
   if (!about) co_return std::unexpected(about.error());
   const Secret held = grant.refresh_token;  // what the caller has stored
   rescued_.arrived(held);
@@ -420,7 +414,7 @@ Task<Result<Identity>> OidcConnector::reread(std::string subject, Grant grant,
   text::Form form;
   form.add("grant_type", "refresh_token");
   form.add("refresh_token", std::string(grant.refresh_token.reveal()));
-  auto response = co_await upstream_.token(std::move(form), deadline);
+  auto response = co_await upstream_.token(std::move(form), call);
   if (!response) co_return std::unexpected(response.error());
   if (response->status != 200) {
     Error refused = refresh_refused(*response);
@@ -438,7 +432,7 @@ Task<Result<Identity>> OidcConnector::reread(std::string subject, Grant grant,
 
   Rules rules;
   rules.subject = subject;
-  auto identity = co_await describe(std::move(*answer), std::nullopt, rules, true, deadline);
+  auto identity = co_await describe(std::move(*answer), std::nullopt, rules, true, call);
   if (!identity) co_return std::unexpected(identity.error());
   identity->recheckable = true;
   identity->grant = std::move(next);

@@ -46,6 +46,33 @@ std::string in_seconds(Millis difference) {
   return std::to_string(std::chrono::floor<Seconds>(difference).count()) + " seconds";
 }
 
+metrics::Counter& requests(const std::string& provider, const char* endpoint, const char* outcome) {
+  return metrics::counter("openunison_identity_provider_requests_total",
+                          "Requests to identity providers, by what came of them.",
+                          {{"provider", provider}, {"endpoint", endpoint}, {"outcome", outcome}});
+}
+
+metrics::Histogram& request_seconds(const std::string& provider, const char* endpoint) {
+  return metrics::latency("openunison_identity_provider_request_seconds",
+                          "Time until an identity provider's answer was whole, or failed.",
+                          {{"provider", provider}, {"endpoint", endpoint}});
+}
+
+// The first three are answers, by status.
+constexpr const char* kOutcomes[] = {"ok",        "refused",    "broken",    "timed_out",
+                                     "untrusted", "unresolved", "too_large", "failed"};
+
+const char* outcome_of(const Result<http::Response>& response) {
+  if (response)
+    return response->status < 400 ? "ok" : response->status < 500 ? "refused" : "broken";
+  const Error& error = response.error();
+  if (error.is(net::Errc::timed_out) || error.is(http::Errc::timed_out)) return "timed_out";
+  if (error.is(net::Errc::untrusted)) return "untrusted";
+  if (error.is(net::Errc::unresolved)) return "unresolved";
+  if (error.is(http::Errc::body_too_large)) return "too_large";
+  return "failed";
+}
+
 bool may_be_cured_by_new_keys(const Error& error) {
   return error.is(jose::Errc::unknown_key) || error.is(jose::Errc::bad_signature);
 }
@@ -59,31 +86,38 @@ Upstream::Upstream(config::IdentityProvider settings, Secret client_secret, Fetc
       fetch_(std::move(fetch)),
       clock_(clock),
       metadata_([this](net::Deadline deadline) { return load_metadata(deadline); }, {}, clock),
-      keys_([this](net::Deadline deadline) { return load_keys(deadline); }, {}, clock) {}
+      keys_([this](net::Deadline deadline) { return load_keys(deadline); }, {}, clock) {
+  // All series are there from the start, so that the first failure counts as one.
+  for (const char* endpoint : {"discovery", "keys", "token", "userinfo"}) {
+    request_seconds(settings_.name, endpoint);
+    for (const char* outcome : kOutcomes) requests(settings_.name, endpoint, outcome);
+  }
+}
 
 // --- One exchange ---
 
 Task<Result<http::Response>> Upstream::send(const char* endpoint, http::ClientRequest request,
-                                            net::Deadline deadline) {
-  const auto outcome = [this, endpoint](const char* name) {
-    metrics::counter("openunison_identity_provider_requests_total",
-                     "Requests to identity providers.",
-                     {{"provider", settings_.name}, {"endpoint", endpoint}, {"outcome", name}})
-        .add();
-  };
-  request.timeout = time_left(deadline);
+                                            Call call) {
+  request.timeout = time_left(call.deadline);
   if (request.timeout <= Millis(0)) co_return unreachable("it didn't answer in time");
+  if (call.trace.exists()) {
+    request.headers.add("traceparent", call.trace.traceparent());
+    if (!call.trace.tracestate().empty())
+      request.headers.add("tracestate", call.trace.tracestate());
+  }
   const WallTime sent = clock_->now();
+  const MonoTime started = clock_->mono();
   auto response = co_await fetch_(std::move(request));
+  request_seconds(settings_.name, endpoint)
+      .observe(std::chrono::duration<double>(clock_->mono() - started).count());
+  requests(settings_.name, endpoint, outcome_of(response)).add();
   if (!response) {
-    outcome("failed");
     if (response.error().is(http::Errc::body_too_large)) {
       co_return fail(Errc::too_big,
                      std::string("the identity provider's answer (") + endpoint + ") is too large");
     }
     co_return unreachable(response.error().message());
   }
-  outcome(response->status < 400 ? "ok" : response->status < 500 ? "refused" : "broken");
   note_answer(*response, sent);
   if (response->status >= 300 && response->status < 400) {
     co_return unreachable(std::string(endpoint) + " redirects; the address must be the final one");
@@ -106,6 +140,12 @@ void Upstream::note_answer(const http::Response& response, WallTime sent) {
   if (!provider_now) return;
   // Date is cut to the second: half of one is added; it was written somewhere between sent and now.
   clock_ahead_ = *provider_now + Millis(500) - (sent + (now - sent) / 2);
+  if (clock_gauge_ == nullptr) {
+    clock_gauge_ = &metrics::gauge("openunison_identity_provider_clock_offset_seconds",
+                                   "The provider's clock minus ours, by its last answer.",
+                                   {{"provider", settings_.name}});
+  }
+  clock_gauge_->set(static_cast<double>(clock_ahead_->count()) / 1e3);
 }
 
 std::optional<Millis> Upstream::hold() const {
@@ -262,26 +302,26 @@ void Upstream::authenticate(http::ClientRequest& request, text::Form& form,
   if (!client_secret_.empty()) form.add("client_secret", std::string(client_secret_.reveal()));
 }
 
-Task<Result<http::Response>> Upstream::token(text::Form form, net::Deadline deadline) {
-  auto about = co_await metadata(deadline);
+Task<Result<http::Response>> Upstream::token(text::Form form, Call call) {
+  auto about = co_await metadata(call.deadline);
   if (!about) co_return std::unexpected(about.error());
   http::ClientRequest request = get((*about)->token_endpoint, kMaxDocumentBytes);
   request.method = "POST";
   request.headers.add("content-type", "application/x-www-form-urlencoded");
   authenticate(request, form, (*about)->secret_in_body);
   request.body = form.encode();
-  auto response = co_await send("token", std::move(request), deadline);
+  auto response = co_await send("token", std::move(request), std::move(call));
   co_return response;
 }
 
-Task<Result<http::Response>> Upstream::userinfo(Secret access_token, net::Deadline deadline) {
-  auto about = co_await metadata(deadline);
+Task<Result<http::Response>> Upstream::userinfo(Secret access_token, Call call) {
+  auto about = co_await metadata(call.deadline);
   if (!about) co_return std::unexpected(about.error());
   if (!(*about)->userinfo_endpoint)
     co_return fail(Errc::bad_response, "the identity provider has no userinfo");
   http::ClientRequest request = get(*(*about)->userinfo_endpoint, kMaxUserinfoBytes);
   request.headers.add("authorization", "Bearer " + std::string(access_token.reveal()));
-  auto response = co_await send("userinfo", std::move(request), deadline);
+  auto response = co_await send("userinfo", std::move(request), std::move(call));
   co_return response;
 }
 

@@ -10,9 +10,11 @@
 #include <mutex>
 #include <string>
 
+#include "base/metrics.h"
 #include "base/secret.h"
 #include "config/values.h"
 #include "identity/cached.h"
+#include "identity/call.h"
 #include "identity/fetcher.h"
 #include "identity/oidc_metadata.h"
 #include "jose/jwt.h"
@@ -44,9 +46,9 @@ class Upstream {
                                 net::Deadline deadline);
 
   // POSTs the form with our client's authentication. Any status. Error: unreachable.
-  Task<Result<http::Response>> token(text::Form form, net::Deadline deadline);
+  Task<Result<http::Response>> token(text::Form form, Call call);
   // GETs userinfo. Any status. Errors: unreachable, too_big; bad_response if there is no endpoint.
-  Task<Result<http::Response>> userinfo(Secret access_token, net::Deadline deadline);
+  Task<Result<http::Response>> userinfo(Secret access_token, Call call);
 
   // How long the provider asked us to stay away from now on; nullopt: it didn't.
   std::optional<Millis> hold() const;
@@ -54,8 +56,8 @@ class Upstream {
   std::optional<Millis> clock_ahead() const;
 
  private:
-  Task<Result<http::Response>> send(const char* endpoint, http::ClientRequest request,
-                                    net::Deadline deadline);
+  // What discovery and keys bring serves everybody: their fetches are part of nobody's trace.
+  Task<Result<http::Response>> send(const char* endpoint, http::ClientRequest request, Call call);
   Task<Result<Metadata>> load_metadata(net::Deadline deadline);
   Task<Result<jose::JwkSet>> load_keys(net::Deadline deadline);
   // The keys after another fetch, if one is allowed now; else `known` again.
@@ -77,6 +79,7 @@ class Upstream {
   std::optional<MonoTime> last_refetch_;
   MonoTime hold_until_{};
   std::optional<Millis> clock_ahead_;
+  metrics::Gauge* clock_gauge_ = nullptr;  // made with the first Date
 };
 
 }  // namespace openunison::identity

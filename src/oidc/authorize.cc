@@ -169,7 +169,8 @@ Task<http::Response> Provider::Impl::authorize(http::Request& request) {
                                  {"client", asked.client->id},
                                  {"reason", "not_allowed"},
                                  {"address", request.peer.ip},
-                                 {"request", request.id}});
+                                 {"request", request.id},
+                                 {"trace", request.trace.trace_id()}});
     co_return answer_error(*this, asked.redirect_uri, asked.state, oauth_error(allowed.error()));
   }
 

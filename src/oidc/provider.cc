@@ -7,6 +7,20 @@
 
 namespace openunison::oidc {
 
+// Both are of values and of this program: never what a request says.
+static metrics::Counter& tokens_issued(const std::string& client, const std::string& grant) {
+  return metrics::counter("openunison_tokens_issued_total",
+                          "ID tokens given out at the token endpoint, by client and grant.",
+                          {{"client", client}, {"grant", grant}});
+}
+
+// Of the error codes that this program has (RFC 6749 §5.2 and oidc/error.cc).
+static metrics::Counter& refusals(const std::string& error) {
+  return metrics::counter("openunison_token_requests_refused_total",
+                          "Requests refused at the token endpoint, by error code.",
+                          {{"error", error}});
+}
+
 Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
     : options(std::move(o)),
       sessions(*d.sessions),
@@ -18,6 +32,12 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
       jwks_cache_control("public, max-age=" +
                          std::to_string(sessions.values().jwks_max_age.count())) {
   discovery_json = make_discovery();
+  for (const Client& client : options.clients) {
+    for (const char* grant : {"authorization_code", "refresh_token"})
+      issued[client.id][grant] = &tokens_issued(client.id, grant);
+  }
+  for (const char* error : {"invalid_request", "invalid_client", "invalid_grant", "server_error"})
+    refusals(error);
 }
 
 Provider::Provider(ProviderOptions options, ProviderDependencies dependencies)
@@ -83,13 +103,22 @@ Result<void> Provider::Impl::check_access(const Client& client,
   return fail(session::Errc::not_allowed, client.label + " is for members of: " + wanted);
 }
 
+void Provider::Impl::count_token(const Client& client, std::string_view grant) const {
+  const auto of_client = issued.find(client.id);
+  if (of_client == issued.end()) return;
+  const auto counter = of_client->second.find(grant);
+  if (counter != of_client->second.end()) counter->second->add();
+}
+
 http::Response Provider::Impl::refused(const Client* client, OAuthError error,
                                        const session::Caller& caller) const {
+  refusals(error.code).add();
   log::audit("token_refused", {{"client", client != nullptr ? std::string_view(client->id) : ""},
                                {"reason", error.code},
                                {"detail", error.description},
                                {"address", caller.address},
-                               {"request", caller.request_id}});
+                               {"request", caller.request_id},
+                               {"trace", caller.trace.trace_id()}});
   return to_response(error);
 }
 

@@ -3,6 +3,8 @@
 // What the endpoints of one provider share. Private to oidc/.
 #pragma once
 
+#include <map>
+
 #include "base/metrics.h"
 #include "oidc/error.h"
 #include "oidc/provider.h"
@@ -38,6 +40,7 @@ struct Provider::Impl {
   Task<http::Response> token_response(const Client& client, session::Sessions::Family family,
                                       std::string scope, std::string nonce, std::string grant_type,
                                       session::Caller caller);
+  void count_token(const Client& client, std::string_view grant) const;
   http::Response refused(const Client* client, OAuthError error,
                          const session::Caller& caller) const;
   // Whether az_groups of the client let this person in. Error: not_allowed.
@@ -57,6 +60,8 @@ struct Provider::Impl {
   crypto::Sealer resume_sealer;
   std::string discovery_json;
   std::string jwks_cache_control;
+  // Tokens given out, by client and grant: made at the start, since looking one up takes a lock.
+  std::map<std::string, std::map<std::string, metrics::Counter*, std::less<>>> issued;
 };
 
 // A form body of at most kMaxFormBytes without repeated parameters (RFC 6749 §3.2).

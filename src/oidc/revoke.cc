@@ -35,9 +35,10 @@ Task<http::Response> Provider::Impl::revoke(http::Request& request) {
     }
   }
   if (!revoked) co_return to_response(oauth_error(revoked.error()));
-  log::audit(
-      "revocation",
-      {{"client", (*client)->id}, {"address", caller.address}, {"request", caller.request_id}});
+  log::audit("revocation", {{"client", (*client)->id},
+                            {"address", caller.address},
+                            {"request", caller.request_id},
+                            {"trace", caller.trace.trace_id()}});
   http::Response response;
   response.headers = {{"cache-control", "no-store"}};
   co_return response;

@@ -72,6 +72,7 @@ Task<http::Response> Provider::Impl::token_response(const Client& client,
                                           *snapshot->signer, sessions.random(), now());
   if (!id_token) co_return refused(&client, oauth_error(id_token.error()), caller);
 
+  count_token(client, grant_type);
   log::audit("token", {{"user", current.principal.user},
                        {"provider", current.principal.provider},
                        {"client", client.id},
@@ -80,7 +81,8 @@ Task<http::Response> Provider::Impl::token_response(const Client& client,
                        {"jti", id_token->jti},
                        {"kid", snapshot->signer->kid()},
                        {"address", caller.address},
-                       {"request", caller.request_id}});
+                       {"request", caller.request_id},
+                       {"trace", caller.trace.trace_id()}});
   http::Response response;
   response.headers = {
       {"content-type", "application/json"}, {"cache-control", "no-store"}, {"pragma", "no-cache"}};

@@ -134,8 +134,10 @@ http::Response Portal::Impl::error_page(const http::Request& request, const Curr
   const Words words = words_of(error);
   Page page{"error", words.title, "", {}, words.status, {}};
   if (hides(error, words.status)) {
-    log::warn("a page could not be answered",
-              {{"status", words.status}, {"reason", error.message()}, {"request", request.id}});
+    log::warn("a page could not be answered", {{"status", words.status},
+                                               {"reason", error.message()},
+                                               {"request", request.id},
+                                               {"trace", request.trace.trace_id()}});
     page.data.set("what", "The request could not be answered.");
   } else {
     page.data.set("what", as_sentence(error.message()));
@@ -144,6 +146,9 @@ http::Response Portal::Impl::error_page(const http::Request& request, const Curr
   page.data.set("advice", words.advice);
   page.data.set("status", words.status);
   page.data.set("reference", request.id);
+  // Told where somebody follows it: whoever called us put it there.
+  page.data.set("has_trace", request.trace.joined());
+  page.data.set("trace", request.trace.trace_id());
   page.data.set("contact", values().branding.help_contact);
   page.data.set("has_contact", !values().branding.help_contact.empty());
   page.data.set("try_again", words.try_again);

@@ -13,10 +13,10 @@ constexpr Millis kUpstreamDeadline{10'000};
 constexpr Millis kHoldOff{30'000};  // after a failure, before the same sign-in is tried again
 constexpr std::size_t kMaxHeldOff = 100'000;  // then the table is emptied: some are tried early
 
-metrics::Counter& outcome(const char* name) {
+metrics::Counter& rereads(const std::string& provider, const char* outcome) {
   return metrics::counter("openunison_upstream_rereads_total",
                           "Times a signed-in person's standing was asked of the identity provider.",
-                          {{"outcome", name}});
+                          {{"provider", provider}, {"outcome", outcome}});
 }
 
 }  // namespace
@@ -24,7 +24,11 @@ metrics::Counter& outcome(const char* name) {
 Rereader::Rereader(const Dependencies& dependencies, End end)
     : dependencies_(dependencies),
       end_(std::move(end)),
-      sealer_(*dependencies.master, "upstream-grant") {}
+      sealer_(*dependencies.master, "upstream-grant") {
+  for (const auto& connector : dependencies.connectors->all()) {
+    for (const char* outcome : {"confirmed", "gone", "failed"}) rereads(connector->name(), outcome);
+  }
+}
 
 bool Rereader::due(const store::SignIn& sign_in) const {
   if (!sign_in.recheckable) return false;
@@ -51,7 +55,7 @@ Result<identity::Grant> Rereader::open(const store::SignIn& sign_in) const {
   return identity::Grant::from_json(json);
 }
 
-Task<void> Rereader::refresh(store::SignIn sign_in, Millis wait) {
+Task<void> Rereader::refresh(store::SignIn sign_in, Millis wait, http::TraceContext trace) {
   std::shared_ptr<net::Completion> done;
   bool starts = false;
   {
@@ -71,14 +75,15 @@ Task<void> Rereader::refresh(store::SignIn sign_in, Millis wait) {
   }
   if (starts) {
     const net::Executor executor = co_await net::current_executor();
-    net::Runtime::spawn_on(executor, run(std::move(sign_in), done));
+    net::Runtime::spawn_on(executor, run(std::move(sign_in), done, std::move(trace)));
   }
   if (wait > Millis::zero()) co_await done->wait(net::in(wait));
 }
 
-Task<void> Rereader::run(store::SignIn sign_in, std::shared_ptr<net::Completion> done) {
+Task<void> Rereader::run(store::SignIn sign_in, std::shared_ptr<net::Completion> done,
+                         http::TraceContext trace) {
   const store::SignInId id = sign_in.id;
-  co_await reread(std::move(sign_in));
+  co_await reread(std::move(sign_in), std::move(trace));
   {
     const std::lock_guard lock(mutex_);
     running_.erase(id);
@@ -86,7 +91,7 @@ Task<void> Rereader::run(store::SignIn sign_in, std::shared_ptr<net::Completion>
   done->complete();
 }
 
-Task<void> Rereader::reread(store::SignIn sign_in) {
+Task<void> Rereader::reread(store::SignIn sign_in, http::TraceContext trace) {
   identity::Connector* connector = dependencies_.connectors->find(sign_in.provider);
   if (connector == nullptr) {
     // The provider was taken out of values: nobody can vouch for this person any more.
@@ -102,22 +107,25 @@ Task<void> Rereader::reread(store::SignIn sign_in) {
   if (!version) co_return;  // it has ended, changed, or can't be written: nothing was spent
   sign_in.version = *version;
 
-  auto identity = co_await ask(*connector, sign_in, unfinished_before);
+  auto identity = co_await ask(*connector, sign_in, unfinished_before, trace);
   if (identity) {
-    outcome("confirmed").add();
-    co_await accept(std::move(sign_in), std::move(*identity), *connector);
+    rereads(connector->name(), "confirmed").add();
+    co_await accept(std::move(sign_in), std::move(*identity), *connector, std::move(trace));
     co_return;
   }
   const Error error = identity.error();
   if (error.is(identity::Errc::gone)) {
-    outcome("gone").add();
+    rereads(connector->name(), "gone").add();
     co_await end_(sign_in.id, "upstream_gone");
     co_return;
   }
-  outcome("failed").add();
+  rereads(connector->name(), "failed").add();
   hold_off(sign_in.id);
   log::warn("the identity provider could not confirm a person; the former claims go on",
-            {{"provider", sign_in.provider}, {"user", sign_in.user}, {"reason", error.message()}});
+            {{"provider", sign_in.provider},
+             {"user", sign_in.user},
+             {"reason", error.message()},
+             {"trace", trace.trace_id()}});
   if (error.is(identity::Errc::throttled) && !unfinished_before) {
     sign_in.reread_in_flight = false;  // it was refused before the grant was looked at
     co_await dependencies_.store->update(sign_in, dependencies_.clock->now());
@@ -125,8 +133,8 @@ Task<void> Rereader::reread(store::SignIn sign_in) {
 }
 
 Task<Result<identity::Identity>> Rereader::ask(identity::Connector& connector,
-                                               const store::SignIn& sign_in,
-                                               bool unfinished_before) {
+                                               const store::SignIn& sign_in, bool unfinished_before,
+                                               http::TraceContext trace) {
   auto grant = open(sign_in);
   if (!grant)
     co_return fail(identity::Errc::unreachable,
@@ -135,8 +143,8 @@ Task<Result<identity::Identity>> Rereader::ask(identity::Connector& connector,
   identity::Grant without_refresh = *grant;
   without_refresh.refresh_token = Secret();
 
-  auto first =
-      co_await connector.reread(sign_in.subject, std::move(*grant), net::in(kUpstreamDeadline));
+  auto first = co_await connector.reread(sign_in.subject, std::move(*grant),
+                                         {net::in(kUpstreamDeadline), trace});
   if (first || !first.error().is(identity::Errc::gone) || !unfinished_before || !had_refresh_token)
     co_return first;
 
@@ -148,11 +156,11 @@ Task<Result<identity::Identity>> Rereader::ask(identity::Connector& connector,
     co_return fail(identity::Errc::unreachable, "the grant was lost in an interrupted refresh");
   }
   co_return co_await connector.reread(sign_in.subject, std::move(without_refresh),
-                                      net::in(kUpstreamDeadline));
+                                      {net::in(kUpstreamDeadline), std::move(trace)});
 }
 
 Task<void> Rereader::accept(store::SignIn sign_in, identity::Identity identity,
-                            const identity::Connector& connector) {
+                            const identity::Connector& connector, http::TraceContext trace) {
   auto former = identity::Principal::from_json(sign_in.principal);
   // A refresh need not tell these again (OpenID Connect Core §12.2); they are of the sign-in.
   if (former) {
@@ -173,7 +181,8 @@ Task<void> Rereader::accept(store::SignIn sign_in, identity::Identity identity,
     log::audit("user_changed", {{"user", principal->user},
                                 {"provider", sign_in.provider},
                                 {"sign_in", sign_in.id.text()},
-                                {"groups", principal->groups.size()}});
+                                {"groups", principal->groups.size()},
+                                {"trace", trace.trace_id()}});
   }
   sign_in.user = principal->user;
   sign_in.principal = principal->to_json();

@@ -25,18 +25,20 @@ class Rereader {
   // Whether the upstream has been silent for longer than upstream_stale_limit.
   bool stale(const store::SignIn& sign_in) const;
   // Starts or joins the re-read of this sign-in; returns when it is over or `wait` has passed.
-  Task<void> refresh(store::SignIn sign_in, Millis wait);
+  // `trace`: of the request that starts it; who joins later has no part in it.
+  Task<void> refresh(store::SignIn sign_in, Millis wait, http::TraceContext trace);
 
   std::string seal(const identity::Grant& grant, store::SignInId id) const;
   Result<identity::Grant> open(const store::SignIn& sign_in) const;
 
  private:
-  Task<void> run(store::SignIn sign_in, std::shared_ptr<net::Completion> done);
-  Task<void> reread(store::SignIn sign_in);
+  Task<void> run(store::SignIn sign_in, std::shared_ptr<net::Completion> done,
+                 http::TraceContext trace);
+  Task<void> reread(store::SignIn sign_in, http::TraceContext trace);
   Task<Result<identity::Identity>> ask(identity::Connector& connector, const store::SignIn& sign_in,
-                                       bool unfinished_before);
+                                       bool unfinished_before, http::TraceContext trace);
   Task<void> accept(store::SignIn sign_in, identity::Identity identity,
-                    const identity::Connector& connector);
+                    const identity::Connector& connector, http::TraceContext trace);
   void hold_off(store::SignInId id);
 
   Dependencies dependencies_;

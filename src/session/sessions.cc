@@ -35,15 +35,27 @@ std::string_view kind_name(store::SessionKind kind) {
 }
 
 metrics::Counter& refreshes(const char* outcome) {
-  return metrics::counter("openunison_refreshes_total", "Refresh tokens presented.",
+  return metrics::counter("openunison_refreshes_total",
+                          "Refresh tokens presented, by what came of them.",
                           {{"outcome", outcome}});
+}
+
+metrics::Counter& opened(store::SessionKind kind) {
+  return metrics::counter("openunison_sessions_opened_total", "Sessions opened.",
+                          {{"kind", std::string(kind_name(kind))}});
+}
+
+metrics::Counter& ended(store::SessionKind kind, std::string_view reason) {
+  return metrics::counter(
+      "openunison_sessions_ended_total", "Sessions ended before their time, by reason.",
+      {{"kind", std::string(kind_name(kind))}, {"reason", std::string(reason)}});
 }
 
 }  // namespace
 
 Caller caller_of(const http::Request& request) {
   return {request.peer.ip, text::shortened(request.headers.get("user-agent").value_or(""), 256),
-          request.id};
+          request.id, request.trace};
 }
 
 identity::Connector* Connectors::find(std::string_view name) const {
@@ -61,7 +73,14 @@ struct Sessions::Impl {
         csrf_keys(d.master->derive("csrf")),
         rereader(d, [this](store::SignInId id, std::string reason) {
           return end_sign_in(id, std::move(reason));
-        }) {}
+        }) {
+    opened(store::SessionKind::web);
+    opened(store::SessionKind::client);
+    for (const char* reason : {"sign_out", "admin", "backchannel_logout", "refresh_token_reuse"}) {
+      ended(store::SessionKind::web, reason);
+      ended(store::SessionKind::client, reason);
+    }
+  }
 
   WallTime now() const { return dependencies.clock->now(); }
   store::SessionStore& store() const { return *dependencies.store; }
@@ -93,6 +112,7 @@ struct Sessions::Impl {
   }
 
   void audit_ended(const store::Live& live, std::string_view reason, const Caller& caller) const {
+    ended(live.session.kind, reason).add();
     log::audit("session_ended", {{"user", live.sign_in.user},
                                  {"provider", live.sign_in.provider},
                                  {"session", live.session.id.text()},
@@ -101,15 +121,16 @@ struct Sessions::Impl {
                                  {"client", live.session.client_id},
                                  {"reason", reason},
                                  {"address", caller.address},
-                                 {"request", caller.request_id}});
+                                 {"request", caller.request_id},
+                                 {"trace", caller.trace.trace_id()}});
   }
 
   // Before anything is given out or replaced: asks the upstream about a person whom it hasn't
   // confirmed for too long. Errors: no_session, upstream_stale; store's.
-  Task<Result<store::SignIn>> confirmed(store::SignInId id) {
+  Task<Result<store::SignIn>> confirmed(store::SignInId id, http::TraceContext trace) {
     auto sign_in = co_await store().find_sign_in(id, now());
     if (sign_in && rereader.stale(*sign_in)) {
-      co_await rereader.refresh(*sign_in, kRereadWait);
+      co_await rereader.refresh(*sign_in, kRereadWait, std::move(trace));
       sign_in = co_await store().find_sign_in(id, now());
     }
     if (!sign_in) {
@@ -123,9 +144,9 @@ struct Sessions::Impl {
   // The person behind a session whose token is replaced by now, asking the upstream again where
   // that is due. Whatever doesn't come of that, the answer must not be lost: the old claims go on.
   // Error: gone.
-  Task<Result<Current>> freshen(store::Live live) {
+  Task<Result<Current>> freshen(store::Live live, http::TraceContext trace) {
     if (rereader.due(live.sign_in)) {
-      co_await rereader.refresh(live.sign_in, kRereadWait);
+      co_await rereader.refresh(live.sign_in, kRereadWait, std::move(trace));
       auto sign_in = co_await store().find_sign_in(live.sign_in.id, now());
       if (sign_in) live.sign_in = std::move(*sign_in);
       if (!sign_in && sign_in.error().is(store::Errc::not_found)) {
@@ -149,7 +170,7 @@ struct Sessions::Impl {
   // The answer to a refresh token from outside the grace window: the family lives on or ends, as
   // values say for its origin.
   Task<std::unexpected<Error>> refuse_stale(const store::Live& live, const Caller& caller) {
-    stale.add();
+    reused.add();
     const bool pasted = live.session.origin == store::Origin::pasted;
     const bool revoke = pasted ? !policy().refuse_reuse_of_pasted : policy().revoke_reuse_of_others;
     log::audit("token_refused", {{"user", live.sign_in.user},
@@ -157,7 +178,8 @@ struct Sessions::Impl {
                                  {"session", live.session.id.text()},
                                  {"reason", "stale_refresh_token"},
                                  {"address", caller.address},
-                                 {"request", caller.request_id}});
+                                 {"request", caller.request_id},
+                                 {"trace", caller.trace.trace_id()}});
     if (revoke) {
       store::Selector selector;
       selector.session = live.session.id;
@@ -195,7 +217,7 @@ struct Sessions::Impl {
   Rereader rereader;
   metrics::Counter& rotated = refreshes("rotated");
   metrics::Counter& repeated = refreshes("repeated");
-  metrics::Counter& stale = refreshes("stale");
+  metrics::Counter& reused = refreshes("reuse");
   metrics::Counter& refused = refreshes("refused");
   metrics::Gauge& living = metrics::gauge("openunison_sessions", "Sessions that are alive.");
 };
@@ -253,15 +275,17 @@ Task<Result<Sessions::Opened>> Sessions::open(identity::Identity identity,
   session.created_at = session.last_used_at = now;
   session.idle_limit = impl_->policy().web_idle;
 
-  auto opened = co_await impl_->store().open(sign_in, session);
-  if (!opened) co_return std::unexpected(opened.error());
+  auto stored = co_await impl_->store().open(sign_in, session);
+  if (!stored) co_return std::unexpected(stored.error());
+  opened(session.kind).add();
   log::audit("sign_in", {{"user", sign_in.user},
                          {"provider", sign_in.provider},
                          {"address", caller.address},
                          {"session", session.id.text()},
                          {"sign_in", sign_in.id.text()},
                          {"groups", principal->groups.size()},
-                         {"request", caller.request_id}});
+                         {"request", caller.request_id},
+                         {"trace", caller.trace.trace_id()}});
   if (replaces) {
     store::Selector selector;
     selector.session = replaces->live.session.id;
@@ -290,7 +314,7 @@ Task<Result<std::optional<Current>>> Sessions::current(const http::Request& requ
   }
   // In the background: a page doesn't wait for the upstream.
   if (impl_->rereader.due(live->sign_in))
-    co_await impl_->rereader.refresh(live->sign_in, Millis::zero());
+    co_await impl_->rereader.refresh(live->sign_in, Millis::zero(), request.trace);
   auto current = impl_->with_principal(std::move(*live));
   if (!current) co_return std::unexpected(current.error());
   co_return std::optional<Current>(std::move(*current));
@@ -322,7 +346,7 @@ std::string Sessions::clear_cookie() {
 Task<Result<Sessions::Family>> Sessions::open_family(
     store::SignInId sign_in_id, FamilySpec spec,
     std::optional<store::SessionStore::Redemption> code, Caller caller) {
-  auto sign_in = co_await impl_->confirmed(sign_in_id);
+  auto sign_in = co_await impl_->confirmed(sign_in_id, caller.trace);
   if (!sign_in) co_return std::unexpected(sign_in.error());
   auto room = co_await impl_->make_room(sign_in_id, caller);
   if (!room) co_return std::unexpected(room.error());
@@ -355,8 +379,10 @@ Task<Result<Sessions::Family>> Sessions::open_family(
     co_return std::unexpected(added.error());
   }
 
+  opened(session.kind).add();
   Secret token = impl_->refresh_tokens.make(session.id, session.generation, spec.holder);
-  auto current = co_await impl_->freshen(store::Live{std::move(session), std::move(*sign_in)});
+  auto current =
+      co_await impl_->freshen(store::Live{std::move(session), std::move(*sign_in)}, caller.trace);
   if (!current) co_return std::unexpected(current.error());
   co_return Family{std::move(*current), std::move(token)};
 }
@@ -386,7 +412,7 @@ Task<Result<Sessions::Family>> Sessions::rotate(std::string refresh_token, Holde
   auto rotated = co_await impl_->store().rotate(request);
   if (!rotated && rotated.error().is(Errc::upstream_stale)) {
     auto live = co_await impl_->store().find(parsed->family, impl_->now());
-    if (live) co_await impl_->rereader.refresh(std::move(live->sign_in), kRereadWait);
+    if (live) co_await impl_->rereader.refresh(std::move(live->sign_in), kRereadWait, caller.trace);
     request.now = impl_->now();
     rotated = co_await impl_->store().rotate(std::move(request));
   }
@@ -402,7 +428,7 @@ Task<Result<Sessions::Family>> Sessions::rotate(std::string refresh_token, Holde
   (rotated->outcome == store::Rotated::Outcome::rotated ? impl_->rotated : impl_->repeated).add();
   const store::Session& session = rotated->live.session;
   Secret token = impl_->refresh_tokens.make(session.id, session.generation, holder);
-  auto current = co_await impl_->freshen(std::move(rotated->live));
+  auto current = co_await impl_->freshen(std::move(rotated->live), caller.trace);
   if (!current) co_return std::unexpected(current.error());
   co_return Family{std::move(*current), std::move(token)};
 }

@@ -39,6 +39,7 @@ inline constexpr std::string_view kSessionCookie = "__Host-openunison";
 // Where a call came from: for audit lines and the sessions page.
 struct Caller {
   std::string address, user_agent, request_id;
+  http::TraceContext trace = {};
 };
 Caller caller_of(const http::Request& request);
 

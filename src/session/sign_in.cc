@@ -66,9 +66,13 @@ std::string attempt_cookie_name(std::string_view state) {
   return std::string(kAttemptPrefix) + std::string(state.substr(0, kAttemptNameCharacters));
 }
 
-metrics::Counter& sign_ins(std::string_view provider, const char* outcome) {
-  return metrics::counter("openunison_sign_ins_total", "Attempts to sign in that came to an end.",
-                          {{"provider", std::string(provider)}, {"outcome", outcome}});
+// `outcome`: "signed_in", or the code of the error. `provider` is one of values, or "unknown": a
+// name from an address must not become a label.
+metrics::Counter& sign_ins(const identity::Connector* provider, std::string outcome) {
+  return metrics::counter("openunison_sign_ins_total",
+                          "Attempts to sign in that came to an end, by what came of them.",
+                          {{"provider", provider != nullptr ? provider->name() : "unknown"},
+                           {"outcome", std::move(outcome)}});
 }
 
 }  // namespace
@@ -87,7 +91,12 @@ struct SignInFlow::Impl {
         connectors(c),
         attempts(master, "sign-in-attempt"),
         deferred(master, "posted-callback"),
-        form_keys(master.derive("sign-in-form")) {}
+        form_keys(master.derive("sign-in-form")) {
+    for (const auto& connector : connectors.all()) {
+      for (const char* outcome : {"signed_in", "bad_attempt", "bad_response", "not_allowed"})
+        sign_ins(connector.get(), outcome);
+    }
+  }
 
   Sessions& sessions;
   Connectors& connectors;
@@ -107,13 +116,14 @@ struct SignInFlow::Impl {
   Failed refused(Error error, std::string_view provider, std::string return_to,
                  const Caller& caller, std::vector<std::string> cookies,
                  std::string_view user = {}) const {
-    sign_ins(provider, "refused").add();
+    sign_ins(connectors.find(provider), error.code().message()).add();
     log::audit("sign_in_refused", {{"provider", provider},
                                    {"user", text::shortened(user, 128)},
                                    {"reason", error.message()},
                                    {"code", error.code().message()},
                                    {"address", caller.address},
-                                   {"request", caller.request_id}});
+                                   {"request", caller.request_id},
+                                   {"trace", caller.trace.trace_id()}});
     return Failed{std::move(error), std::string(provider), std::move(return_to),
                   std::move(cookies)};
   }
@@ -180,7 +190,7 @@ struct SignInFlow::Impl {
     if (!opened)
       co_return std::unexpected(
           refused(opened.error(), provider, return_to, caller, std::move(cookies)));
-    sign_ins(provider, "signed_in").add();
+    sign_ins(connectors.find(provider), "signed_in").add();
     cookies.insert(cookies.begin(), opened->set_cookie);
     co_return Finished{std::move(*opened), std::move(return_to), std::move(cookies)};
   }
@@ -293,6 +303,7 @@ Task<std::expected<SignInFlow::Finished, SignInFlow::Failed>> SignInFlow::finish
   finish.parameters = std::move(parameters);
   finish.attempt = attempt->private_part;
   finish.redirect_uri = impl_->callback_url(*connector);
+  finish.trace = request.trace;
   auto identity = co_await connector->redirect()->finish(std::move(finish));
   if (!identity) {
     co_return std::unexpected(

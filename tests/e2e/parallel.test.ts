@@ -41,6 +41,6 @@ test("20 kubectl on one file: no call fails for another reason than kubectl's ow
   console.log(`kubectl's own lock: ${failures.filter((output) => lock.test(output.stderr)).length}, its truncated file: ${failures.filter((output) => !lock.test(output.stderr) && truncated.test(output.stderr)).length} of 20`);
   expect(failures.filter((output) => !lock.test(output.stderr) && !truncated.test(output.stderr)).map((output) => output.stderr)).toEqual([]);
   expect(after.rotated - before.rotated).toBeGreaterThanOrEqual(1);
-  expect(await metric(s, "openunison_refreshes_total", 'outcome="stale"')).toBe(0);
+  expect(await metric(s, "openunison_refreshes_total", 'outcome="reuse"')).toBe(0);
   expect((await machine.kubectl(["auth", "whoami"])).stdout).toContain("alice");
 });

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "http/metric.h"
 #include "oidc_fixture.h"
 
 namespace openunison::identity {
@@ -16,6 +17,62 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 class OidcSignIn : public OidcFixture {};
+
+// --- traces and metrics ---
+
+TEST_F(OidcSignIn, CallsForAPersonArePartOfTheRequestsTraceAndSharedFetchesAreNot) {
+  settings_.user_in_id_token = false;  // userinfo is asked too
+  trace_ = *http::TraceContext::join("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                                     "a=1", 0x1234);
+  const std::string sent = "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000001234-01";
+  auto identity = sign_in();
+  ASSERT_TRUE(identity) << identity.error().message();
+  ASSERT_TRUE(reread(*identity->grant));
+  EXPECT_EQ(provider_.count("/token"), 2);
+  for (const http::ClientRequest& request : provider_.requests) {
+    const bool for_somebody = request.url.path == "/token" || request.url.path == "/me";
+    EXPECT_EQ(request.headers.get("traceparent").value_or("none"), for_somebody ? sent : "none")
+        << request.url.path;
+    EXPECT_EQ(request.headers.get("tracestate").value_or("none"), for_somebody ? "a=1" : "none")
+        << request.url.path;
+  }
+}
+
+TEST_F(OidcSignIn, CallsAreCountedByWhatCameOfThem) {
+  const auto count = [](const char* endpoint, const char* outcome) {
+    return http::testing::metric(
+        std::string("openunison_identity_provider_requests_total{endpoint=\"") + endpoint +
+        "\",outcome=\"" + outcome + "\",provider=\"oidc\"}");
+  };
+  const auto timed = [] {
+    return http::testing::metric(
+        "openunison_identity_provider_request_seconds_count{endpoint=\"token\",provider="
+        "\"oidc\"}");
+  };
+  struct Case {
+    const char* outcome;
+    FakeProvider::Answer answer;
+  };
+  const Case cases[] = {
+      {"refused", [](const auto&) { return reply(400, "{}"); }},
+      {"broken", [](const auto&) { return reply(502, ""); }},
+      {"timed_out", [](const auto&) { return fail(net::Errc::timed_out, "slow"); }},
+      {"untrusted", [](const auto&) { return fail(net::Errc::untrusted, "whose?"); }},
+      {"unresolved", [](const auto&) { return fail(net::Errc::unresolved, "where?"); }},
+      {"too_large", [](const auto&) { return fail(http::Errc::body_too_large, "huge"); }},
+      {"failed", [](const auto&) { return fail(net::Errc::refused, "no"); }},
+  };
+  const double ok = count("token", "ok");
+  ASSERT_TRUE(sign_in());
+  EXPECT_EQ(count("token", "ok"), ok + 1);
+  for (const Case& each : cases) {
+    provider_.scripts["/token"] = each.answer;
+    const double before = count("token", each.outcome), times = timed();
+    EXPECT_FALSE(sign_in());
+    EXPECT_EQ(count("token", each.outcome), before + 1) << each.outcome;
+    EXPECT_EQ(timed(), times + 1) << each.outcome;
+  }
+}
 
 // --- begin ---
 

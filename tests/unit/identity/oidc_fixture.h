@@ -68,6 +68,7 @@ class OidcFixture : public ::testing::Test {
     request.parameters = std::move(parameters);
     request.attempt = attempt_;
     request.redirect_uri = "https://portal.example/auth/oidc";
+    request.trace = trace_;
     return runtime_.block_on(connector().redirect()->finish(std::move(request)));
   }
   // begin(), and then what the browser brings back.
@@ -81,7 +82,7 @@ class OidcFixture : public ::testing::Test {
 
   Result<Identity> reread(Grant grant, std::string subject = "u1") {
     return runtime_.block_on(
-        connector().reread(std::move(subject), std::move(grant), net::in(Seconds(10))));
+        connector().reread(std::move(subject), std::move(grant), {net::in(Seconds(10)), trace_}));
   }
   std::optional<std::string> logout_url(const Grant& grant, std::string_view return_to) {
     return connector().redirect()->logout_url(grant, return_to);
@@ -104,6 +105,7 @@ class OidcFixture : public ::testing::Test {
   config::IdentityProvider settings_;
   std::string client_secret_ = "secret";
   std::string attempt_, nonce_;
+  http::TraceContext trace_;  // of the requests that make the calls
   std::unique_ptr<Connector> connector_;
 };
 

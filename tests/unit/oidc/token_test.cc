@@ -46,6 +46,30 @@ TEST_F(Token, ACodeIsRedeemedForEverythingKubectlNeeds) {
   EXPECT_EQ(id.find("groups")->dump(), R"(["ops"])");
 }
 
+TEST_F(Token, WhatIsGivenOutAndRefusedIsCounted) {
+  const auto issued = [](const char* grant) {
+    return http::testing::metric(
+        std::string("openunison_tokens_issued_total{client=\"kubernetes\",grant=\"") + grant +
+        "\"}");
+  };
+  const auto refused = [](const char* error) {
+    return http::testing::metric(std::string("openunison_token_requests_refused_total{error=\"") +
+                                 error + "\"}");
+  };
+  const double codes = issued("authorization_code"), refreshes = issued("refresh_token");
+  const double bad_grants = refused("invalid_grant"), bad_clients = refused("invalid_client");
+  sign_in();
+  const Answer answer = redeem(code());
+  refresh(member(answer, "refresh_token"));
+  refresh("forged");
+  refresh("forged", "a-client-that-nobody-knows");
+  EXPECT_EQ(issued("authorization_code"), codes + 1);
+  EXPECT_EQ(issued("refresh_token"), refreshes + 1);
+  EXPECT_EQ(refused("invalid_grant"), bad_grants + 1);
+  EXPECT_EQ(refused("invalid_client"), bad_clients + 1);
+  EXPECT_EQ(metrics::expose().find("a-client-that-nobody-knows"), std::string::npos);
+}
+
 TEST_F(Token, ExpiresInIsTheAccessTokens) {
   values->authentication.token_life = Seconds(3'600);
   sign_in();

@@ -18,6 +18,22 @@ Answer page_of(Site& site, const Error& error) {
   return {response.status, std::move(response.headers), std::move(response.body)};
 }
 
+// Who follows a trace has its id in front of them; nobody else needs to read it out.
+TEST(ErrorPage, NamesTheCallersTraceAndNoneOfOurs) {
+  Site site;
+  http::Request request;
+  request.id = "the-reference";
+  const Error error(identity::Errc::denied, "no");
+  const std::string id = "4bf92f3577b34da6a3ce929d0e0e4736";
+  request.trace = *http::TraceContext::join("00-" + id + "-00f067aa0ba902b7-01", "", 1);
+  EXPECT_NE(site.portal().error_page(request, error).body.find("trace <code>" + id + "</code>"),
+            std::string::npos);
+  request.trace = http::TraceContext::begin(1, 2, 3);
+  const std::string body = site.portal().error_page(request, error).body;
+  EXPECT_EQ(body.find(request.trace.trace_id()), std::string::npos);
+  EXPECT_NE(body.find("Reference <code>the-reference</code>"), std::string::npos);
+}
+
 TEST(ErrorPage, StatusAndWordsOfEachCode) {
   struct Case {
     Error error;

@@ -43,7 +43,8 @@ config::Cluster cluster(std::string name, std::string issuer_path) {
 
 // --- Providers ---
 
-Task<Result<identity::Identity>> FakeUpstream::reread(std::string, identity::Grant, net::Deadline) {
+Task<Result<identity::Identity>> FakeUpstream::reread(std::string, identity::Grant,
+                                                      identity::Call) {
   co_return identity;
 }
 Task<identity::Connector::Health> FakeUpstream::health(net::Deadline) {
@@ -66,7 +67,7 @@ Task<Result<identity::RedirectConnector::LogoutNotice>> FakeUpstream::logout_tok
   co_return LogoutNotice{"sub-alice", "", "jti-1", WallTime::max()};
 }
 
-Task<Result<identity::Identity>> FakeUsers::reread(std::string, identity::Grant, net::Deadline) {
+Task<Result<identity::Identity>> FakeUsers::reread(std::string, identity::Grant, identity::Call) {
   co_return fail(identity::Errc::unreachable, "never asked");
 }
 Task<identity::Connector::Health> FakeUsers::health(net::Deadline) {

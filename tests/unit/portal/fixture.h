@@ -31,7 +31,7 @@ class FakeUpstream final : public identity::Connector, public identity::Redirect
  public:
   using Connector::Connector;
   identity::RedirectConnector* redirect() override { return this; }
-  Task<Result<identity::Identity>> reread(std::string, identity::Grant, net::Deadline) override;
+  Task<Result<identity::Identity>> reread(std::string, identity::Grant, identity::Call) override;
   Task<Health> health(net::Deadline) override;
   Task<Result<Begun>> begin(BeginRequest request) override;
   Task<Result<identity::Identity>> finish(FinishRequest request) override;
@@ -49,7 +49,7 @@ class FakeUsers final : public identity::Connector, public identity::PasswordCon
  public:
   using Connector::Connector;
   identity::PasswordConnector* password() override { return this; }
-  Task<Result<identity::Identity>> reread(std::string, identity::Grant, net::Deadline) override;
+  Task<Result<identity::Identity>> reread(std::string, identity::Grant, identity::Call) override;
   Task<Health> health(net::Deadline) override;
   Task<Result<identity::Identity>> check(std::string user, Secret password, std::string) override;
 

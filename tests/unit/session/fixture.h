@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "http/metric.h"
 #include "identity/error.h"
 #include "net/runtime.h"
 #include "session/sessions.h"
@@ -25,7 +26,8 @@ class FakeProvider final : public identity::Connector, public identity::Redirect
   using Connector::Connector;
   identity::RedirectConnector* redirect() override { return this; }
   Task<Result<identity::Identity>> reread(std::string subject, identity::Grant grant,
-                                          net::Deadline) override {
+                                          identity::Call call) override {
+    traces.emplace_back(call.trace.trace_id());
     spent.emplace_back(grant.refresh_token.reveal());
     if (gate) co_await gate->wait(net::in(Seconds(10)));
     co_return answer(std::move(subject), std::move(grant));
@@ -49,7 +51,8 @@ class FakeProvider final : public identity::Connector, public identity::Redirect
   Result<LogoutNotice> notice = fail(identity::Errc::bad_response, "not a logout token");
   BeginRequest begun;
   FinishRequest finished;
-  std::vector<std::string> spent;  // the refresh tokens that rereads came with
+  std::vector<std::string> spent;   // the refresh tokens that rereads came with
+  std::vector<std::string> traces;  // and the traces that they were part of
 };
 
 // The store, but for what a test makes it refuse.

@@ -35,7 +35,9 @@ class RereadTest : public ::testing::Test, protected House {
     CHECK(found);
     return std::move(*found);
   }
-  void refresh(store::SignIn sign_in) { run(rereader_->refresh(std::move(sign_in), Seconds(5))); }
+  void refresh(store::SignIn sign_in, http::TraceContext trace = {}) {
+    run(rereader_->refresh(std::move(sign_in), Seconds(5), std::move(trace)));
+  }
   std::string upstream_token(const Current& current) {
     return std::string(rereader_->open(stored(current))->refresh_token.reveal());
   }
@@ -44,6 +46,29 @@ class RereadTest : public ::testing::Test, protected House {
   std::vector<std::string> ended_;
   std::unique_ptr<Rereader> rereader_;
 };
+
+TEST_F(RereadTest, IsPartOfTheTraceOfTheRequestThatAskedForIt) {
+  const Current current = sign_in();
+  refresh(stored(current), http::TraceContext::begin(1, 2, 3));
+  EXPECT_EQ(provider->traces,
+            std::vector<std::string>{std::string(http::TraceContext::begin(1, 2, 3).trace_id())});
+}
+
+TEST_F(RereadTest, IsCountedByProviderAndOutcome) {
+  const auto count = [](const char* outcome) {
+    return http::testing::metric(std::string("openunison_upstream_rereads_total{outcome=\"") +
+                                 outcome + "\",provider=\"okta\"}");
+  };
+  const double confirmed = count("confirmed"), gone = count("gone");
+  const Current current = sign_in();
+  refresh(stored(current));
+  EXPECT_EQ(count("confirmed"), confirmed + 1);
+  provider->answer = [](std::string, identity::Grant) -> Result<identity::Identity> {
+    return fail(identity::Errc::gone, "left");
+  };
+  refresh(stored(current));
+  EXPECT_EQ(count("gone"), gone + 1);
+}
 
 TEST_F(RereadTest, IsDueAfterTheIntervalAndALittleSpread) {
   const Current current = sign_in();
@@ -106,9 +131,9 @@ TEST_F(RereadTest, ManyAtOnceAskOnce) {
   provider->gate = std::make_shared<net::Completion>();
   const store::SignIn copy = stored(current);
   run([](Rereader& rereader, net::Completion& gate, store::SignIn sign_in) -> Task<void> {
-    for (int i = 0; i < 20; ++i) co_await rereader.refresh(sign_in, Millis::zero());
+    for (int i = 0; i < 20; ++i) co_await rereader.refresh(sign_in, Millis::zero(), {});
     gate.complete();
-    co_await rereader.refresh(sign_in, Seconds(5));
+    co_await rereader.refresh(sign_in, Seconds(5), {});
   }(*rereader_, *provider->gate, copy));
   EXPECT_EQ(provider->spent.size(), 1u);
 }

@@ -29,6 +29,7 @@ class SignIns : public ::testing::Test, protected House {
   }
   http::Request request() const {
     http::Request made;
+    made.trace = trace;
     for (const std::string& each : cookies_) made.headers.add("cookie", each);
     return made;
   }
@@ -54,6 +55,7 @@ class SignIns : public ::testing::Test, protected House {
   }
 
   std::vector<std::string> cookies_;
+  const http::TraceContext trace = http::TraceContext::begin(1, 2, 3);
 
  private:
   std::unique_ptr<SignInFlow> flow_;
@@ -70,6 +72,24 @@ TEST(SafeReturnTo, IsAPathOfOurOwn) {
   EXPECT_EQ(safe_return_to("/" + std::string(kMaxReturnTo, 'a')), "/");
 }
 
+// A name out of an address must not become a series.
+TEST_F(SignIns, AreCountedByProvidersOfValuesAndByOutcome) {
+  const auto count = [](const std::string& name, const std::string& outcome) {
+    return http::testing::metric("openunison_sign_ins_total{outcome=\"" + outcome +
+                                 "\",provider=\"" + name + "\"}");
+  };
+  const double good = count("okta", "signed_in"), bad = count("okta", "bad_attempt");
+  const double unknown = count("unknown", "unknown_provider");
+  start();
+  EXPECT_TRUE(finish(provider->begun.state));
+  EXPECT_FALSE(finish("a-state-that-nobody-made"));
+  EXPECT_FALSE(finish("x", "no-such-provider"));
+  EXPECT_EQ(count("okta", "signed_in"), good + 1);
+  EXPECT_EQ(count("okta", "bad_attempt"), bad + 1);
+  EXPECT_EQ(count("unknown", "unknown_provider"), unknown + 1);
+  EXPECT_EQ(metrics::expose().find("no-such-provider"), std::string::npos);
+}
+
 TEST_F(SignIns, EndAtThePageThatTheyStartedFrom) {
   start();
   const auto finished = finish(provider->begun.state);
@@ -78,6 +98,7 @@ TEST_F(SignIns, EndAtThePageThatTheyStartedFrom) {
   EXPECT_EQ(finished->opened.current.principal.user, "alice");
   EXPECT_EQ(provider->finished.attempt, "private");
   EXPECT_EQ(provider->finished.redirect_uri, "https://portal.example/auth/oidc");
+  EXPECT_EQ(provider->finished.trace.trace_id(), trace.trace_id());
   keep(finished->set_cookies);
   EXPECT_EQ(cookies_.size(), 1u) << "the attempt's is gone";
   expect_bad(finish(provider->begun.state));
