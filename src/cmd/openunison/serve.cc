@@ -16,6 +16,7 @@
 #include "base/metrics.h"
 #include "cmd/openunison/admin_service.h"
 #include "cmd/openunison/commands.h"
+#include "cmd/openunison/program_metrics.h"
 #include "cmd/openunison/secrets.h"
 #include "cmd/openunison/upstreams.h"
 #include "config/error.h"
@@ -110,6 +111,7 @@ class Server {
         session::Dependencies{values_, store_.get(), &*connectors_, &*master_, &random_, &clock_});
     sign_in_.emplace(*sessions_, *connectors_, *master_);
     TRY_VOID(make_services());
+    metrics_.emplace(*keys_, *values_);
     TRY_VOID(listen());
     start_housekeeping();
     return {};
@@ -218,6 +220,7 @@ class Server {
       certificates_seen_ = secrets_.fingerprint(values_->tls);
       const auto pairs = TRY(secrets_.certificates(values_->tls));
       options.tls = TRY(net::TlsServerContext::create(pairs, http::kAlpn));
+      metrics_->set_certificates(pairs);
     }
     public_server_ = TRY(http::Server::start(runtime_, std::move(options), public_service_));
 
@@ -336,6 +339,7 @@ class Server {
       return;
     }
     public_server_->set_tls(std::move(*context));
+    metrics_->set_certificates(*pairs);
     log::info("certificates were read again");
   }
 
@@ -356,6 +360,7 @@ class Server {
   std::optional<crypto::MasterKey> master_;
   std::unique_ptr<store::SessionStore> store_;
   std::unique_ptr<jose::KeyRing> keys_;
+  std::optional<ProgramMetrics> metrics_;
   std::vector<std::unique_ptr<http::Client>> clients_;
   std::optional<session::Connectors> connectors_;
   std::optional<session::Sessions> sessions_;
