@@ -15,6 +15,8 @@ export interface Answer {
 const unescape = (text: string) => text.replaceAll("&quot;", '"').replaceAll("&#39;", "'").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 
 export class Visitor {
+  /** Sent with every request. */
+  headers: Record<string, string> = {};
   private readonly jar = new Map<string, Map<string, string>>();
   private readonly agent: Agent;
   constructor(ca: string) {
@@ -32,7 +34,7 @@ export class Visitor {
     const target = new URL(url);
     const cookies = this.cookies(target.host);
     const body = options.form ? new URLSearchParams(options.form).toString() : undefined;
-    const headers: Record<string, string> = { "user-agent": "e2e/1.0 (Linux)", ...options.headers };
+    const headers: Record<string, string> = { "user-agent": "e2e/1.0 (Linux)", ...this.headers, ...options.headers };
     if (cookies.size > 0) headers.cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
     if (body !== undefined) Object.assign(headers, { "content-type": "application/x-www-form-urlencoded", "content-length": String(Buffer.byteLength(body)) });
     return new Promise((resolve, reject) => {

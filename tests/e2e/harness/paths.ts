@@ -12,8 +12,11 @@ export const openunisonProgram = process.env.OPENUNISON ?? join(root, "build/rel
 export const kubernetesVersion = process.env.KUBERNETES_VERSION ?? "1.37.2";
 /** How API servers are told of the portal: --oidc-* flags, or an AuthenticationConfiguration file. */
 export const apiServerAuthentication = process.env.API_SERVER_AUTHENTICATION === "file" ? "file" : "flags";
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "openunison");
 /** Where tools/cluster_tools puts the pinned programs. */
-export const pinnedTools = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), `openunison/bin-v${kubernetesVersion}`);
+export const pinnedTools = join(cache, `bin-v${kubernetesVersion}`);
+/** A program that tools/setup has fetched, or the machine's. */
+export const fetched = (name: string) => (existsSync(join(cache, "path", name)) ? join(cache, "path", name) : name);
 
 /** etcd, kube-apiserver and kubectl (minor 34 or later) from KUBEBUILDER_ASSETS or PATH; undefined where one is missing. */
 export async function foundTools(): Promise<string | undefined> {

@@ -27,6 +27,8 @@ export interface UpstreamControl {
   delay?: number;
   tokenRequests: number;
   userinfoRequests: number;
+  /** The traceparent and tracestate of each request to the token and userinfo endpoints, newest last. */
+  traces: { traceparent: string; tracestate: string }[];
   /** What browsers were sent here with, newest last. */
   authorizations: URLSearchParams[];
 }
@@ -64,7 +66,7 @@ export class Upstream {
 
   static async start(options: UpstreamOptions): Promise<Upstream> {
     const issuer = `https://127.0.0.1:${options.port}${options.issuerSlash ? "/" : ""}`;
-    const control: UpstreamControl = { people: structuredClone(demoPeople), tokenRequests: 0, userinfoRequests: 0, authorizations: [] };
+    const control: UpstreamControl = { people: structuredClone(demoPeople), tokenRequests: 0, userinfoRequests: 0, traces: [], authorizations: [] };
     const configuration: Configuration = {
       clients: [{
         client_id: "openunison", client_secret: options.clientSecret, redirect_uris: options.redirectUris, post_logout_redirect_uris: options.postLogoutUris ?? [],
@@ -147,6 +149,7 @@ async function answer(provider: Provider, control: UpstreamControl, callback: (r
   const path = (request.url ?? "/").split("?")[0];
   if (path === "/token") control.tokenRequests += 1;
   if (path === "/me") control.userinfoRequests += 1;
+  if (path === "/token" || path === "/me") control.traces.push({ traceparent: String(request.headers.traceparent ?? ""), tracestate: String(request.headers.tracestate ?? "") });
   if (path === "/auth" && request.url!.includes("?")) control.authorizations.push(new URL(request.url!, "https://upstream").searchParams);
   if ((path === "/token" || path === "/me") && control.failWith) {
     response.writeHead(control.failWith, { "content-type": "text/plain", "retry-after": "1" }).end("failing on purpose");

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A portal with an identity provider and built-in users, and a little of everything that happens to one: sign-ins, tokens,
+// refusals, a provider that fails, a key that rotates. What metrics, alerts, dashboard and log are held against. No cluster.
+import { createHash, randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { Visitor } from "./browserless.ts";
+import { Authority } from "./certs.ts";
+import { OpenUnison } from "./openunison.ts";
+import { root } from "./paths.ts";
+import { freePort, sleep } from "./process.ts";
+import { demoPeople, Upstream } from "./upstream.ts";
+
+export type Line = Record<string, unknown>;
+
+/** The trace that alice's requests are part of. */
+export const trace = { id: "4bf92f3577b34da6a3ce929d0e0e4736", parent: "00f067aa0ba902b7", state: "vendor=opaque-1,other=2" };
+
+export class Exercised {
+  constructor(readonly folder: string, readonly authority: Authority, readonly upstream: Upstream, readonly portal: OpenUnison) {}
+
+  metrics(): Promise<string> {
+    return fetch(`${this.portal.management}/metrics`).then((answer) => answer.text());
+  }
+  /** The lines of the log so far. */
+  lines(): Line[] {
+    return readFileSync(this.portal.log, "utf8").split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Line);
+  }
+  visitor(headers: Record<string, string> = {}): Visitor {
+    const visitor = new Visitor(this.authority.caPem);
+    visitor.headers = headers;
+    return visitor;
+  }
+  async stop(): Promise<void> {
+    await this.portal.stop();
+    await this.upstream.stop();
+  }
+}
+
+let exercised: Promise<Exercised> | undefined;
+/** Started once. `before`: called with the portal's management port when it is up and nothing has happened yet. */
+export const exercise = (before?: (it: Exercised) => Promise<void>): Promise<Exercised> => (exercised ??= start(before));
+
+async function start(before?: (it: Exercised) => Promise<void>): Promise<Exercised> {
+  const folder = join(root, "build/e2e-exercise");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const authority = await Authority.create(folder);
+  const port = await freePort(), upstreamPort = await freePort();
+  const upstream = await Upstream.start({
+    port: upstreamPort, ...(await authority.issue("upstream", "/CN=127.0.0.1")), clientSecret: "upstream-secret", redirectUris: [`https://localhost:${port}/auth/oidc`],
+    // So that each re-read asks for both.
+    groupsInIdToken: false,
+  });
+  const portal = new OpenUnison({
+    folder, authority, port, managementPort: await freePort(), apiServer: "https://127.0.0.1:1",
+    authentication: "group_refresh_seconds: 1\nrefresh_token: {grace_period_millis: 500}",
+    openunisonExtra: "clients:\n- {client_id: app, label: An application, redirect_uris: [\"https://127.0.0.1:9999/callback\"]}",
+    extra: `identity_providers:
+- {name: company, label: Company, issuer: "${upstream.issuer}", client_id: openunison, scopes: "openid profile email groups offline_access", claims: {sub: preferred_username, groups: groups}}
+- {name: local, type: local, username_prefix: "local-", groups_prefix: "local-"}
+`,
+  });
+  await portal.prepare();
+  writeFileSync(join(portal.secrets, "OIDC_CLIENT_SECRET_company"), "upstream-secret", { mode: 0o600 });
+  writeFileSync(join(portal.secrets, "CLIENT_app"), "secret-of-the-app", { mode: 0o600 });
+  await portal.addUser("dora", "password-of-dora", ["staff"]);
+  await portal.start();
+  const it = new Exercised(folder, authority, upstream, portal);
+  await before?.(it);
+  await happen(it);
+  return it;
+}
+
+/** One request to the token endpoint. */
+async function tokens(visitor: Visitor, portal: OpenUnison, form: Record<string, string>): Promise<Record<string, string>> {
+  const answer = await visitor.fetch(`${portal.issuer}/token`, { form: { client_id: "kubernetes", ...form } });
+  return JSON.parse(answer.body) as Record<string, string>;
+}
+
+async function refreshToken(visitor: Visitor, portal: OpenUnison): Promise<string> {
+  const token = /refresh-token: "?([^"\s]+)/.exec(await visitor.kubeconfig(portal.portal, "demo"))?.[1];
+  if (!token) throw new Error("the kubeconfig has no refresh token");
+  return token;
+}
+
+async function happen(it: Exercised): Promise<void> {
+  const { portal, upstream } = it;
+  const alice = it.visitor({ traceparent: `00-${trace.id}-${trace.parent}-01`, tracestate: trace.state });
+  const page = await alice.signIn(portal.portal, "alice", demoPeople.alice!.password, "/auth/login?provider=company&return_to=/profile");
+  if (page.status !== 200) throw new Error(`alice isn't let in (${page.status}): ${page.body.slice(0, 500)}`);
+
+  // A kubeconfig's token: rotated, repeated, and used again when it is too old.
+  const first = await refreshToken(alice, portal);
+  const refresh = (token: string) => tokens(alice, portal, { grant_type: "refresh_token", refresh_token: token });
+  const second = (await refresh(first)).refresh_token!;
+  if (!second || (await refresh(first)).refresh_token !== second) throw new Error("a repeat within the grace got another token");
+  await sleep(700);
+  const third = (await refresh(second)).refresh_token!;
+  await sleep(700);
+  const reused = await refresh(first);
+  if (reused.error !== "invalid_grant") throw new Error(`an old token got ${JSON.stringify(reused)}`);
+
+  // Her groups change; then the provider fails.
+  upstream.control.people.alice!.groups = ["developers"];
+  await sleep(1_300);
+  const fourth = (await refresh(third)).refresh_token!;
+  upstream.control.failWith = 503;
+  await sleep(1_300);
+  const fifth = (await refresh(fourth)).refresh_token!;
+  upstream.control.failWith = undefined;
+
+  // A code, as a plugin gets one.
+  const verifier = randomBytes(32).toString("base64url"), callback = "http://127.0.0.1:54321/callback";
+  const authorize = new URL(`${portal.issuer}/auth`);
+  for (const [name, value] of Object.entries({ response_type: "code", client_id: "kubernetes", redirect_uri: callback, scope: "openid", state: "s", nonce: "n", code_challenge: createHash("sha256").update(verifier).digest("base64url"), code_challenge_method: "S256" })) authorize.searchParams.set(name, value);
+  const back = await alice.follow(authorize.href, { stopAt: callback });
+  const code = new URL(back.url).searchParams.get("code")!;
+  const opened = await tokens(alice, portal, { grant_type: "authorization_code", code, redirect_uri: callback, code_verifier: verifier });
+  if (!opened.id_token) throw new Error(`a code got ${JSON.stringify(opened)}`);
+
+  // What is refused, everywhere.
+  await refresh("forged");
+  await alice.fetch(`${portal.issuer}/token`, { form: { client_id: "nobody", grant_type: "refresh_token", refresh_token: "x" } });
+  await alice.follow(`${portal.portal}/auth/oidc?state=nobody-made-this&code=x`);
+  await alice.fetch(`${portal.portal}/nobody-knows-this-address`);
+  await alice.fetch(`${portal.portal}/?${"x".repeat(17_000)}`);
+  const wrong = it.visitor();
+  const form = await wrong.follow(`${portal.portal}/auth/login`);
+  await wrong.submitLogin(form, "dora", "not-the-password");
+  const dora = it.visitor();
+  const letIn = await dora.submitLogin(await dora.follow(`${portal.portal}/auth/login`), "dora", "password-of-dora");
+  if (letIn.status !== 200) throw new Error(`dora isn't let in (${letIn.status})`);
+
+  await alice.fetch(`${portal.issuer}/revoke`, { form: { client_id: "kubernetes", token: fifth } });
+  await portal.command(["keys", "rotate", "--now", "--state", portal.state]);
+  await portal.command(["keys", "rotate", "--state", portal.state]);
+  await alice.signOut(portal.portal);
+}
