@@ -6,6 +6,7 @@ import * as client from "openid-client";
 import { Agent, fetch as undiciFetch } from "undici";
 
 import { Visitor } from "./harness/browserless.ts";
+import { noteTokens } from "./harness/secrets.ts";
 import { clientSecret, stack, type Stack } from "./harness/stack.ts";
 import { demoPeople } from "./harness/upstream.ts";
 
@@ -16,7 +17,11 @@ const callback = "https://127.0.0.1:9999/callback";
 beforeAll(async () => {
   s = await stack();
   const dispatcher = new Agent({ connect: { ca: s.authority.caPem } });
-  const trusting = (url: string, options: object) => undiciFetch(url, { ...options, dispatcher } as never) as never;
+  const trusting = async (url: string, options: object) => {
+    const answer = await undiciFetch(url, { ...options, dispatcher } as never);
+    noteTokens(await answer.clone().text());
+    return answer as never;
+  };
   configuration = await client.discovery(new URL(s.portal.issuer), "relying-party", clientSecret, client.ClientSecretBasic(clientSecret), { [client.customFetch]: trusting as never });
   configuration[client.customFetch] = trusting as never;
 });

@@ -3,6 +3,8 @@
 // One process for all files: they share one stack (harness/stack.ts), which takes seconds to start and is stopped at exit.
 import { defineConfig } from "vitest/config";
 
+import Sequencer from "./harness/sequencer.ts";
+
 export default defineConfig({
   test: {
     include: ["*.test.ts"],
@@ -10,6 +12,7 @@ export default defineConfig({
     pool: "forks",
     poolOptions: { forks: { singleFork: true, isolate: false } },
     fileParallelism: false,
+    sequence: { sequencer: Sequencer },
     testTimeout: 120_000,
     hookTimeout: 180_000,
     teardownTimeout: 30_000,

@@ -5,6 +5,8 @@
 import { Agent, request as httpsRequest } from "node:https";
 import type { IncomingHttpHeaders } from "node:http";
 
+import { keepOutput, noteAddress, noteAuthorization, noteForm, noteSetCookies, noteTokens } from "./secrets.ts";
+
 export interface Answer {
   status: number;
   headers: IncomingHttpHeaders;
@@ -36,9 +38,14 @@ export class Visitor {
     const body = options.form ? new URLSearchParams(options.form).toString() : undefined;
     const headers: Record<string, string> = { "user-agent": "e2e/1.0 (Linux)", ...this.headers, ...options.headers };
     if (cookies.size > 0) headers.cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    noteAddress(url);
+    noteAuthorization(headers.authorization);
+    if (options.form) noteForm(options.form);
     if (body !== undefined) Object.assign(headers, { "content-type": "application/x-www-form-urlencoded", "content-length": String(Buffer.byteLength(body)) });
     return new Promise((resolve, reject) => {
       const outgoing = httpsRequest(target, { method: options.method ?? (body === undefined ? "GET" : "POST"), headers, agent: this.agent }, (incoming) => {
+        noteSetCookies(incoming.headers["set-cookie"]);
+        noteAddress(incoming.headers.location);
         for (const line of incoming.headers["set-cookie"] ?? []) {
           const [pair, ...attributes] = line.split(";");
           const equals = pair!.indexOf("=");
@@ -48,7 +55,12 @@ export class Visitor {
         }
         const chunks: Buffer[] = [];
         incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
-        incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: Buffer.concat(chunks).toString("utf8"), url }));
+        incoming.on("end", () => {
+          const answer = { status: incoming.statusCode ?? 0, headers: incoming.headers, body: Buffer.concat(chunks).toString("utf8"), url };
+          noteTokens(answer.body);
+          if (answer.status >= 400) keepOutput(`${answer.status}-page`, answer.body);
+          resolve(answer);
+        });
       });
       outgoing.on("error", reject);
       outgoing.end(body);

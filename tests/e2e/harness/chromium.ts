@@ -5,20 +5,34 @@ import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import { chromium, type Browser, type BrowserContextOptions, type Page, type Response } from "playwright-core";
 
 import { must } from "./process.ts";
+import { keepOutput, noteAddress, noteSetCookies } from "./secrets.ts";
 
-export async function launchBrowser(folder: string, caFile: string): Promise<Browser> {
+export async function launchBrowser(folder: string, caFile: string, more: string[] = []): Promise<Browser> {
   const home = mkdtempSync(join(folder, "browser-"));
   const database = join(home, ".pki/nssdb");
   mkdirSync(database, { recursive: true });
   await must("certutil", ["-N", "-d", `sql:${database}`, "--empty-password"]);
   await must("certutil", ["-A", "-d", `sql:${database}`, "-n", "demo", "-t", "C,,", "-i", caFile]);
-  return chromium.launch({
+  const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", env: { ...process.env, HOME: home } as Record<string, string>,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", ...more],
   });
+  const newContext = browser.newContext.bind(browser);
+  browser.newContext = async (options) => {
+    const context = await newContext(options);
+    context.on("response", (response) => void note(response).catch(() => {}));  // it may be gone with its page
+    return context;
+  };
+  return browser;
+}
+
+async function note(response: Response): Promise<void> {
+  noteAddress(response.url());
+  noteSetCookies((await response.headersArray()).filter((field) => field.name.toLowerCase() === "set-cookie").map((field) => field.value));
+  if (response.status() >= 400 && response.headers()["content-type"]?.startsWith("text/html")) keepOutput(`${response.status()}-page`, await response.text());
 }
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

@@ -5,12 +5,14 @@ import { mkdirSync, readFileSync, rmSync, existsSync } from "node:fs";
 import { join } from "node:path";
 
 import { root } from "./paths.ts";
+import { forgetAll } from "./secrets.ts";
 
 export default function setup(): () => void {
   const pids = join(root, "build", "e2e-pids");
   mkdirSync(join(root, "build"), { recursive: true });
   rmSync(pids, { force: true });
   process.env.E2E_PIDS = pids;
+  forgetAll();
   return () => {
     if (!existsSync(pids)) return;
     for (const pid of readFileSync(pids, "utf8").split("\n").filter(Boolean)) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A person's machine: a clean HOME in which the pasted command was run.
-import { mkdirSync, mkdtempSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { run, type Output } from "./process.ts";
+import { noteTokens } from "./secrets.ts";
 
 export class Machine {
   readonly home: string;
@@ -24,7 +25,10 @@ export class Machine {
   paste(command: string, shell: string[] = ["/bin/bash", "-c"]): Promise<Output> {
     return run(shell[0]!, [...shell.slice(1), command], { env: this.environment(), cwd: this.home });
   }
-  kubectl(args: string[], kubeconfig?: string, timeout = 60_000): Promise<Output> {
-    return run(join(this.tools, "kubectl"), args, { env: this.environment(kubeconfig), cwd: this.home, timeout });
+  async kubectl(args: string[], kubeconfig?: string, timeout = 60_000): Promise<Output> {
+    const output = await run(join(this.tools, "kubectl"), args, { env: this.environment(kubeconfig), cwd: this.home, timeout });
+    const file = kubeconfig ?? this.config;
+    if (existsSync(file)) noteTokens(readFileSync(file, "utf8"));
+    return output;
   }
 }

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { Authority } from "./certs.ts";
 import { apiServerAuthentication, openunisonProgram } from "./paths.ts";
 import { Hopeless, must, start, waitFor, type Program } from "./process.ts";
+import { keepOutput, noteOutput, noteSecret, noteSecretFiles } from "./secrets.ts";
 
 export interface OpenUnisonOptions {
   folder: string;
@@ -30,6 +31,8 @@ export interface OpenUnisonOptions {
 const indent = (text: string, by: number) => text.split("\n").filter(Boolean).map((line) => " ".repeat(by) + line).join("\n") + "\n";
 
 export class OpenUnison {
+  /** Those that haven't been stopped. */
+  static readonly running = new Set<OpenUnison>();
   program?: Program;
   readonly portal: string;
   readonly issuer: string;
@@ -91,10 +94,14 @@ ${options.extra ?? ""}`);
   }
 
   async addUser(name: string, password: string, groups: string[], displayName = ""): Promise<void> {
+    noteSecret("password", password);
     await must(openunisonProgram, ["users", "add", name, "--secrets", this.secrets, "--password-stdin", "--display-name", displayName, ...groups.flatMap((group) => ["--group", group])], { input: password + "\n" });
   }
 
   async start(): Promise<void> {
+    noteSecretFiles(this.secrets);
+    noteOutput(this.log);
+    OpenUnison.running.add(this);
     this.program = start("openunison", openunisonProgram, ["serve", "-f", this.valuesFile, "--secrets", this.secrets, "--state", this.state], this.log);
     await waitFor("openunison to be ready", async () => {
       if (this.program!.exited) throw new Hopeless(`openunison ended: ${readFileSync(this.log, "utf8").slice(-2000)}`);
@@ -103,7 +110,16 @@ ${options.extra ?? ""}`);
   }
 
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    OpenUnison.running.delete(this);
+    await this.keepMetrics();
     await this.program?.stop(signal);
+  }
+
+  /** Notes what the metrics say now, where the server still answers. */
+  async keepMetrics(): Promise<void> {
+    if (!this.program || this.program.exited) return;
+    const scrape = await fetch(`${this.management}/metrics`, { signal: AbortSignal.timeout(5_000) }).then((answer) => answer.text(), () => "");
+    if (scrape) keepOutput("metrics", scrape);
   }
 
   command(args: string[], input = ""): Promise<string> {

@@ -8,6 +8,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import Provider, { errors, type Configuration, type JWK } from "oidc-provider";
 
+import { noteSecret } from "./secrets.ts";
+
 export interface Person {
   password: string;
   name: string;
@@ -105,6 +107,11 @@ export class Upstream {
     };
     const provider = new Provider(issuer, configuration);
     provider.proxy = true;
+    for (const person of Object.values(control.people)) noteSecret("password", person.password);
+    // Their ids are what the client is given.
+    provider.on("access_token.saved", (token) => noteSecret("token", token.jti));
+    provider.on("refresh_token.saved", (token) => noteSecret("token", token.jti));
+    provider.on("authorization_code.saved", (code) => noteSecret("code", code.jti));
     provider.on("server_error", (_context, error) => console.error("upstream:", error));
     const callback = provider.callback();
     const server = createServer({ cert: readFileSync(options.cert), key: readFileSync(options.key) }, (request, response) => {
