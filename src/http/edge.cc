@@ -20,11 +20,12 @@ constexpr std::size_t kMaxLoggedAgent = 200;
 constexpr std::size_t kRequestIdLength = 16;
 
 constexpr const char* kRefusals[] = {
-    "malformed",       "not_implemented",   "version",        "target_size",
-    "header_size",     "header_time",       "body_size",      "body_time",
-    "write_time",      "in_flight",         "connections",    "connections_per_address",
-    "handshake",       "h2_resets",         "h2_settings",    "h2_pings",
-    "h2_empty_frames", "h2_control_frames", "h2_header_bomb", "h2_streams"};
+    "malformed",   "not_implemented", "version",           "target_size",
+    "header_size", "header_time",     "body_size",         "body_time",
+    "write_time",  "in_flight",       "connections",       "connections_per_address",
+    "handshake",   "h2_resets",       "h2_settings",       "h2_continuations",
+    "h2_pings",    "h2_empty_frames", "h2_control_frames", "h2_header_bomb",
+    "h2_streams"};
 static_assert(std::size(kRefusals) == static_cast<std::size_t>(Refusal::h2_streams) + 1);
 
 // For what must be unique and is no secret.

@@ -39,6 +39,7 @@ enum class Refusal {
   handshake,
   h2_resets,
   h2_settings,
+  h2_continuations,
   h2_pings,
   h2_empty_frames,
   h2_control_frames,

@@ -43,6 +43,7 @@ void RequestHeadReader::add_pseudo(std::string_view name, std::string_view value
     path_ = value;
   } else if (name == ":method") {
     method_ = value;
+    to_head_ = value == "HEAD";
   } else if (name == ":scheme") {
     scheme_ = value;
   } else if (name == ":authority") {
@@ -124,6 +125,9 @@ Result<void> RequestHeadReader::finish_fields(bool ended) {
   Headers& headers = head_.headers;
   const auto length = headers.unique("content-length");
   if (!length) return bad("Content-Length is given more than once (RFC 9110 §8.6)");
+  // A tunnel's bytes are no body; who counts them otherwise sees another end.
+  if (*length && !head_.upgrade.empty())
+    return bad("Content-Length has no meaning with CONNECT (RFC 9110 §9.3.6)");
   if (*length) {
     head_.length = parse_decimal(**length);
     if (!head_.length) return bad("Content-Length is not a plain number (RFC 9110 §8.6)");

@@ -38,6 +38,8 @@ class RequestHeadReader {
   // `ended`: the head is all there is. Errors: bad_request, bad_target, target_too_long,
   // header_too_large, not_implemented.
   Result<RequestHead> finish(bool ended);
+  // Also of a head that finish() refused.
+  bool is_to_head() const { return to_head_; }
 
  private:
   void add_pseudo(std::string_view name, std::string_view value);
@@ -49,7 +51,7 @@ class RequestHeadReader {
 
   const Limits& limits_;
   bool secure_;
-  bool finished_ = false;
+  bool finished_ = false, to_head_ = false;
   std::size_t bytes_ = 0;
   std::optional<Error> error_;  // the first
   std::string method_, scheme_, path_, protocol_;

@@ -19,7 +19,9 @@ Task<Result<std::size_t>> ServerBody::read(std::span<char> into) {
       co_return std::size_t{0};
     } else if (stream.closed) {
       error_ = Error(Errc::body_ended_early, "the client ended the stream inside the body");
-    } else if (!co_await wait()) {
+    } else {
+      const bool changed = co_await wait();
+      if (changed || stream.inbound_ended || stream.closed || !stream.unread().empty()) continue;
       count_refusal(Refusal::body_time);
       error_ = Error(Errc::timed_out, "the body comes too slowly");
     }

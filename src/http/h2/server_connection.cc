@@ -52,9 +52,11 @@ Task<void> ServerConnection::run() {
       break;
     } else if (!session_.finished()) {
       heard_ = true;
+      receiving_ = true;
       session_.receive({scratch.data(), *got});
+      receiving_ = false;
     }
-    if (edge_->draining()) session_.drain();
+    if (edge_->draining()) begin_drain();
     flush();
     if (session_.finished() && !writing_ && said_goodbye_) break;
   }
@@ -86,8 +88,17 @@ void ServerConnection::on_deadline() {
 }
 
 void ServerConnection::begin_drain() {
+  const bool begun = session_.drain_deadline().has_value();
   session_.drain();
+  if (const auto when = session_.drain_deadline(); when && !begun)
+    net::Runtime::spawn_on(executor_, end_drain(shared_from_this(), *when));
   flush();
+}
+
+// A client that doesn't answer the notice gets no longer for it.
+Task<void> ServerConnection::end_drain(std::shared_ptr<ServerConnection> self, net::Deadline when) {
+  co_await net::sleep_until(when);
+  if (self->reading_) self->begin_drain();
 }
 
 void ServerConnection::note_idle() {
@@ -99,7 +110,9 @@ void ServerConnection::note_idle() {
 
 void ServerConnection::flush() {
   const bool goodbye = session_.finished() && !said_goodbye_;
-  if (writing_ || !reading_ || (!session_.has_output() && !goodbye)) return;
+  if (writing_ || receiving_ || !reading_ || (!session_.has_output() && !goodbye)) return;
+  // A tunnel's end may come with the end of the runtime: nothing is begun any more then.
+  if (!executor_.running_in_this_thread()) return;
   writing_ = true;
   net::Runtime::spawn_on(executor_, write_out(shared_from_this()));
 }
@@ -171,7 +184,7 @@ bool ServerConnection::on_request(std::shared_ptr<ServerStream> stream, Result<v
   ++served_;
   connection_->idle = false;
   net::Runtime::spawn_on(executor_, answer(shared_from_this(), std::move(stream), std::move(head)));
-  if (served_ == limits_.requests_per_connection) session_.drain();
+  if (served_ == limits_.requests_per_connection) begin_drain();
   return true;
 }
 
@@ -186,7 +199,7 @@ Task<void> ServerConnection::answer(std::shared_ptr<ServerConnection> self,
 
 Task<void> ServerConnection::answer_one(const std::shared_ptr<ServerStream>& stream,
                                         const Result<void>& head) {
-  ServerResponder responder(*this, stream, stream->head.method == "HEAD");
+  ServerResponder responder(*this, stream, stream->reader.is_to_head());
   if (head) {
     Request request = to_request(stream);
     co_await edge_->handle(request, responder);
@@ -198,13 +211,26 @@ Task<void> ServerConnection::answer_one(const std::shared_ptr<ServerStream>& str
     co_await responder.send(plain_response(status, head.error().message() + "\n"));
   }
   session_.discard(*stream);
-  if (!responder.whole()) {
+  if (responder.whole()) {
+    co_await see_off(*stream);
+  } else {
     session_.reset(*stream, Code::internal_error);
-  } else if (!stream->inbound_ended) {
-    // RFC 9113 §8.1: the client is told to stop, but only behind the whole answer.
-    stream->reset_after_end = true;
-    if (stream->end_sent) session_.reset(*stream, Code::no_error);
   }
+}
+
+// The answer was whole before the request was (RFC 9113 §8.1). The client has it with its end and
+// needn't wait for us; but a reset at once would hide what is wrong with the rest of the request,
+// and many clients take it for a failure. So the rest is dropped as it comes, for a moment and one
+// window of it; only then the client is told to stop, behind the answer's end.
+Task<void> ServerConnection::see_off(ServerStream& stream) {
+  const net::Deadline end = net::in(kLingerTime);
+  while (!stream.inbound_ended && !stream.closed && !session_.is_full(stream)) {
+    const bool changed = co_await stream.arrived.wait(end);
+    if (!changed) break;
+  }
+  if (stream.inbound_ended || stream.closed) co_return;
+  stream.reset_after_end = true;
+  if (stream.end_sent) session_.reset(stream, Code::no_error);
 }
 
 Request ServerConnection::to_request(const std::shared_ptr<ServerStream>& stream) {

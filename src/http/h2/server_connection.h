@@ -39,6 +39,7 @@ class ServerConnection final : public std::enable_shared_from_this<ServerConnect
   static Task<void> answer(std::shared_ptr<ServerConnection> self,
                            std::shared_ptr<ServerStream> stream, Result<void> head);
   Task<void> answer_one(const std::shared_ptr<ServerStream>& stream, const Result<void>& head);
+  Task<void> see_off(ServerStream& stream);
   Request to_request(const std::shared_ptr<ServerStream>& stream);
   static Task<void> write_out(std::shared_ptr<ServerConnection> self);
   Task<bool> write_frames();
@@ -46,6 +47,7 @@ class ServerConnection final : public std::enable_shared_from_this<ServerConnect
   net::Deadline next_deadline() const;
   void on_deadline();
   void begin_drain();
+  static Task<void> end_drain(std::shared_ptr<ServerConnection> self, net::Deadline when);
   void note_idle();
 
   std::unique_ptr<net::Stream> stream_;
@@ -58,9 +60,10 @@ class ServerConnection final : public std::enable_shared_from_this<ServerConnect
   bool heard_ = false;  // a first byte came
   net::Deadline idle_since_;
   bool writing_ = false, reading_ = true;
+  bool receiving_ = false;     // the session is being fed: what it has to send waits for the rest
   bool leaving_ = false;       // the client was too slow, or idle
   bool said_goodbye_ = false;  // nothing more is sent
-  std::size_t running_ = 0;  // requests, also of streams that the client has cancelled
+  std::size_t running_ = 0;    // requests, also of streams that the client has cancelled
   std::size_t served_ = 0;
   net::Signal changed_;  // of the members above
 };

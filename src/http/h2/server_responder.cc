@@ -69,7 +69,9 @@ Result<void> ServerResponder::begin(ResponseHead head, std::optional<std::uint64
   if (started_) return wrong("the request has an answer already");
   if (head.status < 200 || head.status > 599) return wrong("the answer's status is out of range");
   TRY_VOID(complete(head));
-  head.headers.remove("upgrade");
+  head.headers.remove_if([](const Field& field) {  // HTTP/1.1's (RFC 9113 §8.2.2)
+    return field.name == "upgrade" || field.name == "proxy-connection";
+  });
   head.headers.add("date", std::string(http_date()));
   if (length) head.headers.add("content-length", fmt::format_int(*length).str());
   started_ = true;

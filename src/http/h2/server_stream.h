@@ -38,8 +38,9 @@ struct ServerStream {
   bool reset_after_end = false;  // the client is still sending what nobody wants (RFC 9113 §8.1)
   net::Signal taken;
 
-  bool is_tunnel = false;  // of an extended CONNECT: no limit on the whole
-  bool closed = false;     // nothing comes or goes any more
+  bool is_tunnel = false;   // of an extended CONNECT: no limit on the whole
+  bool reset_here = false;  // closed by a reset of ours
+  bool closed = false;      // nothing comes or goes any more
 
   std::string_view unread() const { return std::string_view(inbound).substr(inbound_taken); }
 };

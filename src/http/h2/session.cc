@@ -14,10 +14,14 @@ namespace {
 
 // Of a connection, for all its requests' bodies together; each stream has the protocol's 64 KiB.
 constexpr std::int32_t kConnectionWindow = 256 * 1024;
+// Our limit on heads needs four frames of 16 KiB (CVE-2024-27316).
 constexpr std::size_t kMaxContinuations = 8;
-// Frames of a stream that we reset may be on their way still; beyond so many streams it is not
-// believed (RFC 9113 §5.1).
-constexpr std::size_t kLatelyReset = 128;
+// Frames that wait to be sent: a client that makes us answer and doesn't read.
+constexpr std::size_t kMaxQueuedFrames = 1000;
+constexpr std::size_t kPrefaceSize = 24;
+// Bytes of a body that were taken are kept until there are so many of them.
+constexpr std::size_t kCompactFrom = 32 * 1024;
+constexpr Millis kNoticeTime{1'000};
 
 net::Deadline now() {
   return std::chrono::steady_clock::now();
@@ -47,56 +51,11 @@ struct Session::Callbacks {
     return static_cast<ServerStream*>(nghttp2_session_get_stream_user_data(session, id));
   }
 
-  static int begin_frame(nghttp2_session* session, const nghttp2_frame_hd* frame, void* data) {
-    Session& s = self(data);
-    if (s.failed_) return 0;
-    if (s.head_began_ && frame->type == NGHTTP2_SETTINGS && s.highest_id_ == 0)
-      s.head_began_.reset();  // the preface is whole
-    if (const auto kind = cost_of(*frame); kind && !s.guard_.take(*kind, now())) {
-      s.fail(FloodGuard::refusal(*kind), Code::enhance_your_calm);
-      return 0;
-    }
-    if (frame->type != NGHTTP2_HEADERS) return 0;
-    s.head_began_ = now();
-    // nghttp2 overlooks a head on a stream that was never opened, below the highest (RFC 9113
-    // §5.1.1), and on one that is closed.
-    const std::int32_t id = frame->stream_id;
-    if (id > s.highest_id_) {
-      s.highest_id_ = id;
-    } else if (stream_of(session, id) == nullptr &&
-               std::find(s.lately_reset_.begin(), s.lately_reset_.end(), id) ==
-                   s.lately_reset_.end()) {
-      s.fail(Refusal::malformed, Code::protocol_error);
-    }
-    return 0;
-  }
-
-  static std::optional<FloodGuard::Kind> cost_of(const nghttp2_frame_hd& frame) {
-    const bool acknowledges = (frame.flags & NGHTTP2_FLAG_ACK) != 0;
-    switch (frame.type) {
-      case NGHTTP2_DATA:
-      case NGHTTP2_CONTINUATION: {
-        const bool ends = (frame.flags & (NGHTTP2_FLAG_END_STREAM | NGHTTP2_FLAG_END_HEADERS)) != 0;
-        if (frame.length > 0 || ends) return std::nullopt;
-        return FloodGuard::Kind::empty;
-      }
-      case NGHTTP2_HEADERS:
-        return std::nullopt;
-      case NGHTTP2_RST_STREAM:
-        return FloodGuard::Kind::reset;
-      case NGHTTP2_SETTINGS:
-        return acknowledges ? FloodGuard::Kind::control : FloodGuard::Kind::settings;
-      case NGHTTP2_PING:
-        return acknowledges ? FloodGuard::Kind::control : FloodGuard::Kind::ping;
-      default:
-        return FloodGuard::Kind::control;
-    }
-  }
-
   static int begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* data) {
     Session& s = self(data);
     if (s.failed_ || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     const std::int32_t id = frame->hd.stream_id;
+    s.highest_opened_ = id;
     auto stream = std::make_shared<ServerStream>(id, s.limits_, s.secure_);
     nghttp2_session_set_stream_user_data(session, id, stream.get());
     s.streams_.emplace(id, std::move(stream));
@@ -114,40 +73,40 @@ struct Session::Callbacks {
     return 0;
   }
 
-  // Without this nghttp2 drops the field and serves the request.
-  static int invalid_header(nghttp2_session* session, const nghttp2_frame* frame,
-                            const std::uint8_t*, std::size_t, const std::uint8_t*, std::size_t,
-                            std::uint8_t, void*) {
-    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                              NGHTTP2_PROTOCOL_ERROR);
+  // Without this nghttp2 drops the field and serves the request; so it resets the stream.
+  static int invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*,
+                            std::size_t, const std::uint8_t*, std::size_t, std::uint8_t, void*) {
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
   static int frame_recv(nghttp2_session* session, const nghttp2_frame* frame, void* data) {
     Session& s = self(data);
-    if (frame->hd.type == NGHTTP2_HEADERS) s.head_began_.reset();
     if (s.failed_) return 0;
     if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
-        s.drain_asked_) {
-      s.drain_asked_ = false;
+        s.phase_ == Phase::noticed) {
       s.go_away(Code::no_error);
     }
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
     const auto found = s.streams_.find(frame->hd.stream_id);
     if (found == s.streams_.end() || stream_of(session, frame->hd.stream_id) == nullptr) return 0;
-    const std::shared_ptr<ServerStream> stream = found->second;
+    const std::shared_ptr<ServerStream>& stream = found->second;
     if (ends_stream(*frame)) {
       stream->inbound_ended = true;
       stream->arrived.notify();
     }
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-      s.begin_request(stream);
+      s.arrived_.push_back(stream);
     return 0;
   }
 
-  static int invalid_frame(nghttp2_session*, const nghttp2_frame*, int error, void*) {
-    count_refusal(Refusal::malformed);
+  static int invalid_frame(nghttp2_session* session, const nghttp2_frame* frame, int error,
+                           void* data) {
+    count_refusal(error == NGHTTP2_ERR_REFUSED_STREAM ? Refusal::h2_streams : Refusal::malformed);
     log::debug("a frame of HTTP/2 was refused", {{"reason", nghttp2_strerror(error)}});
+    // A stream that was refused is never opened; its DATA may be here already.
+    const std::int32_t id = frame->hd.stream_id;
+    if (frame->hd.type == NGHTTP2_HEADERS && stream_of(session, id) == nullptr)
+      self(data).closed_.add_reset(id);
     return 0;
   }
 
@@ -169,6 +128,7 @@ struct Session::Callbacks {
     if (stream->discards || stream->too_large) {
       // Only the connection's window: the stream's fills up, so that little more comes.
       nghttp2_session_consume_connection(session, size);
+      stream->arrived.notify();
       return 0;
     }
     stream->inbound.append(view(bytes, size));
@@ -182,20 +142,29 @@ struct Session::Callbacks {
     if (found == s.streams_.end()) return 0;
     const std::shared_ptr<ServerStream> stream = std::move(found->second);
     s.streams_.erase(found);
+    if (!stream->reset_here) s.closed_.add_ended(id);
     s.close(*stream);
     return 0;
+  }
+
+  static void reset_sent(Session& s, ServerStream* stream, const nghttp2_frame& frame) {
+    if (stream != nullptr) stream->reset_here = true;
+    if (stream != nullptr && stream->inbound_ended) {
+      s.closed_.add_ended(frame.hd.stream_id);
+    } else {
+      s.closed_.add_reset(frame.hd.stream_id);
+    }
+    // What the client makes us cancel costs it no more than cancelling it itself.
+    const std::uint32_t code = frame.rst_stream.error_code;
+    const bool is_ours =
+        code == NGHTTP2_NO_ERROR || code == NGHTTP2_CANCEL || code == NGHTTP2_INTERNAL_ERROR;
+    if (!is_ours) s.take(FloodGuard::Kind::reset);
   }
 
   static int frame_send(nghttp2_session* session, const nghttp2_frame* frame, void* data) {
     Session& s = self(data);
     if (frame->hd.type == NGHTTP2_RST_STREAM) {
-      s.remember_reset(frame->hd.stream_id);
-      // What the client makes us cancel costs it no more than cancelling it itself.
-      const std::uint32_t code = frame->rst_stream.error_code;
-      if (code != NGHTTP2_NO_ERROR && code != NGHTTP2_CANCEL &&
-          !s.guard_.take(FloodGuard::Kind::reset, now())) {
-        s.fail(Refusal::h2_resets, Code::enhance_your_calm);
-      }
+      reset_sent(s, stream_of(session, frame->hd.stream_id), *frame);
       return 0;
     }
     if (frame->hd.type == NGHTTP2_DATA) s.guard_.data_was_sent();
@@ -228,7 +197,6 @@ struct Session::Callbacks {
     static const nghttp2_session_callbacks* const kAll = [] {
       nghttp2_session_callbacks* made = nullptr;
       CHECK(nghttp2_session_callbacks_new(&made) == 0);
-      nghttp2_session_callbacks_set_on_begin_frame_callback(made, begin_frame);
       nghttp2_session_callbacks_set_on_begin_headers_callback(made, begin_headers);
       nghttp2_session_callbacks_set_on_header_callback(made, header);
       nghttp2_session_callbacks_set_on_invalid_header_callback(made, invalid_header);
@@ -248,7 +216,8 @@ struct Session::Callbacks {
       CHECK(nghttp2_option_new(&made) == 0);
       // Windows are opened as services read.
       nghttp2_option_set_no_auto_window_update(made, 1);
-      nghttp2_option_set_max_continuations(made, kMaxContinuations);
+      // What is to be known of closed streams is in ClosedStreams.
+      nghttp2_option_set_no_closed_streams(made, 1);
       return made;
     }();
     return kOptions;
@@ -260,7 +229,12 @@ void Session::Deleter::operator()(nghttp2_session* session) const {
 }
 
 Session::Session(const Limits& limits, bool secure, SessionEvents& events)
-    : limits_(limits), secure_(secure), events_(events), guard_(now()), head_began_(now()) {
+    : limits_(limits),
+      secure_(secure),
+      events_(events),
+      splitter_(kPrefaceSize),
+      guard_(now()),
+      head_began_(now()) {
   nghttp2_session* made = nullptr;
   CHECK(nghttp2_session_server_new2(&made, Callbacks::all(), this, Callbacks::options()) == 0);
   session_.reset(made);
@@ -279,18 +253,140 @@ Session::Session(const Limits& limits, bool secure, SessionEvents& events)
 
 Session::~Session() = default;
 
+// --- Input ---
+
 bool Session::receive(std::string_view bytes) {
-  if (failed_ || broken_) return false;
-  const ssize_t taken = nghttp2_session_mem_recv(
-      session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  if (taken < 0) {
-    const bool flooded = taken == NGHTTP2_ERR_FLOODED;
-    count_refusal(flooded ? Refusal::h2_pings : Refusal::malformed);
-    log::debug("an HTTP/2 connection was given up",
-               {{"reason", nghttp2_strerror(static_cast<int>(taken))}});
-    broken_ = true;  // nghttp2 may not be asked again
+  FrameSplitter::Piece piece;
+  while (!failed_ && !broken_ && splitter_.next(bytes, piece)) {
+    using Kind = FrameSplitter::Piece::Kind;
+    if (piece.kind == Kind::header && !check_header()) break;
+    if (piece.kind == Kind::payload && !check_payload()) break;
+    feed(piece.bytes);
+    if (piece.ends_frame) end_frame();
+    begin_requests();
   }
   return !failed_ && !broken_;
+}
+
+void Session::feed(std::string_view bytes) {
+  const ssize_t taken = nghttp2_session_mem_recv(
+      session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  if (taken >= 0) {
+    if (nghttp2_session_get_outbound_queue_size(session_.get()) > kMaxQueuedFrames)
+      fail(Refusal::h2_control_frames, Code::enhance_your_calm);
+    return;
+  }
+  count_refusal(Refusal::malformed);
+  log::debug("an HTTP/2 connection was given up",
+             {{"reason", nghttp2_strerror(static_cast<int>(taken))}});
+  broken_ = true;
+}
+
+bool Session::check_header() {
+  const FrameHeader& frame = splitter_.header();
+  if (!check_cost(frame)) return false;
+  switch (frame.type) {
+    case frame_type::kHeaders:
+      return check_head(frame);
+    case frame_type::kContinuation:
+      if (++continuations_ <= kMaxContinuations) return true;
+      return fail(Refusal::h2_continuations, Code::enhance_your_calm);
+    case frame_type::kData:
+      return check_data(frame);
+    case frame_type::kResetStream:
+      closed_.cancelled(frame.stream);
+      return true;
+    case frame_type::kPriority:
+      // nghttp2 doesn't look at it, since we announce that priorities are not used (RFC 9113 §6.3).
+      return frame.stream != 0 || fail(Refusal::malformed, Code::protocol_error);
+    default:
+      return true;
+  }
+}
+
+bool Session::check_cost(const FrameHeader& frame) {
+  using Kind = FloodGuard::Kind;
+  switch (frame.type) {
+    case frame_type::kData:
+      return frame.length > 0 || frame.has(frame_flag::kEndStream) || take(Kind::empty);
+    case frame_type::kContinuation:
+      return frame.length > 0 || frame.has(frame_flag::kEndHeaders) || take(Kind::empty);
+    case frame_type::kHeaders:
+      return true;
+    case frame_type::kResetStream:
+      return take(Kind::reset);
+    case frame_type::kSettings:
+      return take(frame.has(frame_flag::kAcknowledge) ? Kind::control : Kind::settings);
+    case frame_type::kPing:
+      return take(frame.has(frame_flag::kAcknowledge) ? Kind::control : Kind::ping);
+    default:
+      return take(Kind::control);
+  }
+}
+
+// nghttp2 overlooks a head on a stream that is closed, or that is below the highest and was never
+// open (RFC 9113 §5.1.1).
+bool Session::check_head(const FrameHeader& frame) {
+  head_began_ = now();
+  continuations_ = 0;
+  const std::int32_t id = frame.stream;
+  if (id > highest_id_) {
+    highest_id_ = id;
+    return true;
+  }
+  // What was sent before the client saw GOAWAY.
+  const bool was_too_late = phase_ == Phase::leaving && id > highest_opened_;
+  if (streams_.contains(id) || was_too_late || closed_.overlooks_head(id)) return true;
+  return fail(Refusal::malformed,
+              closed_.was_open(id) ? Code::stream_closed : Code::protocol_error);
+}
+
+// nghttp2 overlooks DATA on a stream that is closed, for ever (RFC 9113 §5.1).
+bool Session::check_data(const FrameHeader& frame) {
+  const std::int32_t id = frame.stream;
+  const bool was_too_late = phase_ == Phase::leaving && id > highest_opened_;
+  if (id == 0 || id > highest_id_ || streams_.contains(id) || was_too_late ||
+      closed_.overlooks_data(id, frame.length, frame.has(frame_flag::kEndStream)))
+    return true;
+  return fail(Refusal::malformed, Code::stream_closed);
+}
+
+bool Session::check_payload() {
+  const FrameHeader& frame = splitter_.header();
+  const std::string_view prefix = splitter_.prefix();
+  const auto byte = [prefix](std::size_t at) {
+    return static_cast<std::uint32_t>(static_cast<unsigned char>(prefix[at]));
+  };
+  if (frame.type == frame_type::kPriority && prefix.size() == 4) {
+    const std::uint32_t on = (byte(0) & 0x7f) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3);
+    if (on == static_cast<std::uint32_t>(frame.stream))
+      return fail(Refusal::malformed, Code::protocol_error);  // RFC 7540 §5.3.1
+  }
+  return true;
+}
+
+void Session::end_frame() {
+  const FrameHeader& frame = splitter_.header();
+  const bool of_head =
+      frame.type == frame_type::kHeaders || frame.type == frame_type::kContinuation;
+  if (of_head ? frame.has(frame_flag::kEndHeaders) : highest_id_ == 0) head_began_.reset();
+  // Padding and nothing else.
+  if (frame.type == frame_type::kData && frame.has(frame_flag::kPadded) &&
+      !frame.has(frame_flag::kEndStream) && !splitter_.prefix().empty() &&
+      frame.length == 1u + static_cast<unsigned char>(splitter_.prefix().front()))
+    take(FloodGuard::Kind::empty);
+}
+
+void Session::begin_requests() {
+  while (!arrived_.empty() && !failed_) {
+    const std::shared_ptr<ServerStream> stream = std::move(arrived_.back());
+    arrived_.pop_back();  // a frame gives one at most
+    begin_request(stream);
+  }
+}
+
+bool Session::take(FloodGuard::Kind kind) {
+  return guard_.take(kind, now()) || fail(FloodGuard::refusal(kind), Code::enhance_your_calm);
 }
 
 bool Session::produce(std::string& out, std::size_t enough) {
@@ -372,6 +468,9 @@ void Session::consume(ServerStream& stream, std::size_t bytes) {
   if (stream.inbound_taken == stream.inbound.size()) {
     stream.inbound = std::string();
     stream.inbound_taken = 0;
+  } else if (stream.inbound_taken >= kCompactFrom) {
+    stream.inbound.erase(0, stream.inbound_taken);
+    stream.inbound_taken = 0;
   }
   if (!stream.closed && !broken_) nghttp2_session_consume(session_.get(), stream.id, bytes);
 }
@@ -384,16 +483,26 @@ void Session::discard(ServerStream& stream) {
   stream.inbound_taken = 0;
 }
 
+bool Session::is_full(const ServerStream& stream) const {
+  return !stream.closed && !broken_ &&
+         nghttp2_session_get_stream_local_window_size(session_.get(), stream.id) <= 0;
+}
+
 void Session::drain() {
-  if (broken_ || drain_asked_) return;
-  if (streams_.empty()) return go_away(Code::no_error);
-  drain_asked_ = true;
+  if (broken_ || phase_ == Phase::leaving) return;
+  if (streams_.empty() || (drain_deadline_ && now() >= *drain_deadline_))
+    return go_away(Code::no_error);
+  if (phase_ == Phase::noticed) return;
+  phase_ = Phase::noticed;
+  drain_deadline_ = now() + kNoticeTime;
   nghttp2_submit_shutdown_notice(session_.get());
   nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr);
 }
 
 void Session::go_away(Code code) {
   if (broken_) return;
+  phase_ = Phase::leaving;
+  drain_deadline_.reset();
   if (code != Code::no_error || streams_.empty()) {
     nghttp2_session_terminate_session(session_.get(), static_cast<std::uint32_t>(code));
   } else {
@@ -410,16 +519,12 @@ void Session::abandon() {
   for (const auto& [id, stream] : streams) close(*stream);
 }
 
-void Session::fail(Refusal refusal, Code code) {
-  if (failed_) return;
+bool Session::fail(Refusal refusal, Code code) {
+  if (failed_ || broken_) return false;
   failed_ = true;
   count_refusal(refusal);
   go_away(code);
-}
-
-void Session::remember_reset(std::int32_t id) {
-  lately_reset_.push_back(id);
-  if (lately_reset_.size() > kLatelyReset) lately_reset_.pop_front();
+  return false;
 }
 
 void Session::close(ServerStream& stream) {
