@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "identity/attempts.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
-#include <cstdint>
 
 #include "crypto/hash.h"
+#include "text/ip.h"
 
 namespace openunison::identity {
 namespace {
@@ -21,15 +18,6 @@ std::string pair_key(std::string_view user, std::string_view address) {
 }
 
 }  // namespace
-
-std::string address_group(std::string_view ip) {
-  std::array<std::uint8_t, 16> bytes{};
-  const std::string text(ip.substr(0, ip.find('%')));
-  if (::inet_pton(AF_INET6, text.c_str(), bytes.data()) != 1) return text;
-  static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-  const std::size_t kept = std::equal(kMapped.begin(), kMapped.end(), bytes.begin()) ? 16 : 8;
-  return std::string(reinterpret_cast<const char*>(bytes.data()), kept);
-}
 
 Attempts::Entry* Attempts::find(Table& table, const std::string& key, MonoTime now) {
   const auto found = table.by_key.find(key);
@@ -78,7 +66,7 @@ void Attempts::count(Table& table, const std::string& key, unsigned free, Millis
 
 std::optional<Millis> Attempts::start(std::string_view user, std::string_view address,
                                       MonoTime now) {
-  const std::string group = address_group(address);
+  const std::string group = text::address_group(address);
   const std::string pair = pair_key(user, group);
   const std::lock_guard lock(mutex_);
   MonoTime not_before{};
@@ -92,14 +80,14 @@ std::optional<Millis> Attempts::start(std::string_view user, std::string_view ad
 }
 
 void Attempts::succeeded(std::string_view user, std::string_view address) {
-  const std::string group = address_group(address);
+  const std::string group = text::address_group(address);
   const std::lock_guard lock(mutex_);
   forget(pairs_, pair_key(user, group));
   uncount(addresses_, group);
 }
 
 void Attempts::taken_back(std::string_view user, std::string_view address) {
-  const std::string group = address_group(address);
+  const std::string group = text::address_group(address);
   const std::lock_guard lock(mutex_);
   uncount(pairs_, pair_key(user, group));
   uncount(addresses_, group);

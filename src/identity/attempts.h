@@ -63,8 +63,4 @@ class Attempts {
   Table pairs_, addresses_;
 };
 
-// What counts as one address: an IPv4 address, or the /64 of an IPv6 one, since that is what one
-// subscriber has.
-std::string address_group(std::string_view ip);
-
 }  // namespace openunison::identity

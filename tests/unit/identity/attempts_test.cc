@@ -116,14 +116,6 @@ TEST(Attempts, WhoKeepsTryingIsNotPushedOut) {
   EXPECT_TRUE(attempts.start("alice", "9.9.9.9", kStart));
 }
 
-TEST(Attempts, AddressGroups) {
-  EXPECT_EQ(address_group("1.2.3.4"), "1.2.3.4");
-  EXPECT_EQ(address_group("2001:db8:1:2:3::4"), address_group("2001:db8:1:2:ffff::"));
-  EXPECT_NE(address_group("2001:db8:1:2::"), address_group("2001:db8:1:3::"));
-  EXPECT_NE(address_group("::ffff:1.2.3.4"), address_group("::ffff:1.2.3.5"));
-  EXPECT_EQ(address_group("fe80::1%eth0"), address_group("fe80::2%eth1"));
-}
-
 TEST(Attempts, UserAndAddressDoNotRunTogether) {
   Attempts attempts(limits());
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(attempts.start("x", "1.1.1.1", kStart));
