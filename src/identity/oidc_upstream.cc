@@ -9,6 +9,7 @@
 #include "identity/http_date.h"
 #include "identity/names.h"
 #include "identity/oidc_answers.h"
+#include "identity/redact.h"
 #include "text/base64.h"
 
 namespace openunison::identity {
@@ -308,9 +309,18 @@ Task<Result<http::Response>> Upstream::token(text::Form form, Call call) {
   http::ClientRequest request = get((*about)->token_endpoint, kMaxDocumentBytes);
   request.method = "POST";
   request.headers.add("content-type", "application/x-www-form-urlencoded");
+  // Collected before they are sent: a refusal may quote them.
+  std::vector<std::string> secrets = {
+      std::string(client_secret_.reveal()),
+      settings_.client_id + ':' + std::string(client_secret_.reveal())};
+  for (const char* name : {"code", "code_verifier", "refresh_token"})
+    secrets.emplace_back(form.value(name));
   authenticate(request, form, (*about)->secret_in_body);
+  secrets.emplace_back(request.headers.get("authorization").value_or(""));
   request.body = form.encode();
   auto response = co_await send("token", std::move(request), std::move(call));
+  if (response && response->status != 200)
+    response->body = redact(std::move(response->body), secrets);
   co_return response;
 }
 
@@ -322,6 +332,10 @@ Task<Result<http::Response>> Upstream::userinfo(Secret access_token, Call call) 
   http::ClientRequest request = get(*(*about)->userinfo_endpoint, kMaxUserinfoBytes);
   request.headers.add("authorization", "Bearer " + std::string(access_token.reveal()));
   auto response = co_await send("userinfo", std::move(request), std::move(call));
+  if (response && response->status != 200) {
+    response->body =
+        redact(std::move(response->body), std::vector{std::string(access_token.reveal())});
+  }
   co_return response;
 }
 
