@@ -26,10 +26,10 @@ export class Authority {
   }
 
   /** A certificate `name.crt` with its key `name.key`, for loopback or as a client of the API server. */
-  async issue(name: string, subject: string, usage: "serverAuth" | "clientAuth" | "serverAuth,clientAuth" = "serverAuth"): Promise<{ cert: string; key: string }> {
+  async issue(name: string, subject: string, usage: "serverAuth" | "clientAuth" | "serverAuth,clientAuth" = "serverAuth", names: string[] = []): Promise<{ cert: string; key: string }> {
     const cert = join(this.folder, `${name}.crt`), key = join(this.folder, `${name}.key`);
     await must("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", subject, "-keyout", key, "-out", cert, "-CA", this.caFile,
-      "-CAkey", this.caKey, "-addext", "basicConstraints=critical,CA:FALSE", "-addext", `extendedKeyUsage=${usage}`, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
+      "-CAkey", this.caKey, "-addext", "basicConstraints=critical,CA:FALSE", "-addext", `extendedKeyUsage=${usage}`, "-addext", `subjectAltName=${["DNS:localhost", "IP:127.0.0.1", ...names.map((each) => `DNS:${each}`)].join(",")}`]);
     return { cert, key };
   }
 }

@@ -34,7 +34,7 @@ export class Front<P extends Provider = Provider> {
     const authority = await Authority.create(folder);
     const port = await freePort(), upstreamPort = await freePort(), managementPort = await freePort();
     const tls = await authority.issue("upstream", "/CN=127.0.0.1");
-    const callback = `https://localhost:${port}/auth/oidc`;
+    const callback = `https://${options.portal?.host ?? "localhost"}:${port}/auth/oidc`;
     const provider = options.provider
       ? await options.provider(upstreamPort, tls, callback)
       : await Upstream.start({ port: upstreamPort, ...tls, clientSecret: "upstream-secret", redirectUris: [callback], postLogoutUris: [`https://localhost:${port}/signed-out`] });

@@ -14,6 +14,8 @@ export interface OpenUnisonOptions {
   folder: string;
   authority: Authority;
   port: number;
+  /** The name by which browsers know it; localhost. Any other must be told to the browser. */
+  host?: string;
   managementPort: number;
   apiServer: string;
   /** The oidc: block; undefined: built-in users. */
@@ -43,7 +45,7 @@ export class OpenUnison {
   readonly log: string;
 
   constructor(readonly options: OpenUnisonOptions) {
-    this.portal = `https://localhost:${options.port}`;
+    this.portal = `https://${options.host ?? "localhost"}:${options.port}`;
     this.issuer = `${this.portal}/auth/idp/k8sIdp`;
     this.management = `http://127.0.0.1:${options.managementPort}`;
     this.valuesFile = join(options.folder, "values.yaml");
@@ -61,7 +63,7 @@ export class OpenUnison {
     writeFileSync(this.valuesFile, `k8s_cluster_name: demo
 enable_impersonation: false
 network:
-  openunison_host: localhost
+  openunison_host: ${options.host ?? "localhost"}
   external_port: ${options.port}
   k8s_url: "${options.apiServer}"
   k8s_username_prefix: "-"
@@ -85,7 +87,7 @@ ${indent(options.authentication ?? "absolute_lifetime_seconds: 43200\ngroup_refr
   tls: [{cert: tls.crt, key: tls.key}]
   store: ${options.store ?? "sqlite"}
 ${options.extra ?? ""}`);
-    const tls = await options.authority.issue("portal", "/CN=localhost");
+    const tls = await options.authority.issue("portal", "/CN=localhost", "serverAuth", options.host ? [options.host] : []);
     writeFileSync(join(this.secrets, "tls.crt"), readFileSync(tls.cert));
     writeFileSync(join(this.secrets, "tls.key"), readFileSync(tls.key), { mode: 0o600 });
     const masterKey = join(this.secrets, "OU_MASTER_KEY");
