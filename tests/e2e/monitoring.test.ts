@@ -78,7 +78,7 @@ describe("the exposition", () => {
   });
 
   test("is each documented, with type and labels, and what is documented is there", () => {
-    const rows = new Map([...guide.matchAll(/^\| `((?:openunison|process)_[a-z0-9_]+)` \| (counter|gauge|histogram) \| ([^|]*) \|/gm)].map((match) => [match[1]!, { type: match[2]!, labels: match[3]!.trim() }]));
+    const rows = new Map([...guide.matchAll(/^\| `((?:openunison|process)_[a-z0-9_]+)` \| (counter|gauge|histogram) \|([^|]*)\|/gm)].map((match) => [match[1]!, { type: match[2]!, labels: match[3]!.trim() }]));
     const seen = families();
     expect([...rows.keys()].sort()).toEqual([...seen.keys()].sort());
     for (const [name, row] of rows) {

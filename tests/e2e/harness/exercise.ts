@@ -137,5 +137,6 @@ async function happen(it: Exercised): Promise<void> {
   await alice.fetch(`${portal.issuer}/revoke`, { form: { client_id: "kubernetes", token: fifth } });
   await portal.command(["keys", "rotate", "--now", "--state", portal.state]);
   await portal.command(["keys", "rotate", "--state", portal.state]);
+  await portal.command(["keys", "eviction-token", "--state", portal.state]);
   await alice.signOut(portal.portal);
 }
