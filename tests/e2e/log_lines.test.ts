@@ -50,6 +50,13 @@ describe("documented fields", () => {
     }
   });
 
+  test("warnings of the values file are lines like all others", () => {
+    const [warning] = lines.filter((line) => line.message === "the values file has a warning");
+    expect(warning).toMatchObject({ level: "warn" });
+    expect(warning!.reason).toContain(`${it.portal.valuesFile}:`);
+    expect(readFileSync(it.portal.log, "utf8").split("\n").filter((line) => line !== "" && !line.startsWith("{"))).toEqual([]);
+  });
+
   test("every line has a time and a level", () => {
     for (const line of lines) {
       expect(line.time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);

@@ -53,6 +53,10 @@ int sessions_end(const CommonOptions& options, const EndOptions& which);
 
 // --- shared ---
 
+// The file with its problems, unprinted; nullopt: it can't be read, which was said on standard
+// error.
+std::optional<config::Parsed> parse_values_file(const CommonOptions& options);
+void print(const std::vector<config::Problem>& problems);
 // Prints every problem to standard error; the values if there is no error among them.
 std::optional<config::Values> load_values(const CommonOptions& options);
 // Error: config::Errc::bad_argument.

@@ -29,15 +29,24 @@ Result<std::string> read_file(const std::string& path) {
   return content.str();
 }
 
-std::optional<config::Values> load_values(const CommonOptions& options) {
+std::optional<config::Parsed> parse_values_file(const CommonOptions& options) {
   const auto text = read_file(options.values_file);
   if (!text) {
     report(text.error());
     return std::nullopt;
   }
-  config::Parsed parsed = config::parse_values(*text, options.values_file);
-  for (const config::Problem& problem : parsed.problems) std::cerr << problem.text() << '\n';
-  return std::move(parsed.values);
+  return config::parse_values(*text, options.values_file);
+}
+
+void print(const std::vector<config::Problem>& problems) {
+  for (const config::Problem& problem : problems) std::cerr << problem.text() << '\n';
+}
+
+std::optional<config::Values> load_values(const CommonOptions& options) {
+  auto parsed = parse_values_file(options);
+  if (!parsed) return std::nullopt;
+  print(parsed->problems);
+  return std::move(parsed->values);
 }
 
 }  // namespace openunison::cmd

@@ -378,10 +378,17 @@ class Server {
 }  // namespace
 
 int serve(const CommonOptions& options) {
-  auto values = load_values(options);
-  if (!values) return 1;
-  log::configure(level_of(values->log_level), "");
-  Server server(std::move(*values), SecretsDirectory(options.secrets_directory),
+  auto parsed = parse_values_file(options);
+  if (!parsed) return 1;
+  if (!parsed->values) {
+    print(parsed->problems);
+    return 1;
+  }
+  // From here on standard error is the log: what reads it expects nothing but its lines.
+  log::configure(level_of(parsed->values->log_level), "");
+  for (const config::Problem& problem : parsed->problems)
+    log::warn("the values file has a warning", {{"reason", problem.text()}});
+  Server server(std::move(*parsed->values), SecretsDirectory(options.secrets_directory),
                 options.state_directory);
   const auto started = server.start();
   if (!started) return report(started.error());
