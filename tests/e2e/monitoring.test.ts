@@ -130,6 +130,13 @@ describe("alert rules", () => {
     expect(tested.code).toBe(0);
   });
 
+  test("are each in the guide's table, with severity and runbook", () => {
+    const written = [...readFileSync(rulesFile, "utf8").matchAll(/alert: (\S+)[\s\S]*?severity: (\w+)[\s\S]*?runbook_url: \S+#(\S+)/g)].map((match) => match.slice(1).join(" "));
+    const rows = [...guide.matchAll(/^\| `(OpenUnison\w+)` \| (\w+) \| [^|]+ \| \[[^\]]+\]\(#(\S+)\) \|$/gm)].map((match) => match.slice(1).join(" "));
+    expect(written.length).toBeGreaterThan(15);
+    expect(rows).toEqual(written);
+  });
+
   test("each has a test that sees it firing", () => {
     const tests = readFileSync(join(monitoring, "openunison.rules.test.yaml"), "utf8");
     for (const [, name] of readFileSync(rulesFile, "utf8").matchAll(/alert: (\S+)/g)) expect(tests).toContain(`alertname="${name}"`);
