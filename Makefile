@@ -56,6 +56,12 @@ faults: build ## kill -9 while refresh tokens rotate, CYCLES times (1000); count
 	@tools/setup test
 	@cd tests/e2e && node --import tsx faults.ts $(CYCLES)
 
+bench: build ## Speed and memory beside peers: build/bench/*.json, docs/performance.md; BENCH_RUNS=5 BENCH_SECONDS=3 BENCH_ROWS=all
+	@tools/setup bench
+	@ninja -C $(BUILD) bench_load bench_inside
+	@cd tests/e2e && node --import tsx bench.ts $(BENCH_ROWS)
+	@tools/bench_report
+
 fuzz: setup ## Fuzzes every parser for TIME seconds each (60; 0 replays the seeds only)
 	@tools/fuzz $(TIME)
 
@@ -70,4 +76,4 @@ build-times: ## The slowest files of the release build
 clean: ## Removes build/
 	@rm -rf build
 
-.PHONY: help setup build demo test test-unit test-e2e test-versions lint check-layers format sanitize faults fuzz screenshots build-times clean
+.PHONY: help setup build demo test test-unit test-e2e test-versions lint check-layers format sanitize faults bench fuzz screenshots build-times clean

@@ -28,6 +28,8 @@ export interface OpenUnisonOptions {
   networkExtra?: string;
   /** The log's name where a folder has several. */
   logName?: string;
+  /** The processor that it may run on, as taskset takes it. */
+  pin?: string;
 }
 
 const indent = (text: string, by: number) => text.split("\n").filter(Boolean).map((line) => " ".repeat(by) + line).join("\n") + "\n";
@@ -100,15 +102,18 @@ ${options.extra ?? ""}`);
     await must(openunisonProgram, ["users", "add", name, "--secrets", this.secrets, "--password-stdin", "--display-name", displayName, ...groups.flatMap((group) => ["--group", group])], { input: password + "\n" });
   }
 
-  async start(): Promise<void> {
+  /** `every`: milliseconds between two questions whether it is ready. */
+  async start(every = 30): Promise<void> {
     noteSecretFiles(this.secrets);
     noteOutput(this.log);
     OpenUnison.running.add(this);
-    this.program = start("openunison", openunisonProgram, ["serve", "-f", this.valuesFile, "--secrets", this.secrets, "--state", this.state], this.log);
+    const command = [openunisonProgram, "serve", "-f", this.valuesFile, "--secrets", this.secrets, "--state", this.state];
+    if (this.options.pin !== undefined) command.unshift("taskset", "-c", this.options.pin);
+    this.program = start("openunison", command[0]!, command.slice(1), this.log);
     await waitFor("openunison to be ready", async () => {
       if (this.program!.exited) throw new Hopeless(`openunison ended: ${readFileSync(this.log, "utf8").slice(-2000)}`);
       return (await fetch(`${this.management}/readyz`)).ok;
-    }, 20_000, 30);
+    }, 20_000, every);
   }
 
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
