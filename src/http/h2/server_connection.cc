@@ -69,12 +69,13 @@ Task<void> ServerConnection::run() {
 }
 
 // A head, or the preface, must come in time; with requests under way the rest is theirs.
-net::Deadline ServerConnection::next_deadline() const {
+net::Deadline ServerConnection::next_deadline() {
   if (leaving_) return net::in(kLingerTime);
   if (const auto began = session_.head_began())
     return *began + (heard_ ? limits_.header_timeout : limits_.first_byte_timeout);
   if (running_ == 0 && session_.open_streams() == 0) return idle_since_ + limits_.idle_timeout;
-  return now() + limits_.header_timeout;  // looked at again then
+  idle_since_ = now();
+  return idle_since_ + limits_.header_timeout;  // looked at again then
 }
 
 void ServerConnection::on_deadline() {
@@ -103,7 +104,7 @@ Task<void> ServerConnection::end_drain(std::shared_ptr<ServerConnection> self, n
 
 void ServerConnection::note_idle() {
   connection_->idle = running_ == 0 && session_.open_streams() == 0;
-  if (connection_->idle) idle_since_ = now();
+  idle_since_ = now();
 }
 
 // --- Output ---

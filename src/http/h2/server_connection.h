@@ -44,7 +44,7 @@ class ServerConnection final : public std::enable_shared_from_this<ServerConnect
   static Task<void> write_out(std::shared_ptr<ServerConnection> self);
   Task<bool> write_frames();
   Task<void> say_goodbye();
-  net::Deadline next_deadline() const;
+  net::Deadline next_deadline();
   void on_deadline();
   void begin_drain();
   static Task<void> end_drain(std::shared_ptr<ServerConnection> self, net::Deadline when);

@@ -167,6 +167,10 @@ struct Session::Callbacks {
       reset_sent(s, stream_of(session, frame->hd.stream_id), *frame);
       return 0;
     }
+    // Only behind it, for nghttp2 sends a PING before all else: its acknowledgement says that the
+    // notice was seen.
+    if (frame->hd.type == NGHTTP2_GOAWAY && s.phase_ == Phase::noticed)
+      nghttp2_submit_ping(session, NGHTTP2_FLAG_NONE, nullptr);
     if (frame->hd.type == NGHTTP2_DATA) s.guard_.data_was_sent();
     const bool ends = (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
                       ends_stream(*frame);
@@ -495,8 +499,7 @@ void Session::drain() {
   if (phase_ == Phase::noticed) return;
   phase_ = Phase::noticed;
   drain_deadline_ = now() + kNoticeTime;
-  nghttp2_submit_shutdown_notice(session_.get());
-  nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr);
+  nghttp2_submit_shutdown_notice(session_.get());  // followed by a PING once it is sent
 }
 
 void Session::go_away(Code code) {
