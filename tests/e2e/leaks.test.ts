@@ -2,14 +2,17 @@
 //
 // Runs after all others (harness/sequencer.ts): nothing that the program said in this run (logs, metrics, error pages) holds a
 // secret that the run used, in whatever form. The first tests prove that the search finds what is planted.
-import { readFileSync } from "node:fs";
-import { relative } from "node:path";
+import { spawn } from "node:child_process";
+import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { Front } from "./harness/front.ts";
 import { OpenUnison } from "./harness/openunison.ts";
-import { root } from "./harness/paths.ts";
+import { openunisonProgram, root } from "./harness/paths.ts";
+import { waitFor } from "./harness/process.ts";
 import { findLeaks, outputsOfTheRun, secretsOfTheRun, type Secret } from "./harness/secrets.ts";
 
 const planted: Secret[] = [
@@ -81,5 +84,37 @@ describe("of this run", () => {
       }
     }
     expect(bad).toEqual([]);
+  });
+});
+
+describe("the memory of the program", () => {
+  test("is written to no core file, and other programs of its user can't read it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "no-dumps-"));
+    const secrets = join(folder, "secrets");
+    mkdirSync(secrets);
+    // Waits for a password on standard input; as somebody else than root, who may read everything.
+    const uid = process.getuid!() === 0 ? 65_534 : process.getuid!();
+    if (process.getuid!() === 0) for (const each of [folder, secrets]) chownSync(each, uid, uid);
+    // The other side of it: what belongs to a program that says nothing of dumps is its user's.
+    const program = join(folder, "openunison");
+    copyFileSync(openunisonProgram, program);
+    chmodSync(program, 0o755);
+    const careless = spawn("/bin/sleep", ["60"], { uid, gid: uid, stdio: "ignore" });
+    const careful = spawn(program, ["users", "add", "alice", "--secrets", secrets, "--password-stdin"], { uid, gid: uid, stdio: ["pipe", "ignore", "ignore"], cwd: folder });
+    try {
+      const owner = (pid: number) => statSync(`/proc/${pid}/environ`).uid;
+      const core = (pid: number) => /Max core file size\s+(\S+)\s+(\S+)/.exec(readFileSync(`/proc/${pid}/limits`, "utf8"))!.slice(1);
+      expect(owner(careless.pid!)).toBe(uid);
+      await waitFor("the program to be at its start", async () => core(careful.pid!)[0] === "0" && owner(careful.pid!) === 0, 10_000);
+      expect([core(careful.pid!), owner(careful.pid!)]).toEqual([["0", "0"], 0]);
+      const gone = new Promise<[number | null, string | null]>((resolve) => careful.once("exit", (...how) => resolve(how)));
+      careful.kill("SIGSEGV");
+      expect((await gone)[1]).toBe("SIGSEGV");
+      expect(readdirSync(folder).filter((name) => name.startsWith("core"))).toEqual([]);
+    } finally {
+      careless.kill();
+      careful.kill("SIGKILL");
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });

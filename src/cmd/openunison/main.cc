@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "cmd/openunison/commands.h"
+#include "cmd/openunison/no_dumps.h"
 
 namespace {
 
@@ -263,6 +264,8 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!openunison::cmd::forbid_dumps())
+    std::cerr << "openunison: the system doesn't let core dumps be forbidden\n";
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
