@@ -148,6 +148,7 @@ void Parser::read_limits() {
   limits.requests_per_connection = limit("requests_per_connection");
   limits.streams_per_connection = limit("streams_per_connection");
   limits.drain_timeout_seconds = limit("drain_timeout_seconds");
+  limits.identity_provider_waiting = limit("identity_provider_waiting");
 }
 
 void Parser::read_replicas() {

@@ -145,6 +145,11 @@ constexpr Key kKeys[] = {
      1, 10000},
     {"server.limits.drain_timeout_seconds", integer, "20",
      "For requests that run when the server is told to stop.", ours, 0, 3600},
+    {"server.limits.identity_provider_waiting", integer, "256",
+     "Sign-ins that wait for one identity provider at once; and, counted apart, people whose "
+     "standing is being asked. Over it a sign-in gets an error page at once, and the standing is "
+     "asked later.",
+     ours, 1, 100000},
     {"clusters", list, "", "More clusters; the keys above are the first."},
     {"clusters[].name", string, "", "Its name: in addresses and kubeconfig entries."},
     {"clusters[].label", string, "", "Its name for people."},

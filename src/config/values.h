@@ -128,6 +128,7 @@ struct LimitsValues {
   std::uint64_t requests_per_connection = 0;
   std::uint64_t streams_per_connection = 0;
   std::uint64_t drain_timeout_seconds = 0;
+  std::uint64_t identity_provider_waiting = 0;  // identity/connectors.h
 };
 
 struct Branding {

@@ -28,7 +28,7 @@ class Cached {
   struct Policy {
     Millis fresh_for{3'600'000};
     Millis first_back_off{1'000};
-    Millis longest_back_off{60'000};
+    Millis longest_back_off{10'000};  // somebody may be waiting in front of the screen
   };
 
   Cached(Load load, Policy policy, const Clock* clock)

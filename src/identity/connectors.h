@@ -19,6 +19,8 @@ struct OidcConnectorOptions {
   http::Client* client;  // outlives the connector; goes through the provider's proxy
   crypto::Random* random;
   const Clock* clock;
+  // Sign-ins that wait for the provider at once, and counted apart, re-reads.
+  std::size_t most_waiting = 256;
 };
 // Discovery and keys are fetched at first use and kept fresh; nothing is fetched here.
 std::unique_ptr<Connector> oidc_connector(OidcConnectorOptions options);

@@ -6,10 +6,12 @@
 // userinfo alone.
 #include "identity/oidc_connector.h"
 
+#include "base/metrics.h"
 #include "crypto/hash.h"
 #include "identity/names.h"
 #include "identity/oidc_answers.h"
 #include "identity/oidc_upstream.h"
+#include "identity/places.h"
 #include "identity/rescued_grants.h"
 #include "text/base64.h"
 
@@ -80,6 +82,8 @@ class OidcConnector final : public Connector, public RedirectConnector {
       : Connector(options.settings),
         random_(options.random),
         clock_(options.clock),
+        sign_ins_(options.most_waiting),
+        rereads_(options.most_waiting),
         upstream_(std::move(options.settings), std::move(options.client_secret), std::move(fetch),
                   options.clock) {}
 
@@ -113,15 +117,29 @@ class OidcConnector final : public Connector, public RedirectConnector {
                                   bool is_reread, Call call);
   Result<Identity> identity_of(const Json& id_token, const Json& userinfo) const;
 
+  // What a request is told that finds no place.
+  Error crowded(const char* what, Errc code) const;
+
   crypto::Random* random_;
   const Clock* clock_;
+  Places sign_ins_, rereads_;  // apart: sign-ins of strangers must not keep re-reads from happening
   Upstream upstream_;
   RescuedGrants rescued_;
 };
 
+Error OidcConnector::crowded(const char* what, Errc code) const {
+  metrics::counter("openunison_identity_provider_crowded_total",
+                   "What was turned away because too much was waiting for the provider already.",
+                   {{"provider", name()}, {"waiting", what}})
+      .add();
+  return Error(code, std::string("too many ") + what + " wait for the identity provider already");
+}
+
 // --- Sign-in ---
 
 Task<Result<RedirectConnector::Begun>> OidcConnector::begin(BeginRequest request) {
+  const auto place = sign_ins_.take();
+  if (!place) co_return std::unexpected(crowded("sign-ins", Errc::unreachable));
   auto about = co_await upstream_.metadata(net::in(kBeginDeadline));
   if (!about) co_return std::unexpected(about.error());
   const Attempt attempt{random_->token(32), random_->token(32)};
@@ -167,6 +185,8 @@ Result<void> OidcConnector::check_iss_parameter(const Metadata& about,
 
 Task<Result<Identity>> OidcConnector::finish(FinishRequest request) {
   const Call call(net::in(kFinishDeadline), request.trace);
+  const auto place = sign_ins_.take();
+  if (!place) co_return std::unexpected(crowded("sign-ins", Errc::unreachable));
   const auto attempt = Attempt::parse(request.attempt);
   if (!attempt) co_return bad("this sign-in wasn't started here");
   if (const auto repeated = request.parameters.repeated()) {
@@ -401,6 +421,8 @@ Task<Result<Identity>> OidcConnector::reread_by_userinfo(std::string subject, Gr
 
 Task<Result<Identity>> OidcConnector::reread(std::string subject, Grant grant, Call call) {
   if (const auto wait = upstream_.hold()) co_return std::unexpected(wait_asked(*wait));
+  const auto place = rereads_.take();
+  if (!place) co_return std::unexpected(crowded("re-reads", Errc::throttled));
   if (grant.refresh_token.empty()) {
     auto identity = co_await reread_by_userinfo(std::move(subject), std::move(grant), call);
     co_return identity;
@@ -457,6 +479,8 @@ std::optional<std::string> OidcConnector::logout_url(const Grant& grant,
 
 Task<Result<RedirectConnector::LogoutNotice>> OidcConnector::logout_token(std::string token) {
   const net::Deadline deadline = net::in(kLogoutTokenDeadline);
+  const auto place = sign_ins_.take();
+  if (!place) co_return std::unexpected(crowded("sign-ins", Errc::unreachable));
   auto about = co_await upstream_.metadata(deadline);
   if (!about) co_return std::unexpected(about.error());
   if (!(*about)->verifies_id_tokens())

@@ -113,6 +113,10 @@ Task<Result<http::Response>> Upstream::send(const char* endpoint, http::ClientRe
       .observe(std::chrono::duration<double>(clock_->mono() - started).count());
   requests(settings_.name, endpoint, outcome_of(response)).add();
   if (!response) {
+    {
+      const std::lock_guard lock(mutex_);
+      failing_ = true;
+    }
     if (response.error().is(http::Errc::body_too_large)) {
       co_return fail(Errc::too_big,
                      std::string("the identity provider's answer (") + endpoint + ") is too large");
@@ -129,6 +133,7 @@ Task<Result<http::Response>> Upstream::send(const char* endpoint, http::ClientRe
 void Upstream::note_answer(const http::Response& response, WallTime sent) {
   const WallTime now = clock_->now();
   const std::lock_guard lock(mutex_);
+  failing_ = false;
   if (response.status == 429 || response.status == 503) {
     auto wait = retry_after(response.headers, now);
     if (!wait && response.status == 429) wait = kHoldWithoutTime;
@@ -193,6 +198,12 @@ Task<Result<std::shared_ptr<const Metadata>>> Upstream::metadata(net::Deadline d
 }
 
 Task<Result<void>> Upstream::probe(Millis max_age, net::Deadline deadline) {
+  bool in_doubt = metadata_.problem().has_value();
+  {
+    const std::lock_guard lock(mutex_);
+    in_doubt |= failing_;
+  }
+  if (in_doubt) max_age = Millis(1);
   auto found = co_await metadata_.newer(nullptr, max_age, deadline);
   if (!found) co_return std::unexpected(found.error());
   if (const auto problem = metadata_.problem()) co_return std::unexpected(*problem);

@@ -31,8 +31,8 @@ class Upstream {
   Task<Result<std::shared_ptr<const Metadata>>> metadata(net::Deadline deadline);
   // Without asking; null before the first answer.
   std::shared_ptr<const Metadata> known_metadata() const { return metadata_.known(); }
-  // Asks again unless the last answer is younger than `max_age`; unlike metadata() an old value is
-  // no answer if the provider doesn't give one now.
+  // Asks again unless the last answer is younger than `max_age` and nothing has failed since;
+  // unlike metadata() an old value is no answer if the provider doesn't give one now.
   Task<Result<void>> probe(Millis max_age, net::Deadline deadline);
 
   struct Verified {
@@ -80,6 +80,7 @@ class Upstream {
   MonoTime hold_until_{};
   std::optional<Millis> clock_ahead_;
   metrics::Gauge* clock_gauge_ = nullptr;  // made with the first Date
+  bool failing_ = false;  // the last exchange brought no answer
 };
 
 }  // namespace openunison::identity

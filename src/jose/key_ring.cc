@@ -26,9 +26,13 @@ std::string_view name(KeyState state) {
   return "retiring";
 }
 
+// What the clock says is written down; what must have passed in truth is also measured by a clock
+// that nobody can set: a step forward by a day must not have a key sign that no API server has
+// read. After a restart the written times alone count.
 struct KeyRing::Entry {
   KeyInfo info;
   crypto::PrivateKey key;
+  std::optional<MonoTime> published = std::nullopt, retired = std::nullopt;
 };
 
 struct KeyRing::State {
@@ -59,7 +63,8 @@ struct KeyRing::State {
                                                                  : crypto::Algorithm::es512;
     return {{std::move(kid), algorithm, KeyState::pending, now(), now() + policy.publish_ahead,
              WallTime{}},
-            std::move(key)};
+            std::move(key),
+            clock->mono()};
   }
 
   Result<Entry> generate() const {
@@ -67,17 +72,28 @@ struct KeyRing::State {
     return make_entry(std::move(key), {});
   }
 
-  // When a key that signed until now may leave the JWKS: its last token has expired, and whoever
+  // For how long a key that signed stays in the JWKS: until its last token has expired, and whoever
   // cached the JWKS has fetched a newer one.
-  WallTime leaves_after_signing() const {
-    return now() + policy.token_life + policy.jwks_max_age + kSlack;
+  Seconds lingers() const { return policy.token_life + policy.jwks_max_age + kSlack; }
+
+  // The least time between publishing and signing: two lifetimes of a JWKS and some slack.
+  Seconds must_be_known_for() const { return 2 * policy.jwks_max_age + kSlack; }
+
+  bool may_sign(const Entry& pending) const {
+    return now() >= pending.info.activates &&
+           (!pending.published || clock->mono() - *pending.published >= must_be_known_for());
+  }
+  bool may_leave(const Entry& entry) const {
+    return entry.info.state == KeyState::retiring && now() >= entry.info.leaves &&
+           (!entry.retired || clock->mono() - *entry.retired >= lingers());
   }
 
   // The pending key signs from now on; the active one retires.
   void activate(Entry& pending) {
     if (Entry* active = find(KeyState::active)) {
       active->info.state = KeyState::retiring;
-      active->info.leaves = leaves_after_signing();
+      active->info.leaves = now() + lingers();
+      active->retired = clock->mono();
     }
     pending.info.state = KeyState::active;
     pending.info.activates = now();
@@ -182,12 +198,10 @@ Result<bool> KeyRing::tick() {
   const std::lock_guard lock(mutex_);
   if (state_->fixed) return false;
   const WallTime now = state_->now();
-  const auto gone = [&](const Entry& entry) {
-    return entry.info.state == KeyState::retiring && now >= entry.info.leaves;
-  };
+  const auto gone = [&](const Entry& entry) { return state_->may_leave(entry); };
   const Entry* pending = state_->find(KeyState::pending);
   const Entry* active = state_->find(KeyState::active);
-  const bool activates = pending != nullptr && now >= pending->info.activates;
+  const bool activates = pending != nullptr && state_->may_sign(*pending);
   const bool rotates =
       pending == nullptr && state_->policy.rotate_every > Seconds(0) &&
       now - active->info.activates >= state_->policy.rotate_every - state_->policy.publish_ahead;

@@ -10,6 +10,7 @@ namespace openunison::session {
 namespace {
 
 constexpr Millis kUpstreamDeadline{10'000};
+constexpr Seconds kClockLeeway{60};
 constexpr Millis kHoldOff{30'000};  // after a failure, before the same sign-in is tried again
 constexpr std::size_t kMaxHeldOff = 100'000;  // then the table is emptied: some are tried early
 
@@ -36,12 +37,16 @@ bool Rereader::due(const store::SignIn& sign_in) const {
   // together.
   const Millis interval = dependencies_.values->authentication.group_refresh;
   const Millis spread = interval / 10 * (sign_in.id.bytes[0] % 16) / 16;
-  return dependencies_.clock->now() - sign_in.checked_at >= interval + spread;
+  const Millis age = dependencies_.clock->now() - sign_in.checked_at;
+  // Asked in the future: the clock was set back, and nobody knows how long ago it was.
+  return age >= interval + spread || age < -kClockLeeway;
 }
 
 bool Rereader::stale(const store::SignIn& sign_in) const {
-  return sign_in.recheckable && dependencies_.clock->now() - sign_in.checked_at >
-                                    dependencies_.values->authentication.upstream_stale_limit;
+  // Either way: a clock that was set back by a day must not give a day without a check.
+  const Millis age = dependencies_.clock->now() - sign_in.checked_at;
+  return sign_in.recheckable &&
+         std::chrono::abs(age) > dependencies_.values->authentication.upstream_stale_limit;
 }
 
 std::string Rereader::seal(const identity::Grant& grant, store::SignInId id) const {

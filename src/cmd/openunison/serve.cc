@@ -15,8 +15,10 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "cmd/openunison/admin_service.h"
+#include "cmd/openunison/clock_watch.h"
 #include "cmd/openunison/commands.h"
 #include "cmd/openunison/program_metrics.h"
+#include "cmd/openunison/provider_health.h"
 #include "cmd/openunison/secrets.h"
 #include "cmd/openunison/upstreams.h"
 #include "config/error.h"
@@ -35,7 +37,6 @@ namespace {
 constexpr Millis kTickEvery{1'000};
 constexpr Millis kSweepEvery{60'000};
 constexpr Millis kCertificatesEvery{5'000};
-constexpr Millis kHealthDeadline{2'000};
 constexpr unsigned kMaxDefaultThreads = 4;
 constexpr std::size_t kPasswordQueue = 64;
 
@@ -150,6 +151,7 @@ class Server {
         TRY(make_upstreams(*values_, secrets_, {&runtime_, &passwords_, &random_, &clock_}));
     clients_ = std::move(upstreams.clients);
     connectors_.emplace(std::move(upstreams.connectors));
+    provider_health_.emplace(*connectors_);
     return {};
   }
 
@@ -275,19 +277,7 @@ class Server {
     json.set("ready", ready);
     if (!probe) json.set("store", probe.error().message());
     if (stopping_) json.set("stopping", true);
-    text::Json::Array providers;
-    for (const auto& connector : connectors_->all()) {
-      const auto health = co_await connector->health(net::in(kHealthDeadline));
-      text::Json entry;
-      entry.set("name", connector->name());
-      entry.set("reachable", health.reachable);
-      if (!health.detail.empty()) entry.set("detail", health.detail);
-      if (health.clock_ahead && std::chrono::abs(*health.clock_ahead) > kMaxClockDifference) {
-        entry.set("warning", "its clock and ours differ by " +
-                                 std::to_string(health.clock_ahead->count()) + " ms");
-      }
-      providers.push_back(std::move(entry));
-    }
+    text::Json::Array providers = co_await provider_health_->look();
     json.set("identity_providers", text::Json(std::move(providers)));
     co_return http::Response{ready ? 200 : 503,
                              {{"content-type", "application/json"}, {"cache-control", "no-store"}},
@@ -295,6 +285,7 @@ class Server {
   }
 
   void start_housekeeping() {
+    runtime_.spawn(0, watch_clock());
     runtime_.spawn(0, tick_keys());
     runtime_.spawn(0, sweep_sessions());
     if (!values_->plain_http) runtime_.spawn(0, watch_certificates());
@@ -309,9 +300,17 @@ class Server {
     }
   }
 
+  Task<void> watch_clock() {
+    while (!stopping_) {
+      clock_watch_.look();
+      co_await net::sleep_until(net::in(kTickEvery));
+    }
+  }
+
   Task<void> sweep_sessions() {
     while (!stopping_) {
-      co_await sessions_->sweep();
+      clock_watch_.look();
+      if (clock_watch_.trusted()) co_await sessions_->sweep();
       co_await net::sleep_until(net::in(kSweepEvery));
     }
   }
@@ -354,6 +353,7 @@ class Server {
   SecretsDirectory secrets_;
   std::string state_directory_;
   SystemClock clock_;
+  ClockWatch clock_watch_{clock_};
   crypto::SystemRandom random_;
   net::Runtime runtime_;
   net::WorkPool passwords_{"password", 1, kPasswordQueue};
@@ -363,6 +363,7 @@ class Server {
   std::optional<ProgramMetrics> metrics_;
   std::vector<std::unique_ptr<http::Client>> clients_;
   std::optional<session::Connectors> connectors_;
+  std::optional<ProviderHealth> provider_health_;
   std::optional<session::Sessions> sessions_;
   std::optional<session::SignInFlow> sign_in_;
   std::unique_ptr<portal::Portal> portal_;

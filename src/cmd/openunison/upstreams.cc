@@ -28,7 +28,7 @@ Result<Upstreams> make_upstreams(const config::Values& values, const SecretsDire
         std::make_unique<http::Client>(*dependencies.runtime, std::move(options)));
     upstreams.connectors.push_back(identity::oidc_connector(
         {provider, secret ? std::move(*secret) : Secret(), upstreams.clients.back().get(),
-         dependencies.random, dependencies.clock}));
+         dependencies.random, dependencies.clock, values.limits.identity_provider_waiting}));
   }
   return upstreams;
 }

@@ -26,6 +26,8 @@ export interface OpenUnisonOptions {
   extra?: string;
   openunisonExtra?: string;
   networkExtra?: string;
+  /** More of the environment that the server runs in. */
+  environment?: NodeJS.ProcessEnv;
   /** The log's name where a folder has several. */
   logName?: string;
   /** The processor that it may run on, as taskset takes it. */
@@ -109,7 +111,7 @@ ${options.extra ?? ""}`);
     OpenUnison.running.add(this);
     const command = [openunisonProgram, "serve", "-f", this.valuesFile, "--secrets", this.secrets, "--state", this.state];
     if (this.options.pin !== undefined) command.unshift("taskset", "-c", this.options.pin);
-    this.program = start("openunison", command[0]!, command.slice(1), this.log);
+    this.program = start("openunison", command[0]!, command.slice(1), this.log, { ...process.env, ...this.options.environment });
     await waitFor("openunison to be ready", async () => {
       if (this.program!.exited) throw new Hopeless(`openunison ended: ${readFileSync(this.log, "utf8").slice(-2000)}`);
       return (await fetch(`${this.management}/readyz`)).ok;

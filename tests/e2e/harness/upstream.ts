@@ -37,6 +37,8 @@ export interface UpstreamControl {
 
 export interface UpstreamOptions {
   port: number;
+  /** The port in its issuer where something stands in front of it. */
+  issuerPort?: number;
   cert: string;
   key: string;
   redirectUris: string[];
@@ -67,7 +69,7 @@ export class Upstream {
   private constructor(readonly issuer: string, readonly control: UpstreamControl, private readonly server: Server) {}
 
   static async start(options: UpstreamOptions): Promise<Upstream> {
-    const issuer = `https://127.0.0.1:${options.port}${options.issuerSlash ? "/" : ""}`;
+    const issuer = `https://127.0.0.1:${options.issuerPort ?? options.port}${options.issuerSlash ? "/" : ""}`;
     const control: UpstreamControl = { people: structuredClone(demoPeople), tokenRequests: 0, userinfoRequests: 0, traces: [], authorizations: [] };
     const configuration: Configuration = {
       clients: [{

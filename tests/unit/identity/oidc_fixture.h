@@ -36,6 +36,7 @@ class OidcFixture : public ::testing::Test {
       options.client = nullptr;
       options.random = &random_;
       options.clock = &clock_;
+      options.most_waiting = most_waiting_;
       connector_ = oidc_connector_with(std::move(options), provider_.fetcher());
     }
     return *connector_;
@@ -104,6 +105,7 @@ class OidcFixture : public ::testing::Test {
   FakeProvider provider_{clock_};
   config::IdentityProvider settings_;
   std::string client_secret_ = "secret";
+  std::size_t most_waiting_ = 256;
   std::string attempt_, nonce_;
   http::TraceContext trace_;  // of the requests that make the calls
   std::unique_ptr<Connector> connector_;

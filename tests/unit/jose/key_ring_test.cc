@@ -63,6 +63,44 @@ TEST_F(KeyRingTest, FirstKeySignsAtOnceAndSurvivesARestart) {
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
 }
 
+TEST_F(KeyRingTest, AStepOfTheClockHasNoKeySignBeforeItIsKnown) {
+  policy_.publish_ahead = Seconds(86'400);
+  auto ring = open();
+  const std::string first = ring->snapshot()->signer->kid();
+  const KeyInfo second = *ring->rotate();
+  clock_.step(Seconds(86'400));
+  ASSERT_TRUE(ring->tick());
+  EXPECT_EQ(ring->snapshot()->signer->kid(), first) << "no API server has read the new one yet";
+  clock_.advance(2 * policy_.jwks_max_age + Seconds(59));
+  ASSERT_TRUE(ring->tick());
+  EXPECT_EQ(ring->snapshot()->signer->kid(), first);
+  clock_.advance(Seconds(1));
+  ASSERT_TRUE(ring->tick());
+  EXPECT_EQ(ring->snapshot()->signer->kid(), second.kid) << "now each has had time to";
+
+  const Seconds lingers = policy_.token_life + policy_.jwks_max_age + Seconds(60);
+  clock_.step(Seconds(86'400));
+  clock_.advance(lingers - Seconds(1));
+  ASSERT_TRUE(ring->tick());
+  EXPECT_TRUE(ring->snapshot()->published.has_kid(first)) << "its last tokens still count";
+  clock_.advance(Seconds(1));
+  ASSERT_TRUE(ring->tick());
+  EXPECT_FALSE(ring->snapshot()->published.has_kid(first));
+}
+
+TEST_F(KeyRingTest, AStepBackDelaysAKeyAndLosesNone) {
+  auto ring = open();
+  const KeyInfo second = *ring->rotate();
+  clock_.step(-Seconds(86'400));
+  clock_.advance(policy_.publish_ahead);
+  ASSERT_TRUE(ring->tick());
+  EXPECT_EQ(kids(*ring, KeyState::pending), std::vector{second.kid});
+  EXPECT_EQ(kids(*ring, KeyState::active).size(), 1u);
+  clock_.step(Seconds(86'400));
+  ASSERT_TRUE(ring->tick());
+  EXPECT_EQ(ring->snapshot()->signer->kid(), second.kid);
+}
+
 TEST_F(KeyRingTest, ANewKeyIsPublishedLongBeforeItSignsAndTheOldOneStays) {
   auto ring = open();
   const std::string first = ring->snapshot()->signer->kid();

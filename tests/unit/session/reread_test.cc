@@ -70,6 +70,22 @@ TEST_F(RereadTest, IsCountedByProviderAndOutcome) {
   EXPECT_EQ(count("gone"), gone + 1);
 }
 
+TEST_F(RereadTest, AClockThatWasSetBackDoesntGiveADayWithoutACheck) {
+  const Current current = sign_in();
+  clock.step(-Seconds(30));
+  EXPECT_FALSE(rereader_->due(stored(current))) << "threads and servers are a little apart";
+  clock.step(-Seconds(300));
+  EXPECT_TRUE(rereader_->due(stored(current)));
+  EXPECT_FALSE(rereader_->stale(stored(current))) << "some minutes refuse nobody";
+  clock.step(-Seconds(86'400));
+  EXPECT_TRUE(rereader_->stale(stored(current))) << "nobody knows how long ago it was";
+
+  refresh(stored(current));
+  EXPECT_FALSE(rereader_->due(stored(current)));
+  EXPECT_FALSE(rereader_->stale(stored(current)));
+  EXPECT_TRUE(ended_.empty());
+}
+
 TEST_F(RereadTest, IsDueAfterTheIntervalAndALittleSpread) {
   const Current current = sign_in();
   clock.advance(Seconds(299));

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/openunison/clock_watch.h"
+
+#include "base/log.h"
+#include "base/metrics.h"
+
+namespace openunison::cmd {
+namespace {
+
+// NTP slews what is less than an eighth of a second; between two looks a slewed clock gains less
+// than a millisecond.
+constexpr Millis kNotable{2'000};
+// Sessions idle for minutes: a forward step by less ends none that would have lived for long.
+constexpr Millis kDoubtful{60'000};
+constexpr Millis kHoldDeletions{600'000};
+
+metrics::Counter& steps(const char* direction) {
+  return metrics::counter("openunison_clock_steps_total",
+                          "Times that this machine's clock was set while the server ran.",
+                          {{"direction", direction}});
+}
+
+}  // namespace
+
+ClockWatch::ClockWatch(const Clock& clock) : clock_(clock), distance_(distance()) {
+  steps("forward");
+  steps("backward");
+}
+
+Millis ClockWatch::distance() const {
+  return std::chrono::duration_cast<Millis>(clock_.now().time_since_epoch() -
+                                            clock_.mono().time_since_epoch());
+}
+
+void ClockWatch::look() {
+  const Millis now = distance(), step = now - distance_;
+  if (std::chrono::abs(step) < kNotable) return;
+  distance_ = now;
+  const bool forward = step > Millis(0);
+  steps(forward ? "forward" : "backward").add();
+  log::warn("the clock of this machine was set",
+            {{"by_seconds", std::chrono::duration_cast<Seconds>(step).count()}});
+  if (forward && step >= kDoubtful) trusted_from_ = clock_.mono() + kHoldDeletions;
+  // Put right again: nothing is in doubt any more.
+  if (!forward) trusted_from_ = MonoTime{};
+}
+
+bool ClockWatch::trusted() const {
+  return clock_.mono() >= trusted_from_;
+}
+
+}  // namespace openunison::cmd
