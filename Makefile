@@ -62,6 +62,10 @@ bench: build ## Speed and memory beside peers: build/bench/*.json, docs/performa
 	@cd tests/e2e && node --import tsx bench.ts $(BENCH_ROWS)
 	@tools/bench_report
 
+soak: build ## Mixed load for TIME seconds (600) with kills and key rotations; prints slopes of memory, descriptors and p99
+	@tools/setup test
+	@cd tests/e2e && node --import tsx soak.ts $(if $(filter command line environment,$(origin TIME)),$(TIME),600)
+
 fuzz: setup ## Fuzzes every parser for TIME seconds each (60; 0 replays the seeds only)
 	@tools/fuzz $(TIME)
 
@@ -76,4 +80,4 @@ build-times: ## The slowest files of the release build
 clean: ## Removes build/
 	@rm -rf build
 
-.PHONY: help setup build demo test test-unit test-e2e test-versions lint check-layers format sanitize faults bench fuzz screenshots build-times clean
+.PHONY: help setup build demo test test-unit test-e2e test-versions lint check-layers format sanitize faults soak bench fuzz screenshots build-times clean
