@@ -160,7 +160,7 @@ test("prepare, switch and retire refuse nobody", async () => {
 /** The commands that the guide gives for a leaked key. */
 function runbook(): string {
   const guide = readFileSync(join(root, "docs/guides/operations.md"), "utf8");
-  const section = guide.slice(guide.indexOf("**A signing key has leaked.**"));
+  const section = guide.slice(guide.indexOf("### A signing key has leaked"));
   return /```sh\n([\s\S]*?)```/.exec(section)![1]!;
 }
 

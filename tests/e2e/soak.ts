@@ -75,6 +75,7 @@ const signIn = async (name: string) => {
 async function refreshing(i: number): Promise<void> {
   const visitor = await signIn(person(i)), client = new Visitor(authority.caPem);
   let token = /refresh-token: "?([^"\s]+)/.exec(await visitor.kubeconfig(portal.portal, "demo"))![1]!;
+  visitor.close();
   await again(100, async () => {
     const began = performance.now();
     const answer = await client.fetch(`${portal.issuer}/token`, { form: { grant_type: "refresh_token", refresh_token: token, client_id: "kubernetes" } });
@@ -91,6 +92,7 @@ const signingIn = (i: number) => again(1500, async () => {
   const visitor = await signIn(person(i));
   await visitor.kubeconfig(portal.portal, "demo");
   await visitor.signOut(portal.portal);
+  visitor.close();
   counts.signIns += 1;
 });
 async function reading(i: number): Promise<void> {
@@ -99,6 +101,7 @@ async function reading(i: number): Promise<void> {
     for (const path of ["/", "/profile", "/sessions", "/k8s/demo", "/auth/idp/k8sIdp/.well-known/openid-configuration", "/auth/idp/k8sIdp/certs", "/nothing-here"]) {
       const page = await visitor.fetch(portal.portal + path);
       if (page.status !== (path === "/nothing-here" ? 404 : 200)) {
+        visitor.close();
         visitor = await signIn(person(i));
         throw new Error(`${path} answered ${page.status}`);
       }

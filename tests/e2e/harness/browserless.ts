@@ -25,6 +25,11 @@ export class Visitor {
     this.agent = new Agent({ ca, keepAlive: true });
   }
 
+  /** Ends the connections that are kept; it can be used again. */
+  close(): void {
+    this.agent.destroy();
+  }
+
   cookies(host: string): Map<string, string> {
     let cookies = this.jar.get(host);
     if (!cookies) this.jar.set(host, (cookies = new Map()));
