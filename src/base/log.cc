@@ -6,6 +6,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -86,9 +87,23 @@ bool must_be_escaped(char32_t c) {
          (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
+// ASCII that stands for itself in a JSON string: nearly all of what is logged.
+std::size_t plain_prefix(std::string_view text) {
+  std::size_t end = 0;
+  while (end < text.size() && text[end] >= 0x20 && text[end] < 0x7f && text[end] != '"' &&
+         text[end] != '\\') {
+    ++end;
+  }
+  return end;
+}
+
 void append_quoted(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
+    const std::size_t plain = plain_prefix(text);
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     const std::size_t length = utf8_sequence(text);
     if (length == 0) {
       out += "\\ufffd";
@@ -123,12 +138,23 @@ std::string_view level_name(Level level) {
   return "info";
 }
 
+// The second's text is made once a second and thread. Kept in plain bytes: what ends last may log
+// too, after a string of the thread would be gone.
 std::string timestamp() {
+  constexpr std::size_t kToTheSecond = sizeof "2026-11-24T01:02:03" - 1;
   const WallTime now = SystemClock().now();
-  const auto millis = now.time_since_epoch().count() % 1000;  // the system's clock is past 1970
-  std::string text = rfc3339(now);
-  text.pop_back();
-  return fmt::format("{}.{:03}Z", text, millis);
+  const WallTime second = std::chrono::floor<Seconds>(now);
+  thread_local WallTime known{};
+  thread_local std::array<char, kToTheSecond> digits{};
+  if (known != second) {
+    rfc3339(second).copy(digits.data(), digits.size());
+    known = second;
+  }
+  const auto millis = static_cast<int>((now - second).count());
+  std::string text(digits.data(), digits.size());
+  text += '.';
+  for (const int unit : {100, 10, 1}) text += static_cast<char>('0' + millis / unit % 10);
+  return text + 'Z';
 }
 
 }  // namespace
@@ -153,8 +179,10 @@ void flush() {
 
 std::string format_line(std::string_view level, std::string_view message_or_event, bool is_event,
                         Fields fields, std::string_view time) {
-  std::string line = fmt::format(R"({{"time":"{}","level":"{}","{}":)", time, level,
-                                 is_event ? "event" : "message");
+  std::string line;
+  line.reserve(512);
+  line.append(R"({"time":")").append(time).append(R"(","level":")").append(level);
+  line.append(is_event ? R"(","event":)" : R"(","message":)");
   append_quoted(line, message_or_event);
   for (const Field& field : fields) {
     line += ',';

@@ -49,15 +49,15 @@ std::optional<std::string> decode(std::string_view text,
 }  // namespace
 
 std::string encode_base64url(std::string_view data) {
-  std::string out;
-  out.reserve((data.size() * 4 + 2) / 3);
+  std::string out((data.size() * 4 + 2) / 3, '\0');
+  char* to = out.data();
   std::uint32_t buffer = 0;
   unsigned bits = 0;
   for (const char c : data) {
     buffer = (buffer << 8) | static_cast<unsigned char>(c);
-    for (bits += 8; bits >= 6; bits -= 6) out += kUrl[(buffer >> (bits - 6)) & 63];
+    for (bits += 8; bits >= 6; bits -= 6) *to++ = kUrl[(buffer >> (bits - 6)) & 63];
   }
-  if (bits > 0) out += kUrl[(buffer << (6 - bits)) & 63];
+  if (bits > 0) *to = kUrl[(buffer << (6 - bits)) & 63];
   return out;
 }
 

@@ -25,29 +25,24 @@ constexpr std::array<std::int8_t, 256> reversed(std::string_view alphabet) {
 constexpr auto kFromStandard = reversed(kStandard);
 constexpr auto kFromUrl = reversed(kUrl);
 
+std::uint32_t byte_at(std::string_view bytes, std::size_t at) {
+  return static_cast<unsigned char>(bytes[at]);
+}
+
+// Of its final size from the start: every token is made of this.
 std::string encode(std::string_view bytes, std::string_view alphabet) {
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
+  const std::size_t rest = bytes.size() % 3;
+  std::string out(bytes.size() / 3 * 4 + (rest > 0 ? rest + 1 : 0), '\0');
+  char* to = out.data();
+  const auto put = [&to, digits = alphabet.data()](std::uint32_t group, unsigned count) {
+    for (unsigned i = 0; i < count; ++i) *to++ = digits[(group >> (18 - 6 * i)) & 63];
+  };
   std::size_t at = 0;
   for (; at + 3 <= bytes.size(); at += 3) {
-    const std::uint32_t group =
-        static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at])) << 16 |
-        static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + 1])) << 8 |
-        static_cast<unsigned char>(bytes[at + 2]);
-    out += alphabet[group >> 18];
-    out += alphabet[(group >> 12) & 63];
-    out += alphabet[(group >> 6) & 63];
-    out += alphabet[group & 63];
+    put(byte_at(bytes, at) << 16 | byte_at(bytes, at + 1) << 8 | byte_at(bytes, at + 2), 4);
   }
-  const std::size_t rest = bytes.size() - at;
-  if (rest > 0) {
-    std::uint32_t group = static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at])) << 16;
-    if (rest == 2)
-      group |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + 1])) << 8;
-    out += alphabet[group >> 18];
-    out += alphabet[(group >> 12) & 63];
-    if (rest == 2) out += alphabet[(group >> 6) & 63];
-  }
+  if (rest == 1) put(byte_at(bytes, at) << 16, 2);
+  if (rest == 2) put(byte_at(bytes, at) << 16 | byte_at(bytes, at + 1) << 8, 3);
   return out;
 }
 

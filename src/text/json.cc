@@ -6,16 +6,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace openunison::text {
 namespace {
 
-// Bytes that stand for themselves inside a JSON string as we write it.
-constexpr bool is_plain(unsigned char c) {
-  return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' &&
-         c != '\'';
-}
+// Bytes that stand for themselves inside a JSON string as we write it. A table: tokens are made of
+// such strings.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (std::size_t c = 0x20; c < 0x7f; ++c) plain[c] = true;
+  for (const char c : std::string_view("\"\\<>&'")) plain[static_cast<unsigned char>(c)] = false;
+  return plain;
+}();
 
 // The length of the valid UTF-8 sequence at the front, or 0 (RFC 3629 §4).
 std::size_t utf8_length(std::string_view text) {
@@ -155,7 +159,7 @@ void append_json_string(std::string& out, std::string_view value) {
   std::size_t at = 0;
   while (at < value.size()) {
     std::size_t end = at;
-    while (end < value.size() && is_plain(static_cast<unsigned char>(value[end]))) ++end;
+    while (end < value.size() && kPlain[static_cast<unsigned char>(value[end])]) ++end;
     out.append(value, at, end - at);
     if (end == value.size()) break;
     const auto c = static_cast<unsigned char>(value[end]);
