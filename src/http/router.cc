@@ -113,11 +113,6 @@ std::vector<std::string> Router::routes() const {
   return all;
 }
 
-std::string Router::label(const Request& request) const {
-  const Place* place = impl_->find(request.path);
-  return place == nullptr ? "other" : place->label;
-}
-
 Task<void> Router::handle(Request& request, Responder& responder) {
   const Place* place = impl_->find(request.path);
   if (place != nullptr) request.route = place->label;

@@ -31,10 +31,7 @@ class Router final : public Service {
   void fallback(std::shared_ptr<Service> service);
   // "GET /auth/idp/k8sIdp/certs" ...: for docs and tests.
   std::vector<std::string> routes() const;
-  // The route that a request would take ("/k8s/token", "prefix/*" or "other"): the label of its
-  // metrics.
-  std::string label(const Request& request) const;
-
+  // Notes the route that it takes in the request.
   Task<void> handle(Request& request, Responder& responder) override;
 
  private:

@@ -56,7 +56,7 @@ async function start(before?: (it: Exercised) => Promise<void>): Promise<Exercis
   });
   const portal = new OpenUnison({
     folder, authority, port, managementPort: await freePort(), apiServer: "https://127.0.0.1:1",
-    authentication: "group_refresh_seconds: 1\nrefresh_token: {grace_period_millis: 500}",
+    authentication: "group_refresh_seconds: 1\nrefresh_token: {grace_period_millis: 2000}",
     openunisonExtra: "clients:\n- {client_id: app, label: An application, redirect_uris: [\"https://127.0.0.1:9999/callback\"]}",
     extra: `identity_providers:
 - {name: company, label: Company, issuer: "${upstream.issuer}", client_id: openunison, scopes: "openid profile email groups offline_access", claims: {sub: preferred_username, groups: groups}}
@@ -97,9 +97,9 @@ async function happen(it: Exercised): Promise<void> {
   const refresh = (token: string) => tokens(alice, portal, { grant_type: "refresh_token", refresh_token: token });
   const second = (await refresh(first)).refresh_token!;
   if (!second || (await refresh(first)).refresh_token !== second) throw new Error("a repeat within the grace got another token");
-  await sleep(700);
+  await sleep(2_300);
   const third = (await refresh(second)).refresh_token!;
-  await sleep(700);
+  await sleep(2_300);
   const reused = await refresh(first);
   if (reused.error !== "invalid_grant") throw new Error(`an old token got ${JSON.stringify(reused)}`);
 
