@@ -16,6 +16,16 @@ constexpr std::size_t kMaxClientId = 128;
 constexpr const char* kApps = "openunison.apps";
 constexpr const char* kClients = "openunison.clients";
 
+// Why a client can't be reached or returned to there; "" if it can.
+std::string problem_of_address(const std::string& uri) {
+  const auto url = text::Url::parse(uri);
+  if (!url) return url.error().message();
+  if (url->fragment) return "must not have a fragment";
+  if (!url->is_https() && !is_loopback_host(url->host))
+    return "must be https; http is only for localhost, 127.0.0.1 and [::1]";
+  return {};
+}
+
 }  // namespace
 
 void Parser::read_apps() {
@@ -62,6 +72,9 @@ void Parser::read_clients() {
     client.redirect_uris = strings(item, "redirect_uris");
     client.post_logout_redirect_uris = strings(item, "post_logout_redirect_uris");
     client.az_groups = strings(item, "az_groups");
+    client.require_pushed_requests = boolean(item, "require_pushed_authorization_requests");
+    client.backchannel_logout_uri = string(item, "backchannel_logout_uri");
+    client.logout_names_session = boolean(item, "backchannel_logout_session_required");
     if (!ids.insert(client.client_id).second)
       error(item, "client_id", "is that of a cluster or of another client");
     check_client(client, item);
@@ -78,24 +91,20 @@ void Parser::check_client(const Client& client, const Item& item) {
     error(item, "redirect_uris", "is missing: at least one address");
   check_redirects(client.redirect_uris, item, "redirect_uris");
   check_redirects(client.post_logout_redirect_uris, item, "post_logout_redirect_uris");
+  if (const auto why = problem_of_address(client.backchannel_logout_uri);
+      !client.backchannel_logout_uri.empty() && !why.empty()) {
+    error(item, "backchannel_logout_uri", why);
+  }
 }
 
 // RFC 9700 §2.1 (exact match), RFC 8252 §7.3 (http for loopback), RFC 6749 §3.1.2 (no fragment).
 void Parser::check_redirects(const std::vector<std::string>& uris, const Item& item,
                              std::string_view key) {
   for (std::size_t i = 0; i < uris.size(); ++i) {
-    const auto bad = [&](std::string why) { error_at(item, key, i, std::move(why)); };
     if (uris[i].find('*') != std::string::npos) {
-      bad("patterns are not accepted; write each address out");
-      continue;
-    }
-    const auto url = text::Url::parse(uris[i]);
-    if (!url) {
-      bad(url.error().message());
-    } else if (url->fragment) {
-      bad("must not have a fragment");
-    } else if (!url->is_https() && !is_loopback_host(url->host)) {
-      bad("must be https; http is only for localhost, 127.0.0.1 and [::1]");
+      error_at(item, key, i, "patterns are not accepted; write each address out");
+    } else if (auto why = problem_of_address(uris[i]); !why.empty()) {
+      error_at(item, key, i, std::move(why));
     }
   }
 }

@@ -146,6 +146,9 @@ void Parser::read_limits() {
   limits.connections = limit("connections");
   limits.connections_per_address = limit("connections_per_address");
   limits.requests_per_connection = limit("requests_per_connection");
+  limits.pushed_requests = limit("pushed_requests");
+  limits.pushed_requests_per_address = limit("pushed_requests_per_address");
+  limits.logout_notices = limit("logout_notices");
   limits.streams_per_connection = limit("streams_per_connection");
   limits.drain_timeout_seconds = limit("drain_timeout_seconds");
   limits.identity_provider_waiting = limit("identity_provider_waiting");

@@ -73,6 +73,14 @@ constexpr Key kKeys[] = {
      "Where it may be returned to after signing out, exactly."},
     {"openunison.clients[].az_groups", strings, "",
      "Who may use it; empty: everyone who may sign in."},
+    {"openunison.clients[].backchannel_logout_uri", string, "",
+     "Where it is told when a sign-in ends (OpenID Connect Back-Channel Logout): https, or http "
+     "for "
+     "loopback addresses."},
+    {"openunison.clients[].backchannel_logout_session_required", boolean, "true",
+     "What it is told names the session (sid); false: only the person (sub)."},
+    {"openunison.clients[].require_pushed_authorization_requests", boolean, "false",
+     "It must push its authorization requests (RFC 9126)."},
     {"openunison.non_secret_data", anything, "",
      "K8S_TOKEN_LIFE_MILLIS, https.proxyHost, https.proxyPort, http.proxyHost, http.proxyPort and "
      "http.nonProxyHosts are honoured; others aren't needed and give a warning.",
@@ -140,6 +148,13 @@ constexpr Key kKeys[] = {
      "Connections at once from one address. Over it they are closed at once.", ours, 1, 10000000},
     {"server.limits.requests_per_connection", integer, "100000",
      "Requests of one connection. Then it is closed.", ours, 1, 1000000000},
+    {"server.limits.pushed_requests", integer, "10000",
+     "Pushed authorization requests that are kept at once; a quarter of them of public clients.",
+     ours, 1, 1000000},
+    {"server.limits.pushed_requests_per_address", integer, "100",
+     "Of those, so many that public clients pushed from one address.", ours, 1, 1000000},
+    {"server.limits.logout_notices", integer, "10000",
+     "Logout tokens that wait to be delivered to clients at once.", ours, 1, 1000000},
     {"server.limits.streams_per_connection", integer, "100",
      "Requests at once of one HTTP/2 connection. Over it they are refused, to be sent again.", ours,
      1, 10000},

@@ -99,7 +99,10 @@ struct Client {
   std::vector<std::string> redirect_uris;              // exact
   std::vector<std::string> post_logout_redirect_uris;  // exact
   std::vector<std::string> az_groups;
-  bool native = false;  // loopback redirects with any port
+  bool native = false;                   // loopback redirects with any port
+  bool require_pushed_requests = false;  // RFC 9126 only
+  std::string backchannel_logout_uri;    // https, or http for loopback; empty: none
+  bool logout_names_session = true;      // backchannel_logout_session_required
 };
 
 struct TlsFiles {
@@ -129,6 +132,10 @@ struct LimitsValues {
   std::uint64_t streams_per_connection = 0;
   std::uint64_t drain_timeout_seconds = 0;
   std::uint64_t identity_provider_waiting = 0;  // identity/connectors.h
+  // Of the provider: oidc/pushed_requests.h, oidc/backchannel_logout.h.
+  std::uint64_t pushed_requests = 0;
+  std::uint64_t pushed_requests_per_address = 0;
+  std::uint64_t logout_notices = 0;
 };
 
 struct Branding {

@@ -52,10 +52,12 @@ class RedirectConnector {
   virtual ~RedirectConnector() = default;
 
   struct BeginRequest {
-    std::string redirect_uri;  // ours, absolute
-    std::string state;         // 43 characters, made by the caller
-    bool force = false;        // prompt=login
+    std::string redirect_uri;     // ours, absolute
+    std::string state;            // 43 characters, made by the caller
+    bool force = false;           // prompt=login
+    bool select_account = false;  // the person chooses who to be
     std::string login_hint;
+    std::string acr_values;  // ways to authenticate that are wished for; may be empty
   };
   struct Begun {
     std::string url;      // where the browser goes

@@ -61,8 +61,12 @@ std::string scopes_to_send(const config::IdentityProvider& settings) {
 
 std::string prompt_of(const RedirectConnector::BeginRequest& request,
                       const config::IdentityProvider& settings) {
-  if (settings.is_google()) return request.force ? "select_account consent" : "consent";
-  return request.force ? "login" : "";
+  const bool ask = request.force || request.select_account;
+  if (settings.is_google()) return ask ? "select_account consent" : "consent";
+  // Others refuse what they don't know, and ask for an account wherever they ask for a password.
+  if (settings.profile == config::ProviderProfile::entra && !request.force && ask)
+    return "select_account";
+  return ask ? "login" : "";
 }
 
 Error wait_asked(Millis wait) {
@@ -161,6 +165,7 @@ Task<Result<RedirectConnector::Begun>> OidcConnector::begin(BeginRequest request
   const std::string prompt = prompt_of(request, settings());
   if (!prompt.empty()) add("prompt", prompt);
   if (!request.login_hint.empty()) add("login_hint", request.login_hint);
+  if (!request.acr_values.empty()) add("acr_values", request.acr_values);
   if (settings().is_google()) {
     add("access_type", "offline");
     if (!settings().domain.empty())

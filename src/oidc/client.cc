@@ -12,8 +12,10 @@ namespace openunison::oidc {
 namespace {
 
 constexpr std::string_view kLoopbackHosts[] = {"127.0.0.1", "[::1]", "localhost"};
-constexpr std::string_view kKnownScopes[] = {"openid", "profile", "email", "groups",
-                                             "offline_access"};
+// The first kClusterScopes are all that a cluster's tokens need.
+constexpr std::string_view kKnownScopes[] = {"openid",         "profile", "email", "groups",
+                                             "offline_access", "address", "phone"};
+constexpr std::size_t kClusterScopes = 5;
 
 bool contains(const std::vector<std::string>& list, std::string_view value) {
   return std::find(list.begin(), list.end(), value) != list.end();
@@ -112,8 +114,10 @@ bool Client::allows_post_logout_redirect(std::string_view uri) const {
 
 std::string Client::grant_scope(std::string_view requested) const {
   std::string granted;
-  for (const std::string_view scope : kKnownScopes) {
-    if (cluster == nullptr && !text::has_word(requested, scope)) continue;
+  for (std::size_t i = 0; i < std::size(kKnownScopes); ++i) {
+    const std::string_view scope = kKnownScopes[i];
+    const bool given = cluster != nullptr ? i < kClusterScopes : text::has_word(requested, scope);
+    if (!given) continue;
     if (!granted.empty()) granted += ' ';
     granted += scope;
   }
@@ -140,6 +144,9 @@ Client configured_client(const config::Client& settings, const Secret& secret) {
   client.redirect_uris = settings.redirect_uris;
   client.post_logout_redirect_uris = settings.post_logout_redirect_uris;
   client.az_groups = settings.az_groups;
+  client.must_push = settings.require_pushed_requests;
+  client.backchannel_logout_uri = settings.backchannel_logout_uri;
+  client.logout_names_session = settings.logout_names_session;
   if (settings.native) {
     for (const std::string& uri : settings.redirect_uris) {
       const auto url = text::Url::parse(uri);

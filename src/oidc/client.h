@@ -31,6 +31,10 @@ struct Client {
   std::vector<std::string> az_groups;        // empty: everyone who may sign in
   const config::Cluster* cluster = nullptr;  // set: its tokens are credentials of that cluster
 
+  bool must_push = false;              // takes authorization requests by RFC 9126 only
+  std::string backchannel_logout_uri;  // empty: it isn't told when a sign-in ends
+  bool logout_names_session = true;    // its logout tokens have `sid`
+
   // RFC 9700 §2.1: exact string comparison; only the port of a loopback address may vary.
   bool allows_redirect(std::string_view uri) const;
   bool allows_post_logout_redirect(std::string_view uri) const;

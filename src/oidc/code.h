@@ -29,8 +29,9 @@ class Codes {
   // Codes of one issuer don't open at another.
   Codes(const crypto::MasterKey& master, std::string issuer);
   std::string seal(const Code& code, crypto::Random& random) const;
-  // Error: session::Errc::bad_token, also when expired.
-  Result<Code> open(std::string_view sealed, WallTime now) const;
+  // Error: session::Errc::bad_token. Whether it is still good is the caller's to look at: one that
+  // isn't may have been used before, and then its second use ends what the first opened.
+  Result<Code> open(std::string_view sealed) const;
 
  private:
   crypto::Sealer sealer_;

@@ -25,10 +25,12 @@ std::string Provider::Impl::make_discovery() const {
   document.set("jwks_uri", endpoint("/certs"));
   document.set("revocation_endpoint", endpoint("/revoke"));
   document.set("end_session_endpoint", endpoint("/end_session"));
-  document.set("scopes_supported",
-               strings({"openid", "profile", "email", "groups", "offline_access"}));
+  document.set("pushed_authorization_request_endpoint", endpoint("/par"));
+  document.set("require_pushed_authorization_requests", false);
+  document.set("scopes_supported", strings({"openid", "profile", "email", "groups", "address",
+                                            "phone", "offline_access"}));
   document.set("response_types_supported", strings({"code"}));
-  document.set("response_modes_supported", strings({"query"}));
+  document.set("response_modes_supported", strings({"query", "form_post"}));
   document.set("grant_types_supported", strings({"authorization_code", "refresh_token"}));
   document.set("subject_types_supported", strings({"public"}));
   document.set("id_token_signing_alg_values_supported", strings({es256 ? "ES256" : "RS256"}));
@@ -37,18 +39,33 @@ std::string Provider::Impl::make_discovery() const {
   document.set("revocation_endpoint_auth_methods_supported",
                strings({"client_secret_basic", "client_secret_post", "none"}));
   document.set("code_challenge_methods_supported", strings({"S256"}));
-  document.set("prompt_values_supported", strings({"none", "login"}));
-  document.set("claims_supported",
-               strings({"iss",        "sub",         "aud",   "exp",
-                        "iat",        "nbf",         "jti",   "auth_time",
-                        "amr",        "acr",         "sid",   "nonce",
-                        "at_hash",    "token_use",   "name",  "preferred_username",
-                        "given_name", "family_name", "email", "email_verified",
-                        "groups"}));
+  document.set("prompt_values_supported", strings({"none", "login", "consent", "select_account"}));
+  document.set("display_values_supported", strings({"page"}));
+  document.set("ui_locales_supported", strings({"en"}));
+  document.set("claim_types_supported", strings({"normal"}));
+  document.set("claims_supported", strings({"iss",          "sub",
+                                            "aud",          "exp",
+                                            "iat",          "nbf",
+                                            "jti",          "auth_time",
+                                            "amr",          "acr",
+                                            "sid",          "nonce",
+                                            "at_hash",      "token_use",
+                                            "name",         "given_name",
+                                            "family_name",  "middle_name",
+                                            "nickname",     "preferred_username",
+                                            "profile",      "picture",
+                                            "website",      "gender",
+                                            "birthdate",    "zoneinfo",
+                                            "locale",       "updated_at",
+                                            "email",        "email_verified",
+                                            "phone_number", "phone_number_verified",
+                                            "address",      "groups"}));
   document.set("authorization_response_iss_parameter_supported", true);
-  document.set("claims_parameter_supported", false);
+  document.set("claims_parameter_supported", true);
   document.set("request_parameter_supported", false);
   document.set("request_uri_parameter_supported", false);
+  document.set("backchannel_logout_supported", true);
+  document.set("backchannel_logout_session_supported", true);
   return document.dump();
 }
 

@@ -8,7 +8,8 @@
 namespace openunison::oidc {
 
 std::error_code make_error_code(Errc code) {
-  static constexpr const char* kTexts[] = {"bad_client", "request_too_long", "malformed_request"};
+  static constexpr const char* kTexts[] = {"bad_client", "request_too_long", "malformed_request",
+                                           "too_many"};
   static const ErrorCategory kCategory("oidc", kTexts, std::size(kTexts));
   return {static_cast<int>(code), kCategory};
 }

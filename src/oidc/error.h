@@ -16,6 +16,7 @@ enum class Errc {
       1,  // unknown client_id or a redirect_uri that isn't registered: shown, never redirected
   request_too_long,   // an authorization request that must wait for a sign-in is over the limit
   malformed_request,  // shown: nothing in it can be trusted
+  too_many,           // a bound on what is kept was reached
 };
 std::error_code make_error_code(Errc code);
 

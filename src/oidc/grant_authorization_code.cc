@@ -16,7 +16,7 @@ Task<http::Response> Provider::Impl::authorization_code_grant(const Client& clie
   if (given.empty())
     co_return refused(&client, {"invalid_request", "code is missing", 400}, caller);
 
-  auto code = codes.open(given, now());
+  auto code = codes.open(given);
   if (!code) co_return refused(&client, oauth_error(code.error()), caller);
   if (code->client_id != client.id)
     co_return invalid_grant("this code was given to another client");
@@ -32,12 +32,19 @@ Task<http::Response> Provider::Impl::authorization_code_grant(const Client& clie
     co_return invalid_grant("code_verifier is missing or doesn't fit the code_challenge");
   }
 
+  if (now() >= code->expires_at) {
+    auto ended = co_await sessions.end_redeemed(code->id, caller);
+    if (!ended) co_return refused(&client, oauth_error(ended.error()), caller);
+    co_return invalid_grant("this code is older than a minute");
+  }
+
   session::Sessions::FamilySpec spec;
   spec.holder = {options.issuer, client.id};
   spec.cluster = client.cluster != nullptr ? client.cluster->name : std::string();
   spec.scope = code->scope;
   spec.origin = store::Origin::code;
   spec.label = client.label;
+  spec.lasting = !client.backchannel_logout_uri.empty();
   // The record outlives the code by a day, so that a late second use still ends what the first
   // opened.
   const store::SessionStore::Redemption redemption{code->id, code->expires_at + Seconds(86'400)};

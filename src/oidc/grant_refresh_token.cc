@@ -11,7 +11,8 @@ namespace {
 // A token of fewer bytes of claims than this is never too large, whatever is added to them.
 constexpr std::size_t kNeverTooLarge = 4096;
 
-// The words of `wanted` once each, all of them in `granted`. Error: beyond_scope.
+// The scopes of `wanted` once each, all of them in `granted`; claims that were granted by name
+// stay. Error: beyond_scope.
 Result<std::string> narrowed(std::string_view granted, std::string_view wanted) {
   std::string scope;
   for (std::size_t at = 0; at < wanted.size();) {
@@ -23,6 +24,13 @@ Result<std::string> narrowed(std::string_view granted, std::string_view wanted) 
       return fail(session::Errc::beyond_scope, "scope goes beyond what was granted");
     }
     scope += (scope.empty() ? "" : " ") + std::string(word);
+  }
+  for (std::size_t at = 0; at < granted.size();) {
+    const std::size_t end = std::min(granted.find(' ', at), granted.size());
+    const std::string_view word = granted.substr(at, end - at);
+    at = end + 1;
+    if (word.find('/') != std::string_view::npos && !text::has_word(scope, word))
+      scope += " " + std::string(word);
   }
   return scope;
 }

@@ -21,6 +21,16 @@ static metrics::Counter& refusals(const std::string& error) {
                           {{"error", error}});
 }
 
+namespace {
+
+BackchannelLogoutOptions for_issuer(const ProviderOptions& options) {
+  BackchannelLogoutOptions logout = options.logout;
+  logout.issuer = options.issuer;
+  return logout;
+}
+
+}  // namespace
+
 Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
     : options(std::move(o)),
       sessions(*d.sessions),
@@ -29,6 +39,8 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
       clients(options.clients),
       codes(*d.master, options.issuer),
       resume_sealer(*d.master, "authorize-resume"),
+      pushed(options.pushed),
+      logout(for_issuer(options), std::move(d.fetch), *d.keys, sessions.random(), sessions.clock()),
       jwks_cache_control("public, max-age=" +
                          std::to_string(sessions.values().jwks_max_age.count())) {
   discovery_json = make_discovery();
@@ -38,11 +50,28 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
   }
   for (const char* error : {"invalid_request", "invalid_client", "invalid_grant", "server_error"})
     refusals(error);
+  sessions.on_ended([this](const std::vector<store::Live>& ended, std::string_view reason,
+                           const net::Executor& executor) {
+    // Who gives a token back knows that it is over.
+    if (reason == session::kRevokedByClient) return;
+    for (const store::Live& live : ended) {
+      const Client* client = live.session.kind == store::SessionKind::client
+                                 ? clients.find(live.session.client_id)
+                                 : nullptr;
+      if (client != nullptr) logout.notify(*client, live, executor);
+    }
+  });
 }
 
 Provider::Provider(ProviderOptions options, ProviderDependencies dependencies)
     : impl_(std::make_unique<Impl>(std::move(options), dependencies)) {}
 Provider::~Provider() = default;
+
+Task<void> Provider::drain(net::Deadline deadline) const {
+  constexpr Millis kLookEvery{10};
+  while (impl_->logout.in_hand() > 0 && std::chrono::steady_clock::now() < deadline)
+    co_await net::sleep_until(net::in(kLookEvery));
+}
 
 const std::string& Provider::issuer() const {
   return impl_->options.issuer;
@@ -58,6 +87,8 @@ void Provider::mount(http::Router& router) {
   };
   add({"GET"}, "/auth", &Impl::authorize);
   add({"POST"}, "/auth", &Impl::posted_authorize);
+  add({"POST"}, "/consent", &Impl::consent);
+  add({"POST"}, "/par", &Impl::push_request);
   add({"POST"}, "/token", &Impl::token);
   add({"GET", "POST"}, "/userinfo", &Impl::userinfo);
   add({"POST"}, "/revoke", &Impl::revoke);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Provider: an OpenID provider under one issuer URL (OpenID Connect Core 1.0, RFC 6749, 7009, 7636,
-// 9207, 9700; RP-Initiated Logout 1.0). Several run in one process, one per issuer. Each endpoint
-// is a file: authorize.cc, token.cc (and one file per grant), userinfo.cc, revoke.cc,
-// end_session.cc, discovery.cc. The paths below the issuer are fixed for good: a running API server
-// never reads them a second time.
+// 9126, 9207, 9700; Form Post Response Mode, RP-Initiated and Back-Channel Logout 1.0). Several run
+// in one process, one per issuer. Each endpoint is a file: authorize.cc, par.cc, token.cc (and one
+// file per grant), userinfo.cc, revoke.cc, end_session.cc, discovery.cc. The paths below the issuer
+// are fixed for good: a running API server never reads them a second time.
 #pragma once
 
 #include <memory>
@@ -13,8 +13,10 @@
 
 #include "http/router.h"
 #include "jose/key_ring.h"
+#include "oidc/backchannel_logout.h"
 #include "oidc/client.h"
 #include "oidc/code.h"
+#include "oidc/pushed_requests.h"
 #include "session/pages.h"
 #include "session/sessions.h"
 
@@ -24,13 +26,16 @@ struct ProviderOptions {
   std::string issuer;  // "https://HOST[:port]/auth/idp/k8sIdp"
   std::string path;    // "/auth/idp/k8sIdp"
   std::vector<Client> clients;
+  PushedRequestLimits pushed;
+  BackchannelLogoutOptions logout;  // the issuer in it is set here
 };
 
 struct ProviderDependencies {
   session::Sessions* sessions;
   jose::KeyRing* keys;
   const crypto::MasterKey* master;
-  const session::ErrorPages* pages;
+  const session::ProviderPages* pages;
+  identity::Fetcher fetch;  // to tell clients of sign-outs; empty: they aren't told
 };
 
 class Provider final : public session::ReturnTargets {
@@ -43,6 +48,8 @@ class Provider final : public session::ReturnTargets {
 
   std::optional<session::ReturnTarget> describe(std::string_view return_to) const override;
   const std::string& issuer() const;
+  // Waits until the clients that were to be told of sign-outs have been, once, or `deadline`.
+  Task<void> drain(net::Deadline deadline) const;
 
   struct Impl;
 

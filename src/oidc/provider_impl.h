@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/metrics.h"
+#include "oidc/authorization_request.h"
 #include "oidc/error.h"
 #include "oidc/provider.h"
 #include "session/id_token.h"
@@ -21,6 +22,8 @@ struct Provider::Impl {
   // The endpoints.
   Task<http::Response> authorize(http::Request& request);
   Task<http::Response> posted_authorize(http::Request& request);
+  Task<http::Response> consent(http::Request& request);
+  Task<http::Response> push_request(http::Request& request);
   Task<http::Response> token(http::Request& request);
   Task<http::Response> userinfo(http::Request& request);
   Task<http::Response> revoke(http::Request& request);
@@ -28,6 +31,22 @@ struct Provider::Impl {
   std::string make_discovery() const;
   http::Response discovery() const;
   http::Response jwks() const;
+
+  // An authorization request on its way to an answer (authorize.cc).
+  struct Walk;
+  Task<http::Response> authorize_form(http::Request& request, text::Form form, bool consented);
+  Task<http::Response> decide(Walk walk);
+  http::Response wait_for_sign_in(const Walk& walk, bool somebody) const;
+  http::Response ask_for_consent(const Walk& walk, const session::Current& current) const;
+  std::string seal_waiting(const Walk& walk) const;
+  // Answers the client, and so ends a pushed request (RFC 9207: with the issuer).
+  using Parameters = std::vector<std::pair<std::string, std::string>>;
+  http::Response answer(const http::Request& request, const ReturnAddress& to,
+                        Parameters parameters) const;
+  http::Response answer_error(const http::Request& request, const ReturnAddress& to,
+                              const OAuthError& error) const;
+  // What stands in the address, or was pushed before. `resumed`: this isn't its first use.
+  std::optional<text::Form> request_of(const text::Form& parameters, bool resumed) const;
 
   // The grants of the token endpoint.
   Task<http::Response> authorization_code_grant(const Client& client, const text::Form& form,
@@ -54,10 +73,12 @@ struct Provider::Impl {
   ProviderOptions options;
   session::Sessions& sessions;
   jose::KeyRing& keys;
-  const session::ErrorPages& pages;
+  const session::ProviderPages& pages;
   Clients clients;
   Codes codes;
   crypto::Sealer resume_sealer;
+  mutable PushedRequests pushed;
+  BackchannelLogout logout;
   std::string discovery_json;
   std::string jwks_cache_control;
   // Tokens given out, by client and grant: made at the start, since looking one up takes a lock.

@@ -30,7 +30,7 @@ Task<http::Response> Provider::Impl::revoke(http::Request& request) {
         opened->first.issuer == options.issuer) {
       store::Selector selector;
       selector.session = opened->first.session;
-      auto ended = co_await sessions.end(std::move(selector), "revoked_by_client", caller);
+      auto ended = co_await sessions.end(std::move(selector), session::kRevokedByClient, caller);
       if (!ended) revoked = std::unexpected(ended.error());
     }
   }

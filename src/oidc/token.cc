@@ -4,6 +4,7 @@
 // always has a new ID token, which kubectl's built-in provider insists on.
 #include "base/log.h"
 #include "oidc/provider_impl.h"
+#include "session/claims.h"
 #include "text/json.h"
 
 namespace openunison::oidc {
@@ -94,7 +95,7 @@ Task<http::Response> Provider::Impl::token_response(const Client& client,
       .member("expires_in", std::int64_t{access_life.count()})
       .member("id_token", id_token->token)
       .member("refresh_token", family.refresh_token.reveal())
-      .member("scope", scope)
+      .member("scope", session::scopes_of(scope))
       .end_object();
   co_return response;
 }

@@ -3,9 +3,9 @@
 // UserInfo (OpenID Connect Core §5.3): access token in the header (RFC 6750 §2.1) or in a POSTed
 // form (§2.2), never in the address.
 #include "oidc/provider_impl.h"
+#include "session/claims.h"
 #include "text/json.h"
 #include "text/utf8.h"
-#include "text/words.h"
 
 namespace openunison::oidc {
 namespace {
@@ -21,28 +21,11 @@ http::Response challenge(int status, std::string_view error, std::string_view de
   return response;
 }
 
-std::string claims_of(const identity::Principal& principal, std::string_view scope) {
+std::string claims_of(const identity::Principal& principal, std::string_view granted) {
   std::string out;
   text::JsonWriter writer(out);
-  const auto member_if = [&](std::string_view name, const std::string& value) {
-    if (!value.empty()) writer.member(name, value);
-  };
   writer.begin_object().member("sub", principal.user);
-  if (text::has_word(scope, "profile")) {
-    member_if("name", principal.display_name);
-    writer.member("preferred_username", principal.user);
-    member_if("given_name", principal.given_name);
-    member_if("family_name", principal.family_name);
-  }
-  if (text::has_word(scope, "email") && !principal.email.empty()) {
-    writer.member("email", principal.email);
-    if (principal.email_verified) writer.member("email_verified", *principal.email_verified);
-  }
-  if (text::has_word(scope, "groups")) {
-    writer.key("groups").begin_array();
-    for (const std::string& group : principal.groups) writer.value(group);
-    writer.end_array();
-  }
+  session::write_claims(writer, principal, granted, session::Place::userinfo);
   writer.end_object();
   return out;
 }

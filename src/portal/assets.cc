@@ -87,6 +87,8 @@ Assets::Assets(const config::Branding& branding, std::string logo, std::string l
   stylesheet_ = add("portal", "css", "text/css; charset=utf-8",
                     accent_css(branding.accent) + std::string(embedded::stylesheet()));
   script_ = add("portal", "js", "text/javascript; charset=utf-8", std::string(embedded::script()));
+  form_post_script_ = add("form-post", "js", "text/javascript; charset=utf-8",
+                          "document.getElementById(\"form-post\").submit();\n");
   icon_ = add("icon", "svg", "image/svg+xml", std::string(embedded::icon()));
   if (!logo.empty())
     logo_ = add("logo", logo_type == "image/png" ? "png" : "svg", std::move(logo_type),

@@ -27,6 +27,8 @@ class Assets {
   http::Response serve(const http::Request& request) const;  // 404 for unknown names
   const std::string& stylesheet() const { return stylesheet_; }
   const std::string& script() const { return script_; }
+  // Sends the form of form_post.html; a classic script, so that the oldest browser runs it.
+  const std::string& form_post_script() const { return form_post_script_; }
   const std::string& icon() const { return icon_; }
   const std::string& logo() const { return logo_; }  // "" where values have none
 
@@ -34,7 +36,7 @@ class Assets {
   std::string add(std::string_view name, std::string_view extension, std::string type,
                   std::string body);
   std::vector<Asset> all_;
-  std::string stylesheet_, script_, icon_, logo_;
+  std::string stylesheet_, script_, form_post_script_, icon_, logo_;
 };
 
 // The accent's custom properties for light and dark. `accent` "#rrggbb" or "" for ours. Text on the

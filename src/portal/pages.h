@@ -63,8 +63,10 @@ struct Portal::Impl {
   Task<http::Response> login_local(http::Request& request);
   struct SignInPage {
     std::string return_to;
-    bool force = false;  // the provider must ask again
-    std::string hint;    // who it is about to be
+    bool force = false;           // the provider must ask again
+    bool select_account = false;  // the person chooses who to be
+    std::string hint;             // who it is about to be
+    std::string acr_values;       // ways to authenticate that are wished for
     int status = 200;
     std::string_view failure = {};  // what went wrong before; empty: nothing
   };

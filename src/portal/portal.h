@@ -28,7 +28,7 @@ struct PortalDependencies {
   session::Connectors* connectors;
 };
 
-class Portal final : public session::ErrorPages {
+class Portal final : public session::ProviderPages {
  public:
   // Error: text::Errc::bad_template, which is a bug of ours.
   static Result<std::unique_ptr<Portal>> create(PortalOptions options,
@@ -41,6 +41,10 @@ class Portal final : public session::ErrorPages {
   void mount(http::Router& router);
 
   http::Response error_page(const http::Request& request, const Error& error) const override;
+  http::Response form_post_page(const http::Request& request,
+                                session::FormPost post) const override;
+  http::Response consent_page(const http::Request& request, const session::Current& current,
+                              session::ConsentQuestion question) const override;
 
   struct Impl;
 

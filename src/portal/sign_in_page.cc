@@ -18,27 +18,37 @@ constexpr std::string_view kLastProviderCookie = "__Host-ou-provider";
 constexpr Seconds kYear{31'536'000};
 constexpr std::size_t kMaxFormBytes = 16 * 1024;
 
-std::string start_link(std::string_view provider, std::string_view return_to, bool force,
-                       std::string_view hint) {
-  std::string link = text::add_query("/auth/login", "provider", provider);
-  link = text::add_query(std::move(link), "return_to", return_to);
-  if (force) link = text::add_query(std::move(link), "force", "1");
-  if (!hint.empty()) link = text::add_query(std::move(link), "login_hint", hint);
-  return link;
-}
+constexpr std::size_t kMaxHint = 256;
 
 }  // namespace
 
+// The link that starts at an identity provider.
+static std::string start_link(std::string_view provider, const Portal::Impl::SignInPage& asked) {
+  std::string link = text::add_query("/auth/login", "provider", provider);
+  link = text::add_query(std::move(link), "return_to", asked.return_to);
+  if (asked.force) link = text::add_query(std::move(link), "force", "1");
+  if (asked.select_account) link = text::add_query(std::move(link), "select_account", "1");
+  if (!asked.hint.empty()) link = text::add_query(std::move(link), "login_hint", asked.hint);
+  if (!asked.acr_values.empty())
+    link = text::add_query(std::move(link), "acr_values", asked.acr_values);
+  return link;
+}
+
 Task<http::Response> Portal::Impl::login(http::Request& request) {
-  const auto query = text::Form::parse(request.query);
-  const std::string return_to = session::safe_return_to(query ? query->value("return_to") : "/");
-  const std::string chosen(query ? query->value("provider") : "");
-  const std::string hint(query ? text::shortened(query->value("login_hint"), 256) : "");
-  const bool force = query && query->value("force") == "1";
+  const auto parsed = text::Form::parse(request.query);
+  const text::Form query = parsed ? *parsed : text::Form();
+  SignInPage asked;
+  asked.return_to = session::safe_return_to(query.value("return_to"));
+  asked.force = query.value("force") == "1";
+  asked.select_account = query.value("select_account") == "1";
+  asked.hint = text::shortened(query.value("login_hint"), kMaxHint);
+  asked.acr_values = text::shortened(query.value("acr_values"), kMaxHint);
+  const std::string chosen(query.value("provider"));
 
   auto current = co_await sessions.current(request);
   if (!current) co_return error_page(request, nullptr, current.error());
-  if (*current && !force && chosen.empty()) co_return see_other(return_to);
+  const bool ask = asked.force || asked.select_account;
+  if (*current && !ask && chosen.empty()) co_return see_other(asked.return_to);
 
   // Straight on to an upstream: the one asked for, or the only one there is.
   const bool only_one = connectors.all().size() == 1;
@@ -51,7 +61,9 @@ Task<http::Response> Portal::Impl::login(http::Request& request) {
         Error(session::Errc::unknown_provider, "No identity provider has that name."));
   }
   if (connector != nullptr && connector->redirect() != nullptr) {
-    auto started = co_await sign_in.start({provider, return_to, force, hint}, request);
+    auto started = co_await sign_in.start({provider, asked.return_to, asked.force,
+                                           asked.select_account, asked.hint, asked.acr_values},
+                                          request);
     if (!started) {
       log::warn(
           "a sign-in could not be started",
@@ -61,7 +73,7 @@ Task<http::Response> Portal::Impl::login(http::Request& request) {
     co_return see_other(started->location, started->set_cookies);
   }
 
-  co_return sign_in_page(request, {return_to, force, hint});
+  co_return sign_in_page(request, asked);
 }
 
 http::Response Portal::Impl::sign_in_page(const http::Request& request,
@@ -77,7 +89,7 @@ http::Response Portal::Impl::sign_in_page(const http::Request& request,
     }
     text::Json entry;
     entry.set("label", provider_label(*each));
-    entry.set("link", start_link(each->name(), asked.return_to, asked.force, asked.hint));
+    entry.set("link", start_link(each->name(), asked));
     entry.set("initial", first_character(provider_label(*each)));
     const bool used_last = each->name() == last;
     entry.set("used_last", used_last);
@@ -133,7 +145,9 @@ Task<http::Response> Portal::Impl::login_local(http::Request& request) {
                          error.is(identity::Errc::throttled) || error.is(session::Errc::bad_csrf);
   if (!ask_again) co_return error_page(request, nullptr, error);
 
-  SignInPage again{return_to, false, text::shortened(user, 128)};
+  SignInPage again;
+  again.return_to = return_to;
+  again.hint = text::shortened(user, 128);
   again.status = error.is(identity::Errc::throttled) ? 429 : 401;
   again.failure = error.is(identity::Errc::wrong_password) ? "User name or password is wrong."
                   : error.is(identity::Errc::throttled)

@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
+#include "session/claims.h"
 #include "session/error.h"
 #include "text/json.h"
-#include "text/words.h"
 
 namespace openunison::session {
 namespace {
@@ -58,21 +58,7 @@ std::string id_token_claims(const IdTokenRequest& request, const identity::Princ
   }
   if (!request.access_token.empty())
     writer.member("at_hash", jose::half_hash(request.access_token, algorithm));
-  if (text::has_word(request.scope, "profile")) {
-    member_if(writer, "name", principal.display_name);
-    writer.member("preferred_username", principal.user);
-    member_if(writer, "given_name", principal.given_name);
-    member_if(writer, "family_name", principal.family_name);
-  }
-  if (text::has_word(request.scope, "email") && !principal.email.empty()) {
-    writer.member("email", principal.email);
-    if (principal.email_verified) writer.member("email_verified", *principal.email_verified);
-  }
-  if (text::has_word(request.scope, "groups")) {
-    writer.key("groups").begin_array();
-    for (const std::string& group : principal.groups) writer.value(std::string_view(group));
-    writer.end_array();
-  }
+  write_claims(writer, principal, request.scope, Place::id_token);
   writer.end_object();
   return out;
 }

@@ -25,7 +25,7 @@ struct IdTokenRequest {
   std::string_view issuer;
   std::string_view audience;      // client id
   std::string_view nonce;         // empty: none
-  std::string_view scope;         // granted; profile, email and groups choose the claims
+  std::string_view scope;         // granted, in the form of session/claims.h: chooses the claims
   std::string_view access_token;  // for at_hash; empty: none
   Seconds life{60};
 };

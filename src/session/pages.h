@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the provider needs of the portal and the portal of the provider, without either knowing the
-// other: error pages for people, and what stands behind an address that a sign-in returns to.
+// other: pages for people, and what stands behind an address that a sign-in returns to.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "http/message.h"
 
 namespace openunison::session {
+
+struct Current;
 
 // Pages that a person sees when something in a redirect can't go on. Implemented by the portal.
 class ErrorPages {
@@ -19,6 +23,30 @@ class ErrorPages {
   virtual ~ErrorPages() = default;
   // `error.message()` is shown; status and advice are chosen by its code.
   virtual http::Response error_page(const http::Request& request, const Error& error) const = 0;
+};
+
+// An answer that the browser carries to the client as a form (OAuth 2.0 Form Post Response Mode).
+struct FormPost {
+  std::string action;  // the client's validated redirect address
+  std::string client;  // its name, for people
+  std::vector<std::pair<std::string, std::string>> fields;
+};
+// A question whether a client may know who is signed in.
+struct ConsentQuestion {
+  std::string client;               // its name, for people
+  std::string action;               // a path of ours; the form also has the session's CSRF token
+                                    // and the button's `answer`: "allow" or "deny"
+  std::string origin;               // of the client's redirect address
+  std::vector<std::string> learns;  // what it will know, for people
+  std::vector<std::pair<std::string, std::string>> fields;  // hidden
+};
+// All that the provider shows to people. Implemented by the portal.
+class ProviderPages : public ErrorPages {
+ public:
+  // Sends itself where there is JavaScript, else has a button.
+  virtual http::Response form_post_page(const http::Request& request, FormPost post) const = 0;
+  virtual http::Response consent_page(const http::Request& request, const Current& current,
+                                      ConsentQuestion question) const = 0;
 };
 
 // Where a sign-in will lead. Implemented by the provider.

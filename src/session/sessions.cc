@@ -108,6 +108,10 @@ struct Sessions::Impl {
     auto ended = co_await store().end(std::move(selector), now());
     if (!ended) co_return ended;
     for (const store::Live& live : *ended) audit_ended(live, reason, caller);
+    if (!ended->empty() && !listeners.empty()) {
+      const net::Executor executor = co_await net::current_executor();
+      for (const Ended& listener : listeners) listener(*ended, reason, executor);
+    }
     co_return ended;
   }
 
@@ -211,6 +215,7 @@ struct Sessions::Impl {
   }
 
   Dependencies dependencies;
+  std::vector<Ended> listeners;
   RefreshTokens refresh_tokens;
   AccessTokens access_tokens;
   std::vector<Secret> csrf_keys;
@@ -364,7 +369,7 @@ Task<Result<Sessions::Family>> Sessions::open_family(
   session.address = caller.address;
   session.user_agent = caller.user_agent;
   session.created_at = session.last_used_at = now;
-  session.idle_limit = client_idle(*sign_in);
+  session.idle_limit = spec.lasting ? impl_->policy().absolute_lifetime : client_idle(*sign_in);
   if (spec.unused_until) session.unused_until = *spec.unused_until;
 
   auto added = co_await impl_->store().add(session, code, now);
@@ -387,6 +392,12 @@ Task<Result<Sessions::Family>> Sessions::open_family(
   co_return Family{std::move(*current), std::move(token)};
 }
 
+Task<Result<void>> Sessions::end_redeemed(store::CodeId code, Caller caller) {
+  auto ended = co_await impl_->end_redeemed(code, std::move(caller));
+  if (!ended && !ended.error().is(store::Errc::not_found)) co_return ended;
+  co_return Result<void>{};
+}
+
 Task<Result<Sessions::Family>> Sessions::rotate(std::string refresh_token, Holder holder,
                                                 Permit permit, Caller caller) {
   const auto parsed = impl_->refresh_tokens.parse(refresh_token, holder);
@@ -404,6 +415,9 @@ Task<Result<Sessions::Family>> Sessions::rotate(std::string refresh_token, Holde
   // one with a refusal, and the old one is soon taken for stolen.
   request.permit = [impl = impl_.get(), permit](const store::Live& live) -> Result<void> {
     if (impl->rereader.stale(live.sign_in)) return stale_upstream();
+    const Seconds idle =
+        live.sign_in.recheckable ? impl->policy().kubectl_idle : impl->policy().web_idle;
+    if (impl->now() - live.session.last_used_at >= idle) return fail(Errc::no_session, kOver);
     return permit ? permit(live) : Result<void>{};
   };
   request.address = caller.address;
@@ -439,7 +453,7 @@ Task<Result<void>> Sessions::revoke_family(std::string refresh_token, Holder hol
   if (!parsed) co_return std::unexpected(parsed.error());
   store::Selector selector;
   selector.session = parsed->family;
-  auto ended = co_await impl_->end(std::move(selector), "revoked_by_client", std::move(caller));
+  auto ended = co_await impl_->end(std::move(selector), kRevokedByClient, std::move(caller));
   if (!ended && !ended.error().is(store::Errc::not_found)) co_return std::unexpected(ended.error());
   co_return Result<void>{};
 }
@@ -463,6 +477,10 @@ Task<Result<std::pair<AccessToken, Current>>> Sessions::open_access_token(std::s
 Task<Result<std::vector<store::Live>>> Sessions::end(store::Selector selector, std::string reason,
                                                      Caller caller) {
   return impl_->end(std::move(selector), std::move(reason), std::move(caller));
+}
+
+void Sessions::on_ended(Ended ended) {
+  impl_->listeners.push_back(std::move(ended));
 }
 
 Task<Result<std::vector<Current>>> Sessions::list(store::Selector selector, std::size_t limit) {

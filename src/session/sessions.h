@@ -36,6 +36,9 @@ namespace openunison::session {
 // The cookie of the web session.
 inline constexpr std::string_view kSessionCookie = "__Host-openunison";
 
+// The reason of an end that the client itself asked for (RFC 7009).
+inline constexpr const char* kRevokedByClient = "revoked_by_client";
+
 // Where a call came from: for audit lines and the sessions page.
 struct Caller {
   std::string address, user_agent, request_id;
@@ -103,6 +106,9 @@ class Sessions {
     store::Origin origin = store::Origin::code;
     std::string label;
     std::optional<WallTime> unused_until;
+    // It lives as long as the sign-in, so that its client can be told of that one's end; its token
+    // can be refreshed within client_idle() all the same.
+    bool lasting = false;
   };
   struct Family {
     Current current;
@@ -114,6 +120,8 @@ class Sessions {
   Task<Result<Family>> open_family(store::SignInId sign_in, FamilySpec spec,
                                    std::optional<store::SessionStore::Redemption> code,
                                    Caller caller);
+  // A code came that is too old to be redeemed: what its first use opened ends. Error: store's.
+  Task<Result<void>> end_redeemed(store::CodeId code, Caller caller);
   // One refresh. `permit` (may be empty) looks at the session before its token is replaced; its
   // error is the call's. Errors: bad_token, stale_token, no_session, gone, upstream_stale, those of
   // `permit`; store's. With upstream_stale and those of `permit` the presented token is still good.
@@ -135,6 +143,11 @@ class Sessions {
   // `reason` for the audit line: "sign_out", "ended_by_user", "admin", "backchannel_logout", ...
   Task<Result<std::vector<store::Live>>> end(store::Selector selector, std::string reason,
                                              Caller caller);
+  // Told of everything that ends before its time, with what was alive; called in the coroutine that
+  // ended it, and must not hold that up. Set before the first request; outlives the sessions.
+  using Ended = std::function<void(const std::vector<store::Live>&, std::string_view reason,
+                                   const net::Executor& executor)>;
+  void on_ended(Ended ended);
   Task<Result<std::vector<Current>>> list(store::Selector selector, std::size_t limit);
   Task<Result<Current>> find(store::SessionId id);
   Task<Result<store::SignIn>> find_sign_in(store::SignInId id);

@@ -215,7 +215,9 @@ Task<Result<SignInFlow::Started>> SignInFlow::start(Start start, const http::Req
   begin.redirect_uri = impl_->callback_url(*connector);
   begin.state = attempt.state;
   begin.force = start.force || connector->settings().force_authentication;
+  begin.select_account = start.select_account;
   begin.login_hint = start.login_hint;
+  begin.acr_values = start.acr_values;
   auto begun = co_await connector->redirect()->begin(std::move(begin));
   if (!begun) co_return std::unexpected(begun.error());
   attempt.private_part = std::move(begun->attempt);

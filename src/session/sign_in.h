@@ -27,8 +27,10 @@ class SignInFlow {
   struct Start {
     std::string provider;
     std::string return_to;
-    bool force = false;  // prompt=login at the upstream
+    bool force = false;           // prompt=login at the upstream
+    bool select_account = false;  // the person chooses who to be there
     std::string login_hint;
+    std::string acr_values;
   };
   struct Started {
     std::string location;  // the upstream's authorization URL

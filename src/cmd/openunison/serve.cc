@@ -37,6 +37,7 @@ namespace {
 constexpr Millis kTickEvery{1'000};
 constexpr Millis kSweepEvery{60'000};
 constexpr Millis kCertificatesEvery{5'000};
+constexpr Millis kNoticesDeadline{2'000};
 constexpr unsigned kMaxDefaultThreads = 4;
 constexpr std::size_t kPasswordQueue = 64;
 
@@ -205,11 +206,31 @@ class Server {
       }
       all.front().clients.push_back(oidc::configured_client(client, secret ? *secret : Secret()));
     }
+    TRY_VOID(make_notifier());
+    const auto fetch = [client = notifier_.get()](http::ClientRequest request) {
+      return client->fetch(std::move(request));
+    };
     for (oidc::ProviderOptions& options : all) {
+      options.pushed.rows = values_->limits.pushed_requests;
+      options.pushed.per_address = values_->limits.pushed_requests_per_address;
+      options.logout.limit = values_->limits.logout_notices;
       providers_.push_back(std::make_unique<oidc::Provider>(
           std::move(options),
-          oidc::ProviderDependencies{&*sessions_, keys_.get(), &*master_, portal_.get()}));
+          oidc::ProviderDependencies{&*sessions_, keys_.get(), &*master_, portal_.get(), fetch}));
     }
+    return {};
+  }
+
+  // What tells clients of sign-outs.
+  Result<void> make_notifier() {
+    std::vector<std::string> roots;
+    for (const config::TrustedCertificate& trusted : values_->trusted_certs)
+      roots.push_back(trusted.pem);
+    http::ClientOptions options;
+    options.tls = TRY(net::TlsClientContext::create(roots));
+    options.proxy = values_->http_proxy;
+    options.no_proxy = values_->no_proxy;
+    notifier_ = std::make_unique<http::Client>(runtime_, std::move(options));
     return {};
   }
 
@@ -346,6 +367,7 @@ class Server {
     log::info("stopping; requests that run are finished first");
     admin_listener_->close();
     co_await public_server_->drain();
+    for (const auto& provider : providers_) co_await provider->drain(net::in(kNoticesDeadline));
     runtime_.stop();
   }
 
@@ -367,6 +389,7 @@ class Server {
   std::optional<session::Sessions> sessions_;
   std::optional<session::SignInFlow> sign_in_;
   std::unique_ptr<portal::Portal> portal_;
+  std::unique_ptr<http::Client> notifier_;
   std::vector<std::unique_ptr<oidc::Provider>> providers_;
   std::shared_ptr<http::Service> public_service_, admin_service_;
   const http::Limits admin_limits_;

@@ -17,8 +17,8 @@ namespace openunison::oidc::testing {
 
 using http::testing::Answer;
 
-// Says the error's message, so that a test can look for it.
-class PlainPages final : public session::ErrorPages {
+// Says the error's message, or what a page would show, so that a test can look for it.
+class PlainPages final : public session::ProviderPages {
  public:
   http::Response error_page(const http::Request&, const Error& error) const override {
     http::Response response;
@@ -26,6 +26,28 @@ class PlainPages final : public session::ErrorPages {
     response.body = "page: " + error.message();
     return response;
   }
+  http::Response form_post_page(const http::Request&, session::FormPost post) const override {
+    http::Response response;
+    response.body = "form_post " + post.action;
+    posted = std::move(post);
+    return response;
+  }
+  http::Response consent_page(const http::Request&, const session::Current& current,
+                              session::ConsentQuestion question) const override {
+    http::Response response;
+    response.body = "consent of " + current.principal.user;
+    asked = std::move(question);
+    return response;
+  }
+  // A field of the last answer by form_post; "" where there is none.
+  std::string field(std::string_view name) const {
+    for (const auto& [key, value] : posted.fields) {
+      if (key == name) return value;
+    }
+    return {};
+  }
+  mutable session::FormPost posted;
+  mutable session::ConsentQuestion asked;
 };
 
 class Desk : protected session::testing::House {
@@ -150,7 +172,17 @@ class Desk : protected session::testing::House {
     return json ? *json : text::Json();
   }
 
+  // Runs what was left to run in the background until `done`, or for five seconds.
+  bool run_until(const std::function<bool()>& done) {
+    for (int i = 0; i < 1'000 && !done(); ++i)
+      runtime.block_on([]() -> Task<void> { co_await net::sleep_until(net::in(Millis(5))); }());
+    return done();
+  }
+
   config::Client app, spa;
+  PushedRequestLimits pushed;
+  std::size_t notices = 100;  // that may wait at once
+  identity::Fetcher fetch;    // what the provider sends logout tokens with
   PlainPages pages;
 
  private:
@@ -168,8 +200,12 @@ class Desk : protected session::testing::House {
         options.clients.push_back(configured_client(app, Secret("s3cret")));
         options.clients.push_back(configured_client(spa, Secret()));
       }
+      options.pushed = pushed;
+      options.logout.delays = {Millis(1), Millis(1)};
+      options.logout.limit = notices;
       providers_.push_back(std::make_unique<Provider>(
-          std::move(options), ProviderDependencies{&sessions(), keys_.get(), &master, &pages}));
+          std::move(options),
+          ProviderDependencies{&sessions(), keys_.get(), &master, &pages, fetch}));
       providers_.back()->mount(router_);
     }
     edge_ = std::make_unique<http::Edge>("oidc_test", http::Limits(), router_, true);

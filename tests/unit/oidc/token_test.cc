@@ -125,6 +125,19 @@ TEST_F(Token, ACodesSecondUseEndsWhatTheFirstOpened) {
   expect_refused(refresh(member(first, "refresh_token")), 400, "invalid_grant");
 }
 
+// The record of a redemption outlives the code.
+TEST_F(Token, ACodesSecondUseEndsWhatTheFirstOpenedAlsoWhenItIsTooLate) {
+  sign_in();
+  const std::string once = code();
+  const Answer tokens = redeem(once);
+  ASSERT_EQ(tokens.status, 200);
+  clock.advance(Seconds(120));
+  const Answer late = redeem(once);
+  EXPECT_EQ(late.status, 400);
+  EXPECT_EQ(member(late, "error"), "invalid_grant");
+  EXPECT_EQ(refresh(member(tokens, "refresh_token")).status, 400);
+}
+
 TEST_F(Token, AVerifierWithoutAChallengeIsRefused) {
   sign_in();
   Fields asked = app_code_;

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "oidc/backchannel_logout.h"
+
+#include <deque>
+#include <mutex>
+#include <unordered_map>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "text/form.h"
+#include "text/json.h"
+#include "text/url.h"
+
+namespace openunison::oidc {
+namespace {
+
+constexpr unsigned kDeliveriesOfClient = 4;
+constexpr std::size_t kMaxAnswerBytes = 16 * 1024;
+constexpr std::int64_t kTokenSeconds = 120;
+constexpr const char* kEvent = "http://schemas.openid.net/event/backchannel-logout";
+
+metrics::Counter& notices(const char* outcome) {
+  return metrics::counter("openunison_logout_notices_total",
+                          "Logout tokens for clients, by what became of them.",
+                          {{"outcome", outcome}});
+}
+
+struct Notice {
+  std::string client_id;
+  text::Url url;
+  std::string subject, sid;  // sid: empty where the client doesn't want it
+  std::string session;       // for the log
+  std::size_t tries = 0;
+};
+
+enum class Outcome { delivered, refused, retry };
+
+// §2.8: 200. Some clients' frameworks make 204 of an empty answer.
+Outcome outcome_of(const Result<http::Response>& answer) {
+  if (!answer) return Outcome::retry;
+  const int status = answer->status;
+  if (status >= 200 && status < 300) return Outcome::delivered;
+  const bool later = status >= 500 || status == 408 || status == 429;
+  return later ? Outcome::retry : Outcome::refused;
+}
+
+std::string reason_of(const Result<http::Response>& answer) {
+  return answer ? "status " + std::to_string(answer->status) : answer.error().message();
+}
+
+}  // namespace
+
+struct BackchannelLogout::State : std::enable_shared_from_this<State> {
+  State(BackchannelLogoutOptions o, identity::Fetcher f, jose::KeyRing& k, crypto::Random& r,
+        const Clock& c)
+      : options(std::move(o)), fetch(std::move(f)), keys(k), random(r), clock(c) {}
+
+  // A client's notices that are next, and how many coroutines deliver them.
+  struct Line {
+    std::deque<Notice> next;
+    unsigned deliveries = 0;
+  };
+
+  // `is_new`: not yet counted in `pending`.
+  void enqueue(Notice notice, const net::Executor& executor, bool is_new) {
+    const std::string client_id = notice.client_id;
+    {
+      const std::lock_guard lock(mutex);
+      if (is_new && pending >= options.limit) {
+        dropped.add();
+        log::warn("a client isn't told of a sign-out: too many such notices wait",
+                  {{"client", client_id}, {"session", notice.session}});
+        return;
+      }
+      if (is_new) ++pending;
+      waiting.set(static_cast<double>(pending));
+      Line& line = lines[client_id];
+      line.next.push_back(std::move(notice));
+      if (line.deliveries >= kDeliveriesOfClient) return;
+      ++line.deliveries;
+    }
+    net::Runtime::spawn_on(executor, deliver_all(shared_from_this(), client_id));
+  }
+
+  std::optional<Notice> take(const std::string& client_id) {
+    const std::lock_guard lock(mutex);
+    Line& line = lines[client_id];
+    if (line.next.empty()) {
+      if (--line.deliveries == 0) lines.erase(client_id);
+      return std::nullopt;
+    }
+    Notice notice = std::move(line.next.front());
+    line.next.pop_front();
+    return notice;
+  }
+
+  void finished() {
+    const std::lock_guard lock(mutex);
+    waiting.set(static_cast<double>(--pending));
+  }
+
+  static Task<void> deliver_all(std::shared_ptr<State> self, std::string client_id) {
+    const net::Executor executor = co_await net::current_executor();
+    while (auto notice = self->take(client_id))
+      co_await deliver(self, std::move(*notice), executor);
+  }
+
+  static Task<void> deliver(std::shared_ptr<State> self, Notice notice, net::Executor executor) {
+    const std::string jti = self->random.token(16);
+    const std::string claims = BackchannelLogout::claims(
+        self->options.issuer, notice.client_id, notice.subject, notice.sid, jti, self->clock.now());
+    text::Form form;
+    form.add("logout_token", self->keys.snapshot()->signer->sign(claims, "logout+jwt"));
+    http::ClientRequest request;
+    request.method = "POST";
+    request.url = notice.url;
+    request.headers = {{"content-type", "application/x-www-form-urlencoded"},
+                       {"accept", "application/json"}};
+    request.body = form.encode();
+    request.timeout = self->options.timeout;
+    request.max_response_bytes = kMaxAnswerBytes;
+    const auto answer = co_await self->fetch(std::move(request));
+
+    const Outcome outcome = outcome_of(answer);
+    if (outcome == Outcome::retry && notice.tries < self->options.delays.size()) {
+      self->retried.add();
+      const Millis delay = self->options.delays[notice.tries++];
+      log::info("a client could not be told of a sign-out and is told again later",
+                {{"client", notice.client_id},
+                 {"reason", reason_of(answer)},
+                 {"milliseconds", delay.count()}});
+      net::Runtime::spawn_on(executor, again(self, std::move(notice), delay));
+      co_return;
+    }
+    self->finished();
+    (outcome == Outcome::delivered ? self->delivered
+     : outcome == Outcome::refused ? self->refused
+                                   : self->failed)
+        .add();
+    log::audit("logout_notice",
+               {{"client", notice.client_id},
+                {"user", notice.subject},
+                {"session", notice.session},
+                {"jti", jti},
+                {"outcome", outcome == Outcome::delivered ? "delivered"
+                            : outcome == Outcome::refused ? "refused"
+                                                          : "failed"},
+                {"reason", outcome == Outcome::delivered ? "" : reason_of(answer)}});
+  }
+
+  static Task<void> again(std::shared_ptr<State> self, Notice notice, Millis delay) {
+    const net::Executor executor = co_await net::current_executor();
+    co_await net::sleep_until(net::in(delay));
+    self->enqueue(std::move(notice), executor, false);
+  }
+
+  const BackchannelLogoutOptions options;
+  const identity::Fetcher fetch;
+  jose::KeyRing& keys;
+  crypto::Random& random;
+  const Clock& clock;
+  metrics::Counter& delivered = notices("delivered");
+  metrics::Counter& refused = notices("refused");
+  metrics::Counter& retried = notices("retried");
+  metrics::Counter& failed = notices("failed");
+  metrics::Counter& dropped = notices("dropped");
+  metrics::Gauge& waiting = metrics::gauge("openunison_logout_notices_waiting",
+                                           "Logout tokens that wait to be delivered.");
+  mutable std::mutex mutex;
+  std::unordered_map<std::string, Line> lines;
+  std::size_t pending = 0;  // queued, being delivered, or waiting for another try
+};
+
+BackchannelLogout::BackchannelLogout(BackchannelLogoutOptions options, identity::Fetcher fetch,
+                                     jose::KeyRing& keys, crypto::Random& random,
+                                     const Clock& clock)
+    : state_(std::make_shared<State>(std::move(options), std::move(fetch), keys, random, clock)) {}
+BackchannelLogout::~BackchannelLogout() = default;
+
+void BackchannelLogout::notify(const Client& client, const store::Live& ended,
+                               const net::Executor& executor) {
+  if (client.cluster != nullptr || client.backchannel_logout_uri.empty() || !state_->fetch) return;
+  auto url = text::Url::parse(client.backchannel_logout_uri);
+  if (!url) return;  // values are checked when they are read
+  Notice notice;
+  notice.client_id = client.id;
+  notice.url = std::move(*url);
+  notice.subject = ended.sign_in.user;
+  notice.session = ended.session.id.text();
+  if (client.logout_names_session) notice.sid = notice.session;
+  state_->enqueue(std::move(notice), executor, true);
+}
+
+std::size_t BackchannelLogout::in_hand() const {
+  const std::lock_guard lock(state_->mutex);
+  std::size_t count = 0;
+  for (const auto& [client, line] : state_->lines) count += line.next.size() + line.deliveries;
+  return count;
+}
+
+std::string BackchannelLogout::claims(std::string_view issuer, std::string_view client_id,
+                                      std::string_view subject, std::string_view sid,
+                                      std::string_view jti, WallTime now) {
+  const std::int64_t issued = unix_seconds(now);
+  std::string out;
+  text::JsonWriter writer(out);
+  writer.begin_object()
+      .member("iss", issuer)
+      .member("sub", subject)
+      .member("aud", client_id)
+      .member("iat", issued)
+      .member("exp", issued + kTokenSeconds)
+      .member("jti", jti);
+  if (!sid.empty()) writer.member("sid", sid);
+  writer.key("events").begin_object().key(kEvent).begin_object().end_object().end_object();
+  writer.end_object();
+  return out;
+}
+
+}  // namespace openunison::oidc
