@@ -84,7 +84,8 @@ Result<std::vector<StoredKey>> read_key_file(const std::string& file,
     return unavailable(file,
                        "the signing keys don't open with OU_MASTER_KEY; put the key back with "
                        "which they were sealed, as "
-                       "OU_MASTER_KEY or OU_MASTER_KEY.previous");
+                       "OU_MASTER_KEY or OU_MASTER_KEY.previous, or, where the file is damaged, "
+                       "restore it");
   }
   const auto json = text::Json::parse(*plain);
   const text::Json* list = json ? json->find("keys") : nullptr;

@@ -3,6 +3,8 @@
 
 #include <sqlite3.h>
 
+#include <array>
+#include <cerrno>
 #include <cstring>
 
 #include "base/metrics.h"
@@ -23,52 +25,83 @@ constexpr const char* kSettings =
     "PRAGMA wal_autocheckpoint = 0;"
     "PRAGMA cache_size = -4096";
 
-// A label of openunison_store_errors_total: few values, stable.
-const char* reason_of(int status) {
+Trouble trouble_of(int status, int cause) {
   switch (status & 0xff) {
     case SQLITE_FULL:
-      return "full";
+      return Trouble::full;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return "locked";
+      return Trouble::locked;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return "corrupt";
+      return Trouble::corrupt;
     case SQLITE_READONLY:
     case SQLITE_PERM:
-      return "read_only";
+      return Trouble::read_only;
     case SQLITE_NOMEM:
-      return "memory";
+      return Trouble::memory;
+    case SQLITE_IOERR:
+      // SQLite tells only ENOSPC apart.
+      if (cause == EDQUOT || cause == EFBIG) return Trouble::full;
+      if (cause == EROFS) return Trouble::read_only;
+      return Trouble::io;
     default:
-      return "io";
+      return Trouble::io;
   }
 }
 
 // What a person reads about it.
-std::string advice_for(int status) {
-  switch (status & 0xff) {
-    case SQLITE_FULL:
-      return "the disk is full; make room, no restart is needed";
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
+std::string advice_for(int status, Trouble trouble) {
+  switch (trouble) {
+    case Trouble::full:
+      return "the disk is full, or a quota or limit is reached; make room, no restart is needed";
+    case Trouble::locked:
       return "another program holds the database locked";
-    case SQLITE_CORRUPT:
+    case Trouble::corrupt:
+      if ((status & 0xff) == SQLITE_NOTADB)
+        return "this file isn't an SQLite database; name another one, or move it away";
       return "the database is damaged; stop the server, then restore it or move it away, with "
              "which everybody signs in anew";
-    case SQLITE_NOTADB:
-      return "this file isn't an SQLite database; name another one, or move it away";
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
+    case Trouble::read_only:
       return "the database can't be written; check the file's owner, its mode and how its file "
-             "system is mounted";
-    case SQLITE_CANTOPEN:
-      return "the database can't be opened; check the directory and its owner";
+             "system is mounted; no restart is needed";
+    case Trouble::io:
+      if ((status & 0xff) == SQLITE_CANTOPEN)
+        return "the database can't be opened; check the directory and its owner";
+      if ((status & 0xff) == SQLITE_IOERR)
+        return "the disk fails; look into the kernel's log; once it works again no restart is "
+               "needed";
+      return "";
     default:
       return "";
   }
 }
 
+// Of the write-ahead log (sqlite.org/fileformat2.html#walformat).
+constexpr std::int64_t kLogHeader = 32;
+constexpr std::int64_t kFrameHeader = 24;
+
 }  // namespace
+
+const char* name(Trouble trouble) {
+  switch (trouble) {
+    case Trouble::none:
+      return "none";
+    case Trouble::full:
+      return "full";
+    case Trouble::locked:
+      return "locked";
+    case Trouble::corrupt:
+      return "corrupt";
+    case Trouble::read_only:
+      return "read_only";
+    case Trouble::memory:
+      return "memory";
+    case Trouble::io:
+      return "io";
+  }
+  return "";
+}
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& file) {
   sqlite3* handle = nullptr;
@@ -105,6 +138,11 @@ Result<void> Connection::execute(const char* sql) {
   return {};
 }
 
+Result<void> Connection::begin() {
+  trouble_ = Trouble::none;
+  return execute("BEGIN IMMEDIATE");
+}
+
 void Connection::roll_back() {
   if (sqlite3_get_autocommit(handle_) == 0)
     sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
@@ -115,6 +153,68 @@ Result<void> Connection::checkpoint() {
       sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   if (status != SQLITE_OK && (status & 0xff) != SQLITE_BUSY) return failure();
   return {};
+}
+
+// The index of the log lies in memory that all connections share
+// (sqlite.org/walformat.html#wal_index_format): two copies of its header come first.
+Result<Connection::LogEnd> Connection::log_end() {
+  constexpr std::size_t kCopy = 48;
+  constexpr int kRegion = 32'768;
+  sqlite3_file* database = nullptr;
+  volatile void* region = nullptr;
+  int status = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_FILE_POINTER, &database);
+  if (status == SQLITE_OK && database->pMethods != nullptr && database->pMethods->iVersion >= 2)
+    status = database->pMethods->xShmMap(database, 0, kRegion, 0, &region);
+  if (status != SQLITE_OK || region == nullptr)
+    return fail(Errc::unavailable, file_ + ": the log's index can't be read");
+  std::array<char, 2 * kCopy> header;
+  std::memcpy(header.data(), const_cast<const void*>(region), header.size());
+  std::uint32_t version = 0;
+  std::uint16_t page = 0;
+  LogEnd end;
+  std::memcpy(&version, header.data(), sizeof version);
+  std::memcpy(&page, header.data() + 14, sizeof page);
+  std::memcpy(&end.frames, header.data() + 16, sizeof end.frames);
+  end.page_bytes = page == 1 ? 65'536u : page;
+  const bool settled = std::memcmp(header.data(), header.data() + kCopy, kCopy) == 0;
+  if (!settled || version != 3'007'000 || header[12] == 0 || end.page_bytes < 512)
+    return fail(Errc::unavailable, file_ + ": the log's index isn't of the known form");
+  return end;
+}
+
+Result<void> Connection::cut_log_back() {
+  TRY_VOID(begin());  // nobody else writes meanwhile
+  const auto end = log_end();
+  sqlite3_file* log = nullptr;
+  int status = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  const bool known = end && status == SQLITE_OK && log != nullptr && log->pMethods != nullptr;
+  if (known) {
+    const std::int64_t frame = kFrameHeader + static_cast<std::int64_t>(end->page_bytes);
+    const std::int64_t size = end->frames == 0 ? 0 : kLogHeader + end->frames * frame;
+    sqlite3_int64 now = 0;
+    status = log->pMethods->xFileSize(log, &now);
+    if (status == SQLITE_OK && now > size) status = log->pMethods->xTruncate(log, size);
+    if (status == SQLITE_OK) status = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  }
+  roll_back();
+  if (known && status == SQLITE_OK) return {};
+  return fail(Errc::unavailable,
+              file_ + ": the log can't be cut back (SQLite " + std::to_string(status) +
+                  "); until that works, a restart may find changes that were refused");
+}
+
+Result<void> Connection::commit_nothing() {
+  std::int64_t version = 0;
+  {
+    Query query(*this, "PRAGMA user_version");
+    TRY(query.step());
+    version = query.integer_at(0);
+  }
+  TRY_VOID(begin());
+  auto done = execute(("PRAGMA user_version = " + std::to_string(version)).c_str());
+  if (done) done = commit();
+  if (!done) roll_back();
+  return done;
 }
 
 std::int64_t Connection::last_key() const {
@@ -133,25 +233,37 @@ Result<sqlite3_stmt*> Connection::prepare(const char* sql) {
   return statement;
 }
 
-std::unexpected<Error> Connection::failure() const {
+// errno of a call that failed: a COMMIT leaves it with the file alone.
+int Connection::last_errno() {
+  int cause = sqlite3_system_errno(handle_);
+  for (const int which : {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER}) {
+    sqlite3_file* file = nullptr;
+    if (cause != 0 || sqlite3_file_control(handle_, "main", which, &file) != SQLITE_OK) continue;
+    if (file != nullptr && file->pMethods != nullptr)
+      file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &cause);
+  }
+  return cause;
+}
+
+std::unexpected<Error> Connection::failure() {
   const int status = sqlite3_extended_errcode(handle_);
   if ((status & 0xff) == SQLITE_CONSTRAINT)
     return fail(Errc::conflict, file_ + ": " + sqlite3_errmsg(handle_));
 
+  const int cause = (status & 0xff) == SQLITE_IOERR ? last_errno() : 0;
+  trouble_ = trouble_of(status, cause);
   metrics::counter("openunison_store_errors_total",
                    "Steps of the session store that failed, by reason",
-                   {{"reason", reason_of(status)}})
+                   {{"reason", name(trouble_)}})
       .add();
   std::string message =
       file_ + ": " + sqlite3_errmsg(handle_) + " (SQLite " + std::to_string(status);
-  const int cause = sqlite3_system_errno(handle_);
-  if ((status & 0xff) == SQLITE_IOERR && cause != 0)
-    message += ", " + std::string(std::strerror(cause));
+  if (cause != 0) message += ", " + std::string(std::strerror(cause));
   message += ")";
-  const std::string advice = advice_for(status);
+  const std::string advice = advice_for(status, trouble_);
   if (!advice.empty()) message += "; " + advice;
-  const bool damaged = (status & 0xff) == SQLITE_CORRUPT || (status & 0xff) == SQLITE_NOTADB;
-  return fail(opening_ && damaged ? Errc::bad_database : Errc::unavailable, std::move(message));
+  return fail(opening_ && trouble_ == Trouble::corrupt ? Errc::bad_database : Errc::unavailable,
+              std::move(message));
 }
 
 Query::Query(Connection& connection, const char* sql)

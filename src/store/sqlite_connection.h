@@ -19,6 +19,10 @@ struct sqlite3_stmt;
 
 namespace openunison::store::sqlite {
 
+// What kind of failure it was; also the `reason` of openunison_store_errors_total.
+enum class Trouble { none, full, locked, corrupt, read_only, memory, io };
+const char* name(Trouble trouble);
+
 class Connection {
  public:
   // The file must exist. Errors: unavailable, bad_database.
@@ -30,10 +34,24 @@ class Connection {
   // Runs statements that give no rows, separated by semicolons.
   Result<void> execute(const char* sql);
 
-  Result<void> begin() { return execute("BEGIN IMMEDIATE"); }
+  Result<void> begin();
   Result<void> commit() { return execute("COMMIT"); }
   // Also after SQLite has rolled back by itself, as it does on a full disk.
   void roll_back();
+
+  // After commit() has failed: takes what it wrote out of the write-ahead log, so that a restart
+  // doesn't find a change that was refused, and so that the next commit writes every byte after the
+  // last good one anew. Error: unavailable; then a restart may find that change.
+  Result<void> cut_log_back();
+  // Where the log ends for SQLite: the frames that count, all of which were acknowledged. Error:
+  // unavailable (it can't be learnt).
+  struct LogEnd {
+    std::uint32_t frames = 0;
+    std::uint32_t page_bytes = 0;
+  };
+  Result<LogEnd> log_end();
+  // Commits a change that changes nothing: does the disk take writes again?
+  Result<void> commit_nothing();
 
   // Copies what the write-ahead log holds into the database file, as far as no reader is in the
   // way. Doesn't wait for the writer and doesn't hold it up.
@@ -42,6 +60,8 @@ class Connection {
   std::int64_t last_key() const;
   // Pages in the write-ahead log after the last commit of this connection.
   int log_pages() const { return log_pages_; }
+  // Of the last call that failed here since the last begin().
+  Trouble trouble() const { return trouble_; }
 
   const std::string& file() const { return file_; }
 
@@ -51,13 +71,15 @@ class Connection {
   Result<sqlite3_stmt*> prepare(const char* sql);
   // What the failed call means: unavailable, conflict for a row that is there already, or, while
   // opening, bad_database.
-  std::unexpected<Error> failure() const;
+  std::unexpected<Error> failure();
+  int last_errno();
   static int on_commit(void* connection, sqlite3*, const char*, int pages);
 
   std::string file_;
   sqlite3* handle_;
   bool opening_ = true;
   int log_pages_ = 0;
+  Trouble trouble_ = Trouble::none;
   // By the address of the literal.
   std::unordered_map<const char*, sqlite3_stmt*> statements_;
 };

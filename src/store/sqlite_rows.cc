@@ -377,14 +377,23 @@ Result<std::size_t> delete_expired_redemptions(Connection& connection, WallTime 
   return count;
 }
 
-Result<std::int64_t> read_probe(Connection& connection) {
-  Query query(connection, "SELECT value FROM number WHERE name = 'probe'");
-  const bool found = TRY(query.step());
-  return found ? query.integer_at(0) : std::int64_t{-1};
+Result<std::size_t> delete_all(Connection& connection) {
+  const std::size_t count = TRY(count_sessions(connection));
+  // The uses first: what refers to nothing any more goes without a look at each row.
+  for (const char* sql : {"DELETE FROM session_use", "DELETE FROM session", "DELETE FROM sign_in"})
+    TRY_VOID(connection.execute(sql));
+  return count;
 }
 
-Result<void> write_probe(Connection& connection, std::int64_t value) {
-  return Query(connection, "INSERT OR REPLACE INTO number VALUES ('probe', ?)")
+Result<std::optional<std::int64_t>> read_number(Connection& connection, std::string_view name) {
+  Query query(connection, "SELECT value FROM number WHERE name = ?");
+  const bool found = TRY(query.text(name).step());
+  return found ? std::optional(query.integer_at(0)) : std::nullopt;
+}
+
+Result<void> write_number(Connection& connection, std::string_view name, std::int64_t value) {
+  return Query(connection, "INSERT OR REPLACE INTO number VALUES (?, ?)")
+      .text(name)
       .integer(value)
       .run();
 }

@@ -56,8 +56,12 @@ Result<void> put_redemption(Connection& connection, CodeId code, const Redeemed&
 Result<std::size_t> delete_expired_redemptions(Connection& connection, WallTime now,
                                                std::size_t limit);
 
-// A counter by which the readiness probe sees that a write arrives.
-Result<std::int64_t> read_probe(Connection& connection);
-Result<void> write_probe(Connection& connection, std::int64_t value);
+// All of them, at once; gives how many sessions there were.
+Result<std::size_t> delete_all(Connection& connection);
+
+// Single numbers: "probe", by which the readiness probe sees that a write arrives; "mark_database"
+// and "mark_number" (store/continuity.h). nullopt: never written.
+Result<std::optional<std::int64_t>> read_number(Connection& connection, std::string_view name);
+Result<void> write_number(Connection& connection, std::string_view name, std::int64_t value);
 
 }  // namespace openunison::store::sqlite

@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "store/file_lock.h"
+#include "store/sqlite_log.h"
 #include "store/sqlite_operations.h"
 #include "store/sqlite_rows.h"
 #include "store/sqlite_schema.h"
@@ -47,11 +48,24 @@ class Readers {
   std::vector<std::unique_ptr<Connection>> free_;
 };
 
-class SqliteStore final : public SessionStore {
+Result<std::optional<Mark>> read_mark(Connection& connection) {
+  const auto database = TRY(sqlite::read_number(connection, "mark_database"));
+  const auto number = TRY(sqlite::read_number(connection, "mark_number"));
+  if (!database || !number) return std::nullopt;
+  return Mark{*database, *number};
+}
+
+Result<void> write_mark(Connection& connection, const Mark& mark) {
+  TRY_VOID(sqlite::write_number(connection, "mark_database", mark.database));
+  return sqlite::write_number(connection, "mark_number", mark.number);
+}
+
+class SqliteStore final : public DurableStore {
  public:
   SqliteStore(FileLock lock, std::unique_ptr<Readers> readers, std::unique_ptr<Connection> writer,
-              std::unique_ptr<Connection> checkpointer)
+              std::unique_ptr<Connection> checkpointer, bool lost_acknowledged)
       : lock_(std::move(lock)),
+        lost_acknowledged_(lost_acknowledged),
         readers_(std::move(readers)),
         writer_(std::move(writer), std::move(checkpointer), touches_),
         pool_("session database", kReaders, kMaxReads) {}
@@ -130,18 +144,35 @@ class SqliteStore final : public SessionStore {
   }
   Task<Result<void>> probe() override {
     auto written = co_await write([](sqlite::Context context) -> Result<std::int64_t> {
-      const std::int64_t next = TRY(sqlite::read_probe(context.connection)) + 1;
-      TRY_VOID(sqlite::write_probe(context.connection, next));
+      const auto last = TRY(sqlite::read_number(context.connection, "probe"));
+      const std::int64_t next = last.value_or(0) + 1;
+      TRY_VOID(sqlite::write_number(context.connection, "probe", next));
       return next;
     });
     if (!written) co_return std::unexpected(written.error());
     const auto found = co_await read(
-        [](sqlite::Context context) { return sqlite::read_probe(context.connection); });
+        [](sqlite::Context context) { return sqlite::read_number(context.connection, "probe"); });
     if (!found) co_return std::unexpected(found.error());
-    if (*found < *written)
+    if (found->value_or(0) < *written)
       co_return fail(Errc::unavailable, "the session database doesn't give back what was written");
     co_return Result<void>{};
   }
+
+  Task<Result<std::optional<Mark>>> mark() override {
+    return read([](sqlite::Context context) { return read_mark(context.connection); });
+  }
+  Task<Result<void>> set_mark(Mark mark) override {
+    return write([mark](sqlite::Context context) { return write_mark(context.connection, mark); });
+  }
+  Task<Result<std::size_t>> forget_all(Mark mark) override {
+    return write([mark](sqlite::Context context) -> Result<std::size_t> {
+      const std::size_t count = TRY(sqlite::delete_all(context.connection));
+      TRY_VOID(write_mark(context.connection, mark));
+      return count;
+    });
+  }
+  bool lost_acknowledged() const override { return lost_acknowledged_; }
+  std::optional<Error> fault() const override { return writer_.fault(); }
 
  private:
   template <class F, class R = std::invoke_result_t<const F&, sqlite::Context>>
@@ -162,6 +193,8 @@ class SqliteStore final : public SessionStore {
         const Touches::Hold hold(touches_);
         result = f(context);
       }
+      if (!result && connection->trouble() == sqlite::Trouble::corrupt)
+        writer_.note_damage(result.error());
       readers_->put(std::move(connection));
       return result;
     };
@@ -173,6 +206,7 @@ class SqliteStore final : public SessionStore {
   }
 
   const FileLock lock_;
+  const bool lost_acknowledged_;
   Touches touches_;
   std::unique_ptr<Readers> readers_;
   sqlite::Writer writer_;
@@ -197,16 +231,18 @@ Result<void> ensure_file(const std::string& file) {
 
 }  // namespace
 
-Result<std::unique_ptr<SessionStore>> sqlite_store(const std::string& file) {
+Result<std::unique_ptr<DurableStore>> sqlite_store(const std::string& file) {
   FileLock lock = TRY(FileLock::take(file + ".lock"));
   TRY_VOID(ensure_file(file));
+  // Before SQLite takes what it can of it.
+  const sqlite::LogFile log = TRY(sqlite::examine_log(file, false));
   auto writer = TRY(Connection::open(file));
   TRY_VOID(sqlite::migrate(*writer, sqlite::migrations()));
   auto checkpointer = TRY(Connection::open(file));
   auto readers = std::make_unique<Readers>();
   for (unsigned i = 0; i < kReaders; ++i) readers->put(TRY(Connection::open(file)));
   return std::make_unique<SqliteStore>(std::move(lock), std::move(readers), std::move(writer),
-                                       std::move(checkpointer));
+                                       std::move(checkpointer), log.lost);
 }
 
 }  // namespace openunison::store

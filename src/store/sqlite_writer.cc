@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/sqlite_writer.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/error.h"
+#include "store/sqlite_log.h"
 #include "store/sqlite_rows.h"
 
 namespace openunison::store::sqlite {
@@ -33,8 +35,22 @@ Writer::Writer(std::unique_ptr<Connection> writer, std::unique_ptr<Connection> c
       overflows_(metrics::counter("openunison_store_errors_total",
                                   "Steps of the session store that failed, by reason",
                                   {{"reason", "queue_full"}})),
+      cuts_(metrics::counter(
+          "openunison_store_log_cuts_total",
+          "Times that a commit failed and the log was cut back to what had been acknowledged")),
+      queue_length_(metrics::gauge("openunison_store_queue_length",
+                                   "Steps that wait for the session store's writer")),
+      writable_(
+          metrics::gauge("openunison_store_writable",
+                         "1: the session store's last transaction was committed; 0: refused")),
+      last_commit_(metrics::gauge("openunison_store_last_commit_timestamp_seconds",
+                                  "When the session store last committed")),
+      log_pages_(metrics::gauge("openunison_store_log_pages",
+                                "Pages in the write-ahead log after the last commit")),
       writer_thread_([this] { write(); }),
-      checkpoint_thread_([this] { checkpoint(); }) {}
+      checkpoint_thread_([this] { checkpoint(); }) {
+  writable_.set(1);
+}
 
 Writer::~Writer() {
   {
@@ -53,6 +69,7 @@ Task<Result<void>> Writer::enqueue(std::shared_ptr<Step> step) {
     const std::lock_guard lock(mutex_);
     full = queue_.size() >= kMaxQueue;
     if (!full) queue_.push_back(step);
+    queue_length_.set(static_cast<double>(queue_.size()));
   }
   if (full) {
     overflows_.add();
@@ -86,6 +103,7 @@ bool Writer::take(Batch& batch) {
   wake_writer_.wait(lock, [&] { return ready() || touched_; });
   if (!ready()) wake_writer_.wait_for(lock, kTouchDelay, ready);
   touched_ = false;
+  queue_length_.set(static_cast<double>(queue_.size()));
   while (!queue_.empty() && batch.size() < kMaxBatch) {
     batch.push_back(std::move(queue_.front()));
     queue_.pop_front();
@@ -153,13 +171,56 @@ Result<void> Writer::transact(const Batch& batch, const Touches::Map& touched,
   return connection_->commit();
 }
 
+std::optional<Error> Writer::fault() const {
+  const std::lock_guard lock(mutex_);
+  return damage_ ? damage_ : fault_;
+}
+
+std::optional<Error> Writer::damage() const {
+  const std::lock_guard lock(mutex_);
+  return damage_;
+}
+
+void Writer::note_damage(const Error& error) {
+  const std::lock_guard lock(mutex_);
+  if (damage_) return;
+  damage_ = error;
+  log::error("the session database is damaged; nothing is written to it any more",
+             {{"reason", error.message()}});
+}
+
+Result<void> Writer::regain_trust() {
+  if (const auto damaged = damage()) return std::unexpected(*damaged);
+  if (trusted_) return {};
+  // Where this fails the commit below overwrites what it would have cut, from its first byte.
+  const auto cut = connection_->cut_log_back();
+  TRY_VOID(connection_->commit_nothing());
+  const auto end = TRY(connection_->log_end());
+  const sqlite::LogFile read = TRY(examine_log(connection_->file(), true));
+  if (read.frames < end.frames) {
+    const Error lost(
+        Errc::unavailable,
+        connection_->file() +
+            "-wal: the disk doesn't give back what it had taken; stop the server, mend "
+            "the disk and restore the state directory from a backup");
+    note_damage(lost);
+    return std::unexpected(lost);
+  }
+  if (!cut) TRY_VOID(connection_->cut_log_back());
+  trusted_ = true;
+  return {};
+}
+
 void Writer::run_batch(const Batch& batch) {
   const Touches::Map touched = touches_.pending();
   if (batch.empty() && touched.empty()) return;
   const auto started = std::chrono::steady_clock::now();
   bool one_step_failed = false;
-  const Result<void> committed = transact(batch, touched, one_step_failed);
-  if (!committed) connection_->roll_back();
+  Result<void> committed = regain_trust();
+  if (committed) {
+    committed = transact(batch, touched, one_step_failed);
+    if (!committed) give_up(committed.error(), one_step_failed);
+  }
   if (one_step_failed && batch.size() > 1) {
     for (const auto& step : batch) run_batch({step});
     return;
@@ -170,6 +231,8 @@ void Writer::run_batch(const Batch& batch) {
     commit_seconds_.observe(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
     commits_.add();
+    last_commit_.set(static_cast<double>(SystemClock().now().time_since_epoch().count()) / 1'000);
+    log_pages_.set(connection_->log_pages());
     steps_.add(static_cast<double>(batch.size()));
   }
   for (const auto& step : batch) {
@@ -178,11 +241,32 @@ void Writer::run_batch(const Batch& batch) {
   }
 }
 
+// After a transaction that failed: what it wrote must not be found by a restart.
+void Writer::give_up(const Error& error, bool one_step_failed) {
+  const Trouble trouble = connection_->trouble();
+  connection_->roll_back();
+  if (!error.is(Errc::unavailable)) return;
+  if (trouble == Trouble::corrupt) note_damage(error);
+  if (one_step_failed || trouble == Trouble::locked) return;
+  trusted_ = false;
+  cuts_.add();
+  const auto cut = connection_->cut_log_back();
+  if (!cut)
+    log::warn("a refused change may be found by a restart", {{"reason", cut.error().message()}});
+}
+
 void Writer::note_health(const Result<void>& committed) {
-  if (!committed && healthy_)
+  bool changed = false;
+  {
+    const std::lock_guard lock(mutex_);
+    changed = committed.has_value() == fault_.has_value();
+    fault_ = committed ? std::nullopt : std::optional(committed.error());
+  }
+  writable_.set(committed ? 1 : 0);
+  if (!changed) return;
+  if (committed) log::info("the session database can be written again");
+  if (!committed)
     log::error("the session database can't be written", {{"reason", committed.error().message()}});
-  if (committed && !healthy_) log::info("the session database can be written again");
-  healthy_ = committed.has_value();
 }
 
 }  // namespace openunison::store::sqlite

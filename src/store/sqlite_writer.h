@@ -43,6 +43,11 @@ class Writer {
     co_return std::move(*step->result);
   }
 
+  // Why nothing is written at the moment.
+  std::optional<Error> fault() const;
+  // A reader has found the database damaged: nothing is written from now on.
+  void note_damage(const Error& error);
+
   // There are uses to write; not before some seconds have passed.
   void wake_for_touches();
 
@@ -79,8 +84,12 @@ class Writer {
   void run_batch(const Batch& batch);
   // All of `batch` in one transaction.
   Result<void> transact(const Batch& batch, const Touches::Map& touched, bool& one_step_failed);
+  void give_up(const Error& error, bool one_step_failed);
+  // Whether the disk can be believed again after a commit that failed. Errors: unavailable.
+  Result<void> regain_trust();
   // Says once that the disk fails, and once that it works again.
   void note_health(const Result<void>& committed);
+  std::optional<Error> damage() const;
   void drive_checkpoint();
   // The other thread.
   void checkpoint();
@@ -89,7 +98,7 @@ class Writer {
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Connection> checkpointer_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_writer_;
   std::condition_variable wake_checkpointer_;
   std::deque<std::shared_ptr<Step>> queue_;
@@ -97,12 +106,19 @@ class Writer {
   bool stopping_ = false;
   enum class Checkpoint { none, due, copied };
   Checkpoint checkpoint_ = Checkpoint::none;
-  bool healthy_ = true;  // the writer's own
+  std::optional<Error> fault_;   // of the last batch
+  std::optional<Error> damage_;  // stays
+  bool trusted_ = true;          // the writer's own
 
   metrics::Histogram& commit_seconds_;
   metrics::Counter& commits_;
   metrics::Counter& steps_;
   metrics::Counter& overflows_;
+  metrics::Counter& cuts_;
+  metrics::Gauge& queue_length_;
+  metrics::Gauge& writable_;
+  metrics::Gauge& last_commit_;
+  metrics::Gauge& log_pages_;
   std::thread writer_thread_;
   std::thread checkpoint_thread_;
 };

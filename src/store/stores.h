@@ -7,7 +7,7 @@
 #include <string>
 
 #include "net/runtime.h"
-#include "store/session_store.h"
+#include "store/durable_store.h"
 
 namespace openunison::store {
 
@@ -18,6 +18,6 @@ std::unique_ptr<SessionStore> memory_store();
 // commit ran (group commit), reads go through a small pool. FILE.lock is held against a second
 // server. The store outlives whoever waits for it. Errors: unavailable, bad_database; messages name
 // the file and what to do.
-Result<std::unique_ptr<SessionStore>> sqlite_store(const std::string& file);
+Result<std::unique_ptr<DurableStore>> sqlite_store(const std::string& file);
 
 }  // namespace openunison::store

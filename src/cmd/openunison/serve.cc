@@ -28,6 +28,7 @@
 #include "oidc/provider.h"
 #include "portal/portal.h"
 #include "session/sign_in.h"
+#include "store/continuity.h"
 #include "store/stores.h"
 #include "text/json.h"
 
@@ -101,13 +102,11 @@ class Server {
   Result<void> start() {
     TRY_VOID(make_state_directory());
     master_.emplace(TRY(secrets_.master_key()));
-    store_ = values_->store == config::StoreKind::memory
-                 ? store::memory_store()
-                 : TRY(store::sqlite_store(state_directory_ + "/sessions.db"));
     const std::string keys_file = state_directory_ + "/keys.sealed";
     if (!std::filesystem::exists(keys_file))
       log::info("no signing keys yet; the first is made", {{"file", keys_file}});
     keys_ = TRY(jose::KeyRing::open(keys_file, *master_, key_policy_of(*values_), random_, clock_));
+    TRY_VOID(open_store());
     TRY_VOID(make_connectors());
     sessions_.emplace(
         session::Dependencies{values_, store_.get(), &*connectors_, &*master_, &random_, &clock_});
@@ -144,6 +143,19 @@ class Server {
       return fail(config::Errc::bad_argument,
                   "--state: " + state_directory_ + " can't be made: " + failed.message());
     ::chmod(state_directory_.c_str(), 0700);
+    return {};
+  }
+
+  // After the keys: a wrong OU_MASTER_KEY is said by them, and ends nobody's sessions.
+  Result<void> open_store() {
+    if (values_->store == config::StoreKind::memory) {
+      store_ = store::memory_store();
+      return {};
+    }
+    auto durable = TRY(store::sqlite_store(state_directory_ + "/sessions.db"));
+    continuity_.emplace(*durable, state_directory_ + "/sessions.counter", *master_, random_);
+    store_ = std::move(durable);
+    TRY(runtime_.block_on(continuity_->start()));
     return {};
   }
 
@@ -297,6 +309,7 @@ class Server {
     const bool ready = probe.has_value() && !stopping_;
     json.set("ready", ready);
     if (!probe) json.set("store", probe.error().message());
+    if (continuity_ && !continuity_->notice().empty()) json.set("notice", continuity_->notice());
     if (stopping_) json.set("stopping", true);
     text::Json::Array providers = co_await provider_health_->look();
     json.set("identity_providers", text::Json(std::move(providers)));
@@ -332,8 +345,17 @@ class Server {
     while (!stopping_) {
       clock_watch_.look();
       if (clock_watch_.trusted()) co_await sessions_->sweep();
+      co_await advance_continuity();
       co_await net::sleep_until(net::in(kSweepEvery));
     }
+  }
+
+  Task<void> advance_continuity() {
+    if (!continuity_) co_return;
+    const auto advanced = co_await continuity_->advance();
+    if (!advanced)
+      log::warn("the counter of the session database couldn't be moved on",
+                {{"reason", advanced.error().message()}});
   }
 
   Task<void> watch_certificates() {
@@ -368,6 +390,8 @@ class Server {
     admin_listener_->close();
     co_await public_server_->drain();
     for (const auto& provider : providers_) co_await provider->drain(net::in(kNoticesDeadline));
+    // So that a copy that was made while this ran is told from what it leaves.
+    co_await advance_continuity();
     runtime_.stop();
   }
 
@@ -381,6 +405,7 @@ class Server {
   net::WorkPool passwords_{"password", 1, kPasswordQueue};
   std::optional<crypto::MasterKey> master_;
   std::unique_ptr<store::SessionStore> store_;
+  std::optional<store::Continuity> continuity_;
   std::unique_ptr<jose::KeyRing> keys_;
   std::optional<ProgramMetrics> metrics_;
   std::vector<std::unique_ptr<http::Client>> clients_;

@@ -49,7 +49,7 @@ inline void PrintTo(const StoreKind& kind, std::ostream* out) {
 
 inline std::vector<StoreKind> stores() {
   return {{"Memory", [](const TemporaryDirectory&) { return memory_store(); }},
-          {"Sqlite", [](const TemporaryDirectory& directory) {
+          {"Sqlite", [](const TemporaryDirectory& directory) -> std::unique_ptr<SessionStore> {
              auto store = sqlite_store(directory.file("sessions.db"));
              if (!store) ADD_FAILURE() << store.error().message();
              return store ? std::move(*store) : nullptr;
