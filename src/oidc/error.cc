@@ -39,6 +39,7 @@ http::Response to_response(const OAuthError& error) {
   http::Response response;
   response.status = error.status;
   response.headers = {{"content-type", "application/json"}, {"cache-control", "no-store"}};
+  if (error.status == 503) response.headers.add("retry-after", "5");
   text::JsonWriter(response.body)
       .begin_object()
       .member("error", error.code)
