@@ -30,8 +30,8 @@ export interface OpenUnisonOptions {
   environment?: NodeJS.ProcessEnv;
   /** The log's name where a folder has several. */
   logName?: string;
-  /** The processor that it may run on, as taskset takes it. */
-  pin?: string;
+  /** A command that runs the program: its words come before the program's. */
+  wrapper?: string[];
 }
 
 const indent = (text: string, by: number) => text.split("\n").filter(Boolean).map((line) => " ".repeat(by) + line).join("\n") + "\n";
@@ -109,9 +109,8 @@ ${options.extra ?? ""}`);
     noteSecretFiles(this.secrets);
     noteOutput(this.log);
     OpenUnison.running.add(this);
-    const command = [openunisonProgram, "serve", "-f", this.valuesFile, "--secrets", this.secrets, "--state", this.state];
-    if (this.options.pin !== undefined) command.unshift("taskset", "-c", this.options.pin);
-    this.program = start("openunison", command[0]!, command.slice(1), this.log, { ...process.env, ...this.options.environment });
+    const [command, ...args] = [...(this.options.wrapper ?? []), openunisonProgram, "serve", "-f", this.valuesFile, "--secrets", this.secrets, "--state", this.state];
+    this.program = start("openunison", command!, args, this.log, { ...process.env, ...this.options.environment });
     await waitFor("openunison to be ready", async () => {
       if (this.program!.exited) throw new Hopeless(`openunison ended: ${readFileSync(this.log, "utf8").slice(-2000)}`);
       return (await fetch(`${this.management}/readyz`)).ok;
