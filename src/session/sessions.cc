@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kTokenBytes = 32, kTokenCharacters = 43;
 constexpr Millis kRereadWait{2'000};
 constexpr Seconds kTouchEvery{60};
-constexpr std::size_t kSweepRows = 500;
+constexpr std::size_t kSweepRows = 200;
 constexpr std::size_t kMaxSessionsOfSignIn = 200;
 constexpr const char* kOver = "this session is over; sign in again at the portal";
 
