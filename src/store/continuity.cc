@@ -14,6 +14,15 @@ namespace {
 
 constexpr Seconds kLongestWrite{10};
 
+std::int64_t random_number(crypto::Random& random) {
+  const std::string bytes = random.bytes(sizeof(std::int64_t));
+  std::int64_t number = 0;
+  std::memcpy(&number, bytes.data(), sizeof number);
+  return number;
+}
+
+}  // namespace
+
 std::string explain(Standing standing, const std::optional<Mark>& database,
                     const Counter& counter) {
   const std::string inside = database ? std::to_string(database->number) : "none";
@@ -40,15 +49,6 @@ std::string explain(Standing standing, const std::optional<Mark>& database,
       return {};
   }
 }
-
-std::int64_t random_number(crypto::Random& random) {
-  const std::string bytes = random.bytes(sizeof(std::int64_t));
-  std::int64_t number = 0;
-  std::memcpy(&number, bytes.data(), sizeof number);
-  return number;
-}
-
-}  // namespace
 
 bool is_trusted(Standing standing) {
   return standing == Standing::first || standing == Standing::same ||

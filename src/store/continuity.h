@@ -37,6 +37,8 @@ enum class Standing {
 bool is_trusted(Standing standing);
 // A label: "older_database".
 const char* name(Standing standing);
+// A sentence without a full stop; empty for a standing that is trusted.
+std::string explain(Standing standing, const std::optional<Mark>& database, const Counter& counter);
 // Pure. `database` nullopt: no mark was ever set in it.
 Standing judge(const std::optional<Mark>& database, const Counter& counter);
 

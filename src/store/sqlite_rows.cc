@@ -398,4 +398,16 @@ Result<void> write_number(Connection& connection, std::string_view name, std::in
       .run();
 }
 
+Result<std::optional<Mark>> read_mark(Connection& connection) {
+  const auto database = TRY(read_number(connection, "mark_database"));
+  const auto number = TRY(read_number(connection, "mark_number"));
+  if (!database || !number) return std::nullopt;
+  return Mark{*database, *number};
+}
+
+Result<void> write_mark(Connection& connection, const Mark& mark) {
+  TRY_VOID(write_number(connection, "mark_database", mark.database));
+  return write_number(connection, "mark_number", mark.number);
+}
+
 }  // namespace openunison::store::sqlite

@@ -7,7 +7,7 @@
 #include <functional>
 #include <optional>
 
-#include "store/session_store.h"
+#include "store/durable_store.h"
 #include "store/sqlite_connection.h"
 
 namespace openunison::store::sqlite {
@@ -59,9 +59,12 @@ Result<std::size_t> delete_expired_redemptions(Connection& connection, WallTime 
 // All of them, at once; gives how many sessions there were.
 Result<std::size_t> delete_all(Connection& connection);
 
-// Single numbers: "probe", by which the readiness probe sees that a write arrives; "mark_database"
-// and "mark_number" (store/continuity.h). nullopt: never written.
+// Single numbers, as "probe", by which the readiness probe sees that a write arrives. nullopt:
+// never written.
 Result<std::optional<std::int64_t>> read_number(Connection& connection, std::string_view name);
 Result<void> write_number(Connection& connection, std::string_view name, std::int64_t value);
+
+Result<std::optional<Mark>> read_mark(Connection& connection);
+Result<void> write_mark(Connection& connection, const Mark& mark);
 
 }  // namespace openunison::store::sqlite

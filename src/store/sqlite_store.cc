@@ -48,18 +48,6 @@ class Readers {
   std::vector<std::unique_ptr<Connection>> free_;
 };
 
-Result<std::optional<Mark>> read_mark(Connection& connection) {
-  const auto database = TRY(sqlite::read_number(connection, "mark_database"));
-  const auto number = TRY(sqlite::read_number(connection, "mark_number"));
-  if (!database || !number) return std::nullopt;
-  return Mark{*database, *number};
-}
-
-Result<void> write_mark(Connection& connection, const Mark& mark) {
-  TRY_VOID(sqlite::write_number(connection, "mark_database", mark.database));
-  return sqlite::write_number(connection, "mark_number", mark.number);
-}
-
 class SqliteStore final : public DurableStore {
  public:
   SqliteStore(FileLock lock, std::unique_ptr<Readers> readers, std::unique_ptr<Connection> writer,
@@ -159,15 +147,16 @@ class SqliteStore final : public DurableStore {
   }
 
   Task<Result<std::optional<Mark>>> mark() override {
-    return read([](sqlite::Context context) { return read_mark(context.connection); });
+    return read([](sqlite::Context context) { return sqlite::read_mark(context.connection); });
   }
   Task<Result<void>> set_mark(Mark mark) override {
-    return write([mark](sqlite::Context context) { return write_mark(context.connection, mark); });
+    return write(
+        [mark](sqlite::Context context) { return sqlite::write_mark(context.connection, mark); });
   }
   Task<Result<std::size_t>> forget_all(Mark mark) override {
     return write([mark](sqlite::Context context) -> Result<std::size_t> {
       const std::size_t count = TRY(sqlite::delete_all(context.connection));
-      TRY_VOID(write_mark(context.connection, mark));
+      TRY_VOID(sqlite::write_mark(context.connection, mark));
       return count;
     });
   }

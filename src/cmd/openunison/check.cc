@@ -12,6 +12,7 @@
 #include "cmd/openunison/upstreams.h"
 #include "crypto/random.h"
 #include "identity/users_file.h"
+#include "store/inspection.h"
 #include "text/json.h"
 
 namespace openunison::cmd {
@@ -108,6 +109,25 @@ class SecretsCheck {
   std::vector<Problem> problems_;
 };
 
+// The session database as `serve` would find it.
+std::vector<Problem> inspect_state(const std::string& directory, const SecretsDirectory& secrets) {
+  const std::string database = directory + "/sessions.db";
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(directory, ignored))
+    return {{Severity::error, directory, {0, 0}, "", "there is no such folder"}};
+  if (!std::filesystem::exists(database, ignored)) return {};
+  const auto master = secrets.master_key();
+  if (!master) return {};  // said by SecretsCheck
+  const auto found = store::inspect(database, directory + "/sessions.counter", *master);
+  if (!found) return {{Severity::error, database, {0, 0}, "", found.error().message()}};
+  if (found->empty()) return {};
+  return {{Severity::warning,
+           database,
+           {0, 0},
+           "",
+           *found + "; `serve` will end all sessions, and everybody signs in anew"}};
+}
+
 // Fetches each provider's discovery and says what `serve` would stumble over.
 std::vector<Problem> ask_providers(config::Values values, const SecretsDirectory& secrets) {
   std::erase_if(values.identity_providers, [](const config::IdentityProvider& provider) {
@@ -180,6 +200,8 @@ int check(const CommonOptions& options, bool offline) {
   };
   if (parsed.values && !options.secrets_directory.empty())
     add(SecretsCheck(*parsed.values, options.secrets_directory).check());
+  if (parsed.values && !options.state_directory.empty() && !options.secrets_directory.empty())
+    add(inspect_state(options.state_directory, SecretsDirectory(options.secrets_directory)));
   if (parsed.values && !offline)
     add(ask_providers(*parsed.values, SecretsDirectory(options.secrets_directory)));
   const auto errors = std::ranges::count(problems, Severity::error, &Problem::severity);

@@ -58,6 +58,9 @@ void add_check(CLI::App& app, CommonOptions& common, int& code) {
   add_values(command, common);
   command->add_option("--secrets", common.secrets_directory,
                       "Also look at the secret files in this directory");
+  command->add_option("--state", common.state_directory,
+                      "Also look at the session database in this directory, while no server runs; "
+                      "needs --secrets");
   command->add_flag("--offline", options->offline, "Don't ask the identity providers");
   command->add_flag("--print-schema", options->schema,
                     "Print the JSON Schema of values files, for editors, and do nothing else");
@@ -65,6 +68,7 @@ void add_check(CLI::App& app, CommonOptions& common, int& code) {
   add_examples(command,
                "  openunison check -f values.yaml --secrets secrets\n"
                "  openunison check -f values.yaml --offline --output json\n"
+               "  openunison check -f values.yaml --secrets secrets --state state\n"
                "  openunison check --print-schema > values.schema.json");
   command->callback([&common, &code, options] {
     code = options->schema ? print_schema() : check(common, options->offline);

@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "store/conformance.h"
+#include "store/inspection.h"
 #include "store/sqlite_connection.h"
 
 namespace openunison::store {
@@ -268,6 +269,38 @@ TEST_F(ContinuityTest, WhereSessionsMustEndAndTheFileCantBeWrittenNobodyIsLetIn)
   store_ = std::move(*store);
   continuity_.emplace(*store_, counter_, master_, random);
   EXPECT_TRUE(failed_with(run(continuity_->start()), Errc::unavailable));
+}
+
+// `openunison check --state`: says it, and changes nothing of it.
+TEST_F(ContinuityTest, AnInspectionSaysWhatTheNextStartWillDo) {
+  const auto said = [this] {
+    const auto found = inspect(file_, counter_, master_);
+    return found ? *found : found.error().message();
+  };
+  start();
+  EXPECT_NE(said().find("another server"), std::string::npos) << said();
+  stop_well();
+  EXPECT_EQ(said(), "");
+  copy(file_, directory_.file("backup.db"));
+  start();
+  const Session session = open_client();
+  stop();
+  EXPECT_EQ(said(), "");
+  start();
+  EXPECT_TRUE(lives(session));
+  stop();
+  copy(directory_.file("backup.db"), file_);
+  std::filesystem::remove(file_ + "-wal");
+  for (int i = 0; i < 2; ++i)
+    EXPECT_NE(said().find("older session database"), std::string::npos) << said();
+  EXPECT_EQ(start(), Standing::older_database);
+  stop();
+  EXPECT_EQ(said(), "");
+  std::fstream bytes(file_, std::ios::in | std::ios::out | std::ios::binary);
+  bytes.seekp(4'096);
+  bytes << std::string(8'192, 'Z');
+  bytes.close();
+  EXPECT_NE(said().find("damaged"), std::string::npos) << said();
 }
 
 }  // namespace
