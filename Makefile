@@ -52,7 +52,7 @@ format: setup ## Formats the C++ sources
 sanitize: setup ## The unit tests under address, undefined and thread sanitizers
 	@tools/unit_tests asan; address=$$?; tools/unit_tests tsan && [ $$address -eq 0 ]
 
-faults: build ## kill -9 while refresh tokens rotate, CYCLES times (1000); counts what is lost
+faults: build ## kill -9 while refresh tokens rotate, CYCLES times (1000), failing disks, damaged state; counts what is lost
 	@tools/setup test
 	@cd tests/e2e && node --import tsx faults.ts $(CYCLES)
 

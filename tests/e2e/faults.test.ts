@@ -37,7 +37,7 @@ test("a disk that fails: nothing is lost, everybody is told, and it recovers by 
 test("state that was damaged or put back: a clear word, and no session of the past", async () => {
   const results = Object.fromEntries((await damagedState()).map((result) => [result.name, result]));
   for (const result of Object.values(results)) expect(result.accepted, result.name).toBe(0);
-  expect(results["as a kill left it"]).toMatchObject({ outcome: "kept", said: "" });
+  expect(results["as a kill left it"]).toMatchObject({ outcome: "kept", said: "", checked: expect.stringMatching(/ 0 errors/) });
   for (const [name, said] of [
     ["older database put back", /an older session database was put back/],
     ["database removed", /another session database/],
@@ -49,6 +49,8 @@ test("state that was damaged or put back: a clear word, and no session of the pa
     expect(results[name]!.outcome, name).toBe("ended");
     expect(results[name]!.said, name).toMatch(said);
     expect(results[name]!.said, name).toMatch(/all sessions were ended/);
+    // Nothing is there to be looked at where the database is gone.
+    if (name !== "database removed") expect(results[name]!.checked, name).toMatch(said);
   }
   for (const [name, said] of [
     ["database's header damaged", /isn't an SQLite database/],
@@ -58,5 +60,6 @@ test("state that was damaged or put back: a clear word, and no session of the pa
   ] as const) {
     expect(results[name]!.outcome, name).toBe("refused");
     expect(results[name]!.said, name).toMatch(said);
+    if (name.startsWith("database")) expect(results[name]!.checked, name).toMatch(said);
   }
 });

@@ -10,7 +10,7 @@ import { join } from "node:path";
 
 import { Visitor } from "./browserless.ts";
 import { openChains, refresh, stand, type Chain, type Stand } from "./faults.ts";
-import { root } from "./paths.ts";
+import { openunisonProgram, root } from "./paths.ts";
 import { must, run, waitFor } from "./process.ts";
 import { demoPeople } from "./upstream.ts";
 
@@ -192,6 +192,8 @@ export interface DamagedState {
   outcome: "kept" | "ended" | "refused";
   /** What the notice of /readyz, the reason there, or the last line of the log says. */
   said: string;
+  /** What `openunison check --state` says before. */
+  checked: string;
   /** Tokens of sessions that had been ended, or that had been replaced, which were accepted. */
   accepted: number;
 }
@@ -207,7 +209,7 @@ export async function damagedState(): Promise<DamagedState[]> {
   const made = await stand("faults-state");
   const { folder, portal, authority } = made;
   const client = new Visitor(authority.caPem);
-  const killed = join(folder, "killed"), older = join(folder, "older");
+  const killed = join(folder, "killed"), older = join(folder, "older"), looked = join(folder, "looked");
   try {
     await portal.start();
     const chains = await openChains(made, 3);
@@ -239,8 +241,12 @@ export async function damagedState(): Promise<DamagedState[]> {
       rmSync(portal.state, { recursive: true });
       copyState(killed, portal.state);
       damage();
-      const result: DamagedState = { name, outcome: "refused", said: "", accepted: 0 };
+      const result: DamagedState = { name, outcome: "refused", said: "", checked: "", accepted: 0 };
       results.push(result);
+      // On a copy: it writes the log back, as every opening does.
+      rmSync(looked, { recursive: true, force: true });
+      copyState(portal.state, looked);
+      result.checked = (await run(openunisonProgram, ["check", "-f", portal.valuesFile, "--secrets", portal.secrets, "--state", looked, "--offline"])).stdout;
       const before = existsSync(portal.log) ? statSync(portal.log).size : 0;
       try {
         await portal.start();
