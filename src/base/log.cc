@@ -6,6 +6,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -89,12 +90,10 @@ bool must_be_escaped(char32_t c) {
 
 // ASCII that stands for itself in a JSON string: nearly all of what is logged.
 std::size_t plain_prefix(std::string_view text) {
-  std::size_t end = 0;
-  while (end < text.size() && text[end] >= 0x20 && text[end] < 0x7f && text[end] != '"' &&
-         text[end] != '\\') {
-    ++end;
-  }
-  return end;
+  const auto special = std::find_if(text.begin(), text.end(), [](char c) {
+    return c < 0x20 || c >= 0x7f || c == '"' || c == '\\';
+  });
+  return static_cast<std::size_t>(special - text.begin());
 }
 
 void append_quoted(std::string& out, std::string_view text) {

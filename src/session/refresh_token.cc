@@ -19,7 +19,9 @@ void append_generation(std::string& out, std::uint32_t generation) {
 
 crypto::Sha256 mac(const Secret& key, std::string_view head, const Holder& holder) {
   // The head's length is fixed and a URL has no line end, so that no two can be confused.
-  std::string message(head);
+  std::string message;
+  message.reserve(head.size() + holder.issuer.size() + 1 + holder.client_id.size());
+  message += head;
   message += holder.issuer;
   message += '\n';
   message += holder.client_id;
@@ -33,7 +35,9 @@ RefreshTokens::RefreshTokens(const crypto::MasterKey& master)
 
 Secret RefreshTokens::make(store::SessionId family, std::uint32_t generation,
                            const Holder& holder) const {
-  std::string bytes(family.view());
+  std::string bytes;
+  bytes.reserve(kBytes);
+  bytes += family.view();
   append_generation(bytes, generation);
   const crypto::Sha256 tag = mac(keys_.front(), bytes, holder);
   bytes += crypto::view(tag);

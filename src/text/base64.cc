@@ -25,24 +25,19 @@ constexpr std::array<std::int8_t, 256> reversed(std::string_view alphabet) {
 constexpr auto kFromStandard = reversed(kStandard);
 constexpr auto kFromUrl = reversed(kUrl);
 
-std::uint32_t byte_at(std::string_view bytes, std::size_t at) {
-  return static_cast<unsigned char>(bytes[at]);
-}
-
 // Of its final size from the start: every token is made of this.
 std::string encode(std::string_view bytes, std::string_view alphabet) {
   const std::size_t rest = bytes.size() % 3;
   std::string out(bytes.size() / 3 * 4 + (rest > 0 ? rest + 1 : 0), '\0');
+  const auto* from = reinterpret_cast<const unsigned char*>(bytes.data());
   char* to = out.data();
   const auto put = [&to, digits = alphabet.data()](std::uint32_t group, unsigned count) {
     for (unsigned i = 0; i < count; ++i) *to++ = digits[(group >> (18 - 6 * i)) & 63];
   };
-  std::size_t at = 0;
-  for (; at + 3 <= bytes.size(); at += 3) {
-    put(byte_at(bytes, at) << 16 | byte_at(bytes, at + 1) << 8 | byte_at(bytes, at + 2), 4);
-  }
-  if (rest == 1) put(byte_at(bytes, at) << 16, 2);
-  if (rest == 2) put(byte_at(bytes, at) << 16 | byte_at(bytes, at + 1) << 8, 3);
+  for (const auto* end = from + bytes.size() - rest; from != end; from += 3)
+    put(std::uint32_t{from[0]} << 16 | std::uint32_t{from[1]} << 8 | from[2], 4);
+  if (rest == 1) put(std::uint32_t{from[0]} << 16, 2);
+  if (rest == 2) put(std::uint32_t{from[0]} << 16 | std::uint32_t{from[1]} << 8, 3);
   return out;
 }
 

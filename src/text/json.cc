@@ -158,8 +158,10 @@ void append_json_string(std::string& out, std::string_view value) {
   out += '"';
   std::size_t at = 0;
   while (at < value.size()) {
-    std::size_t end = at;
-    while (end < value.size() && kPlain[static_cast<unsigned char>(value[end])]) ++end;
+    const auto special = std::find_if(value.begin() + at, value.end(), [](char c) {
+      return !kPlain[static_cast<unsigned char>(c)];
+    });
+    const auto end = static_cast<std::size_t>(special - value.begin());
     out.append(value, at, end - at);
     if (end == value.size()) break;
     const auto c = static_cast<unsigned char>(value[end]);
