@@ -62,8 +62,8 @@ async function refreshRow(name: string, store: "memory" | "sqlite", algorithm: "
       const beside = await withServer(PeerProvider.start(authority, algorithm, chains), async (provider) => {
         await runLoad(authority, provider, provider.refreshArgs());  // warms its compiler
         return inRounds(async () => {
-          const ours_rate = (await rate(ours, ours.refreshArgs())).per_cpu_second;
-          const theirs = await rate(provider, provider.refreshArgs());
+          const ours_rate = (await rate(ours, ours.refreshArgs(["--connections", String(connections)]))).per_cpu_second;
+          const theirs = await rate(provider, provider.refreshArgs(["--connections", String(connections)]));
           return { per_cpu_second: theirs.per_cpu_second, times: ours_rate / theirs.per_cpu_second, rss_kib: theirs.rss_kib };
         });
       });
@@ -176,9 +176,9 @@ async function sessionsRow(): Promise<void> {
 }
 
 const rows: Record<string, () => Promise<void>> = {
-  "refresh-rs256": () => refreshRow("refresh-rs256", "memory", "RS256", 0.85, 8, true),
+  "refresh-rs256": () => refreshRow("refresh-rs256", "memory", "RS256", 0.85, 32, true),
   "refresh-rs256-sqlite": () => refreshRow("refresh-rs256-sqlite", "sqlite", "RS256", 0.75, 32, false),
-  "refresh-es256": () => refreshRow("refresh-es256", "memory", "ES256", 0.5, 8, true),
+  "refresh-es256": () => refreshRow("refresh-es256", "memory", "ES256", 0.5, 32, true),
   "refresh-es256-sqlite": () => refreshRow("refresh-es256-sqlite", "sqlite", "ES256", 0, 32, false),
   static: staticRows,
   people: peopleRows,
@@ -193,6 +193,9 @@ if (unknown.length > 0) {
   console.error(`no such row: ${unknown.join(", ")}; there are ${Object.keys(rows).join(", ")}`);
   process.exit(2);
 }
+// Connections that are held open need a file each, on both sides.
+const files = Number((await onServerCore("sh", ["-c", "ulimit -n"])).trim());
+if (files < idle + 500) throw new Error(`BENCH_IDLE=${idle} needs \`ulimit -n\` of ${idle + 500} or more; it is ${files}`);
 const cpu = await onServerCore("sh", ["-c", "grep -m1 'model name' /proc/cpuinfo | cut -d: -f2; uname -r; openssl version"]);
 save("machine", { at: new Date().toISOString(), machine: cpu.trim().split("\n").map((line) => line.trim()), rounds, seconds });
 for (const [name, measure] of Object.entries(rows)) {
