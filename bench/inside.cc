@@ -270,13 +270,20 @@ int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   using namespace openunison::bench;
   if (words.size() == 3 && words[0] == "jws") return jws(words[1], std::stod(words[2]));
+  if (words.size() == 2 && words[0] == "cheap-hash") {
+    openunison::crypto::SystemRandom random;
+    std::cout << openunison::crypto::hash_password(openunison::Secret(words[1]), random, {8, 1, 1})
+              << '\n';
+    return 0;
+  }
   if (words.size() == 2 && words[0] == "argon2id") return argon2id(std::stod(words[1]));
   if (words.size() == 2 && words[0] == "memory-store") return memory_store(std::stoull(words[1]));
   if (words.size() == 3 && words[0] == "sqlite-fill")
     return sqlite_fill(words[1], std::stoull(words[2]));
   if (words.size() == 5 && words[0] == "tokens")
     return tokens(words[1], words[2], words[3], std::stoull(words[4]));
-  std::cerr << "bench_inside jws rs256|es256 SECONDS | argon2id SECONDS | memory-store N | "
+  std::cerr << "bench_inside jws rs256|es256 SECONDS | argon2id SECONDS | cheap-hash PASSWORD | "
+               "memory-store N | "
                "sqlite-fill FILE N | "
                "tokens SECRETS ISSUER CLIENT N\n";
   return 2;

@@ -113,12 +113,16 @@ async function peopleRows(): Promise<void> {
       const result = await rate(ours, ["--scenario", "get", "--path", "/k8s/demo", "--header", `cookie:${cookie}`]);
       return { per_cpu_second: result.per_cpu_second };
     });
+    await ours.cheapen("user-1");
+    await ours.portal.stop();
+    await ours.portal.start();  // reads the users anew; the memory store forgets its sessions
     const signIn = await inRounds(async () => {
       const argon2 = await measureInside<{ cpu_ms: number }>("argon2id", "1");
-      const result = await rate(ours, ours.signInArgs(["--connections", "2"]));
-      const each = 1000 / result.per_cpu_second;
-      return { per_cpu_second: result.per_cpu_second, cpu_ms: each, argon2id_cpu_ms: argon2.cpu_ms, rest_cpu_ms: each - argon2.cpu_ms };
+      const result = await rate(ours, ours.signInArgs("user-0", ["--connections", "2"]));
+      const rest = await rate(ours, ours.signInArgs("user-1", ["--connections", "2"]));
+      return { per_cpu_second: result.per_cpu_second, cpu_ms: 1000 / result.per_cpu_second, argon2id_cpu_ms: argon2.cpu_ms, rest_cpu_ms: 1000 / rest.per_cpu_second };
     });
+    await ours.makeSessions(chains);
     const first = await inRounds(async () => {
       const full = await rate(ours, ours.refreshArgs(["--fresh"]));
       const resumed = await rate(ours, ours.refreshArgs(["--fresh", "--resume"]));
