@@ -3,7 +3,7 @@
 // Applications that sign people in through the portal: a server that takes what a browser or the portal posts to it, and
 // Apache with Debian's mod_auth_openidc.
 import { createServer, type Server } from "node:https";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -52,7 +52,7 @@ const modules = "/usr/lib/apache2/modules";
 
 /** Apache whose /inside/ is for people whom the portal knows. Answers there name the person in x-person. */
 export class Apache {
-  private constructor(readonly origin: string, private readonly program: Program) {}
+  private constructor(readonly origin: string, private readonly folder: string, private readonly program: Program) {}
 
   static async start(options: { authority: Authority; port: number; issuer: string; clientId: string; clientSecret: string }): Promise<Apache> {
     const folder = mkdtempSync(join(tmpdir(), "openunison-apache-")), origin = `https://127.0.0.1:${options.port}`;
@@ -71,7 +71,7 @@ ${process.getuid?.() === 0 ? "User www-data\nGroup www-data" : ""}
 ${load.map((name) => `LoadModule ${name}_module ${modules}/mod_${name}.so`).join("\n")}
 TypesConfig /dev/null
 ErrorLog ${folder}/error.log
-LogLevel info auth_openidc:debug
+LogLevel info
 Listen 127.0.0.1:${options.port}
 SSLEngine on
 SSLCertificateFile ${tls.cert}
@@ -96,6 +96,7 @@ OIDCDefaultLoggedOutURL ${origin}/bye.html
 <Location /inside>
 AuthType openid-connect
 Require valid-user
+OIDCUnAuthAction auth true
 Header always set x-person "expr=%{REMOTE_USER}"
 </Location>
 `);
@@ -104,10 +105,11 @@ Header always set x-person "expr=%{REMOTE_USER}"
       if (program.exited) throw new Error(readFileSync(join(folder, "apache.log"), "utf8") + readFileSync(join(folder, "error.log"), "utf8"));
       return readFileSync(join(folder, "error.log"), "utf8").includes("resuming normal operations");
     }, 20_000);
-    return new Apache(origin, program);
+    return new Apache(origin, folder, program);
   }
 
   async stop(): Promise<void> {
     await this.program.stop();
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }
