@@ -204,8 +204,7 @@ Task<http::Response> Provider::Impl::decide(Walk walk) {
     const bool signed_in_since = person != nullptr && walk.waited &&
                                  person->live.sign_in.created_at + Seconds(1) > walk.waited->since;
     // A second sign-in would end the same way.
-    if (signed_in_since) co_return refuse(missing);
-    if (asked.prompt_none) co_return refuse({"login_required", missing.description});
+    if (signed_in_since || asked.prompt_none) co_return refuse(missing);
     co_return wait_for_sign_in(walk, person != nullptr);
   }
 
