@@ -9,7 +9,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "build_info.h"
+#include "cmd/openunison/build_info.h"
 #include "crypto/x509.h"
 
 namespace openunison::cmd {
