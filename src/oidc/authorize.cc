@@ -338,7 +338,7 @@ Task<http::Response> Provider::Impl::consent(http::Request& request) {
                          {"answer", allowed ? "allow" : "deny"},
                          {"address", request.peer.ip},
                          {"request", request.id},
-                                 {"trace", request.trace.trace_id()}});
+                         {"trace", request.trace.trace_id()}});
   if (allowed) co_return co_await authorize_form(request, std::move(*asked), true);
 
   const auto effective = request_of(without(kResume, *asked), true);

@@ -10,7 +10,7 @@ import { Visitor } from "./browserless.ts";
 import { Authority } from "./certs.ts";
 import { OpenUnison } from "./openunison.ts";
 import { root } from "./paths.ts";
-import { freePort, sleep } from "./process.ts";
+import { freePort, sleep, waitFor } from "./process.ts";
 import { demoPeople, Upstream } from "./upstream.ts";
 
 export type Line = Record<string, unknown>;
@@ -57,7 +57,7 @@ async function start(before?: (it: Exercised) => Promise<void>): Promise<Exercis
   const portal = new OpenUnison({
     folder, authority, port, managementPort: await freePort(), apiServer: "https://127.0.0.1:1",
     authentication: "group_refresh_seconds: 1\nrefresh_token: {grace_period_millis: 2000}",
-    openunisonExtra: "clients:\n- {client_id: app, label: An application, redirect_uris: [\"https://127.0.0.1:9999/callback\"]}",
+    openunisonExtra: `clients:\n- {client_id: app, label: An application, redirect_uris: [\"https://127.0.0.1:9999/callback\"], backchannel_logout_uri: \"${upstream.issuer}/no-such-address\"}`,
     extra: `identity_providers:
 - {name: company, label: Company, issuer: "${upstream.issuer}", client_id: openunison, scopes: "openid profile email groups offline_access", claims: {sub: preferred_username, groups: groups}}
 - {name: local, type: local, username_prefix: "local-", groups_prefix: "local-"}
@@ -73,6 +73,8 @@ async function start(before?: (it: Exercised) => Promise<void>): Promise<Exercis
   await happen(it);
   return it;
 }
+
+const plain = (html: string) => html.replaceAll("&quot;", '"').replaceAll("&#39;", "'").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 
 /** One request to the token endpoint. */
 async function tokens(visitor: Visitor, portal: OpenUnison, form: Record<string, string>): Promise<Record<string, string>> {
@@ -121,6 +123,18 @@ async function happen(it: Exercised): Promise<void> {
   const opened = await tokens(alice, portal, { grant_type: "authorization_code", code, redirect_uri: callback, code_verifier: verifier });
   if (!opened.id_token) throw new Error(`a code got ${JSON.stringify(opened)}`);
 
+  // An application that asks for consent, and is told of the sign-out at the end (its address refuses that).
+  const ours = "https://127.0.0.1:9999/callback";
+  const asked = new URL(`${portal.issuer}/auth`);
+  for (const [name, value] of Object.entries({ response_type: "code", client_id: "app", redirect_uri: ours, scope: "openid", state: "s", prompt: "consent" })) asked.searchParams.set(name, value);
+  const consent = await alice.follow(asked.href);
+  const hidden = [...consent.body.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)].map((match) => [match[1]!, plain(match[2]!)]);
+  const action = /<form method="post" action="([^"]*)" class="actions">/.exec(consent.body)?.[1];
+  if (!action) throw new Error(`no consent page (${consent.status}): ${consent.body.slice(0, 500)}`);
+  const agreed = await alice.follow(new URL(plain(action), portal.portal).href, { form: { ...(Object.fromEntries(hidden) as Record<string, string>), answer: "allow" }, stopAt: ours });
+  const forApp = await alice.fetch(`${portal.issuer}/token`, { form: { grant_type: "authorization_code", code: new URL(agreed.url).searchParams.get("code") ?? "", redirect_uri: ours, client_id: "app", client_secret: "secret-of-the-app" } });
+  if (forApp.status !== 200) throw new Error(`the application's code got ${forApp.body}`);
+
   // What is refused, everywhere.
   await refresh("forged");
   await alice.fetch(`${portal.issuer}/token`, { form: { client_id: "nobody", grant_type: "refresh_token", refresh_token: "x" } });
@@ -139,4 +153,5 @@ async function happen(it: Exercised): Promise<void> {
   await portal.command(["keys", "rotate", "--state", portal.state]);
   await portal.command(["keys", "eviction-token", "--state", portal.state]);
   await alice.signOut(portal.portal);
+  await waitFor("the application to be told of the sign-out", async () => portal.audit().some((line) => line.event === "logout_notice"), 20_000);
 }
