@@ -34,7 +34,7 @@ beforeAll(async () => {
   cluster = await Cluster.prepare(join(folder, "cluster"), pinnedTools, authority);
   upstream = await Upstream.start({ port: await freePort(), ...(await authority.issue("upstream", "/CN=127.0.0.1")), clientSecret: "secret", redirectUris: [`https://localhost:${port}/auth/oidc`] });
   portal = new OpenUnison({
-    folder, authority, port, managementPort: await freePort(), apiServer: cluster.server, upstream: { issuer: upstream.issuer, clientSecret: "secret" }, authentication: "group_refresh_seconds: 60",
+    folder, authority, port, managementPort: await freePort(), apiServer: cluster.server, upstream: { issuer: upstream.issuer, clientSecret: "secret" }, authentication: "group_refresh_seconds: 1",
     environment: faked,
   });
   await portal.prepare();
@@ -161,7 +161,10 @@ describe("while the clock is wrong", () => {
   });
 
   test.each([["6 s forward", 6], ["6 s back", -6], ["a day back", -kDay]] as const)("%s: /readyz and check warn, and the server stays ready", async (_name, by) => {
+    const bob = await signedIn("bob");
+    await sleep(1500);
     await set(by);
+    await bob.refresh();  // bob's groups are asked for, and the answer has the provider's time
     const seconds = await waitFor("the warning", async () => {
       const answer = await fetch(`${portal.management}/readyz`);
       expect(answer.status).toBe(200);
