@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
+#include "base/metrics.h"
 #include "http/client_pool.h"
 #include "http/h1/client_exchange.h"
 #include "http/h1/head_writer.h"
+#include "http/h2/client_origins.h"
 #include "http/syntax.h"
 #include "net/connect.h"
 #include "text/base64.h"
@@ -15,6 +17,24 @@ namespace openunison::http {
 namespace {
 
 constexpr std::string_view kUserAgent = "openunison";
+constexpr int kMaxRefused = 2;  // by an origin that did nothing with the request
+
+void count_connection(bool is_h2) {
+  static metrics::Counter& http1 = metrics::counter(
+      "openunison_http_client_connections_total",
+      "Connections opened to other servers, by version of HTTP.", {{"version", "1.1"}});
+  static metrics::Counter& http2 = metrics::counter(
+      "openunison_http_client_connections_total",
+      "Connections opened to other servers, by version of HTTP.", {{"version", "2"}});
+  (is_h2 ? http2 : http1).add();
+}
+
+void count_retry(const std::string& reason) {
+  metrics::counter("openunison_http_client_retries_total",
+                   "Requests to other servers that were sent again, by reason.",
+                   {{"reason", reason}})
+      .add();
+}
 
 std::string host_and_port(const text::Url& url) {
   const bool ipv6 = url.host.find(':') != std::string::npos;
@@ -70,7 +90,9 @@ std::optional<text::Url> next_address(const text::Url& from, const Response& res
 
 struct Client::Impl {
   Impl(unsigned threads, ClientOptions given)
-      : options(std::move(given)), pool(threads, options.idle_per_origin, options.idle_timeout) {
+      : options(std::move(given)),
+        pool(threads, options.idle_per_origin, options.idle_timeout),
+        origins(threads) {
     if (options.proxy.empty()) return;
     auto parsed = text::Url::parse_with_userinfo(options.proxy);
     if (!parsed || parsed->is_https()) {
@@ -87,6 +109,7 @@ struct Client::Impl {
 
   const ClientOptions options;
   ClientPool pool;
+  h2::ClientOrigins origins;
   const Limits limits;
   std::optional<text::Url> proxy;
   std::string proxy_authorization;
@@ -96,31 +119,57 @@ struct Client::Impl {
     return proxy && !goes_without_proxy(url.host, options.no_proxy);
   }
 
-  // Error internal: something in the request can't be sent; it would be our bug.
+  // What both versions send. Error internal: something in the request can't be sent; it would be
+  // our bug.
+  static Result<std::vector<Field>> fields_of(const ClientRequest& request) {
+    if (!is_token(request.method)) return fail(Errc::internal, "the method is not a token");
+    std::vector<Field> fields;
+    if (!request.headers.contains("user-agent"))
+      fields.push_back({"user-agent", std::string(kUserAgent)});
+    for (const Field& field : request.headers.fields()) {
+      if (!is_token(field.name) || !is_field_value(field.value))
+        return fail(Errc::internal, "a field of the request can't be sent");
+      if (!is_own_field(field.name)) fields.push_back(field);
+    }
+    if (announces_length(request))
+      fields.push_back({"content-length", std::to_string(request.body.size())});
+    return fields;
+  }
+
+  static Result<std::string> target_of(const text::Url& url) {
+    std::string target = url.path.empty() ? "/" : url.path;
+    if (url.query) target.append("?").append(*url.query);
+    if (target.find_first_of("\r\n") != std::string::npos)
+      return fail(Errc::internal, "the address can't be sent");
+    return target;
+  }
+
   Result<std::string> head_of(const ClientRequest& request) const {
     const text::Url& url = request.url;
     const bool absolute = uses_proxy(url) && !url.is_https();  // RFC 9112 §3.2.2
-    if (!is_token(request.method)) return fail(Errc::internal, "the method is not a token");
+    const std::vector<Field> fields = TRY(fields_of(request));
     std::string head = request.method + " ";
     if (absolute) head += url.origin();
-    head += url.path.empty() ? "/" : url.path;
-    if (url.query) head.append("?").append(*url.query);
-    if (head.find_first_of("\r\n") != std::string::npos)
-      return fail(Errc::internal, "the address can't be sent");
+    head += TRY(target_of(url));
     head += " HTTP/1.1\r\n";
     h1::append_field(head, "host", url.authority());
     if (absolute && !proxy_authorization.empty())
       h1::append_field(head, "proxy-authorization", proxy_authorization);
-    if (!request.headers.contains("user-agent")) h1::append_field(head, "user-agent", kUserAgent);
-    for (const Field& field : request.headers.fields()) {
-      if (!is_token(field.name) || !is_field_value(field.value))
-        return fail(Errc::internal, "a field of the request can't be sent");
-      if (!is_own_field(field.name)) h1::append_field(head, field.name, field.value);
-    }
-    if (announces_length(request))
-      h1::append_field(head, "content-length", std::to_string(request.body.size()));
+    for (const Field& field : fields) h1::append_field(head, field.name, field.value);
     head += "\r\n";
     return head;
+  }
+
+  // RFC 9113 §8.3.1.
+  static Result<std::vector<Field>> h2_fields_of(const ClientRequest& request) {
+    std::vector<Field> list = {{":method", request.method},
+                               {":scheme", request.url.scheme},
+                               {":authority", request.url.authority()},
+                               {":path", TRY(target_of(request.url))}};
+    for (Field& field : TRY(fields_of(request))) {
+      if (!h2::is_connection_field(field.name)) list.push_back(std::move(field));
+    }
+    return list;
   }
 
   // RFC 9110 §9.3.6: a tunnel through the proxy to the origin.
@@ -148,7 +197,8 @@ struct Client::Impl {
     co_return std::move(wire.stream);
   }
 
-  Task<Result<std::unique_ptr<net::Stream>>> connect(const text::Url& url, net::Deadline deadline) {
+  Task<Result<std::unique_ptr<net::Stream>>> connect(const text::Url& url, bool offer_h2,
+                                                     net::Deadline deadline) {
     const bool proxied = uses_proxy(url);
     const text::Url& hop = proxied ? *proxy : url;
     auto stream = co_await net::connect_tcp(hop.host, hop.port, deadline);
@@ -156,7 +206,11 @@ struct Client::Impl {
       stream = co_await tunnel(std::move(*stream), url, deadline);
     if (!stream) co_return std::unexpected(proxied ? at(*proxy, stream.error()) : stream.error());
     if (!url.is_https()) co_return stream;
-    co_return co_await net::tls_connect(std::move(*stream), options.tls, url.host, deadline);
+    std::vector<std::string> alpn;
+    if (offer_h2) alpn.emplace_back("h2");
+    alpn.emplace_back("http/1.1");
+    co_return co_await net::tls_connect(std::move(*stream), options.tls, url.host, deadline,
+                                        std::move(alpn));
   }
 
   Task<h1::Answer> exchange(const ClientRequest& request, const std::string& head,
@@ -190,20 +244,95 @@ struct Client::Impl {
           "the proxy's address is not valid; it must be http://[user:password@]host:port");
     const auto head = head_of(request);
     if (!head) co_return std::unexpected(head.error());
+    const auto h2_fields = h2_fields_of(request);
+    if (!h2_fields) co_return std::unexpected(h2_fields.error());
     const net::Executor executor = co_await net::current_executor();
     const unsigned thread = net::Runtime::index(executor);
+    h2::ClientOrigin& origin = origins.of(thread, request.url.origin());
+    const bool may_repeat = request.method == "GET" || request.method == "HEAD";
+    bool repeated = false;
+    for (int refused = 0;;) {
+      Attempt attempt =
+          co_await try_once({request, *head, *h2_fields, deadline}, origin, thread, executor);
+      if (attempt.outcome == Outcome::unprocessed && refused < kMaxRefused) {
+        ++refused;
+        count_retry("refused");
+      } else if (attempt.outcome == Outcome::was_closed && may_repeat && !repeated) {
+        repeated = true;
+        count_retry("closed");
+      } else {
+        co_return std::move(attempt.response);
+      }
+    }
+  }
+
+  struct Prepared {
+    const ClientRequest& request;
+    const std::string& head;
+    const std::vector<Field>& h2_fields;
+    net::Deadline deadline;
+  };
+  enum class Outcome {
+    final,
+    unprocessed,  // the origin did nothing with it
+    was_closed,   // a connection that had been used before ended without a byte
+  };
+  struct Attempt {
+    Result<Response> response;
+    Outcome outcome = Outcome::final;
+  };
+
+  Task<Attempt> try_once(Prepared prepared, h2::ClientOrigin& origin, unsigned thread,
+                         net::Executor executor) {
+    const ClientRequest& request = prepared.request;
+    const bool offer_h2 = options.http2 && request.url.is_https() && !origin.wants_http11;
+    if (offer_h2) {
+      co_await origin.wait_for_first(prepared.deadline);
+      if (const auto shared = origin.usable())
+        co_return co_await over_h2(prepared, origin, shared, true);
+    }
     auto idle = co_await take_idle(thread, request.url.origin());
     if (idle) {
-      h1::Answer answer = co_await exchange(request, *head, std::move(idle), thread, deadline);
-      const bool may_repeat = request.method == "GET" || request.method == "HEAD";
+      h1::Answer answer =
+          co_await exchange(request, prepared.head, std::move(idle), thread, prepared.deadline);
       const bool was_closed =
           !answer.response && !answer.any_byte && answer.response.error().is(net::Errc::closed);
-      if (!was_closed || !may_repeat) co_return std::move(answer.response);
+      co_return Attempt{std::move(answer.response),
+                        was_closed ? Outcome::was_closed : Outcome::final};
     }
-    auto fresh = co_await connect(request.url, deadline);
-    if (!fresh) co_return std::unexpected(fresh.error());
-    h1::Answer answer = co_await exchange(request, *head, std::move(*fresh), thread, deadline);
-    co_return std::move(answer.response);
+    const h2::ClientOrigin::Connecting connecting(origin, offer_h2);
+    auto fresh = co_await connect(request.url, offer_h2, prepared.deadline);
+    if (!fresh) co_return Attempt{std::unexpected(fresh.error())};
+    const bool is_h2 = (*fresh)->tls().alpn == "h2";
+    count_connection(is_h2);
+    if (is_h2) {
+      auto connection =
+          std::make_shared<h2::ClientConnection>(std::move(*fresh), executor, options.idle_timeout);
+      connection->start();
+      origin.keep(connection);
+      connecting.done();
+      co_return co_await over_h2(prepared, origin, connection, false);
+    }
+    connecting.done();
+    h1::Answer answer =
+        co_await exchange(request, prepared.head, std::move(*fresh), thread, prepared.deadline);
+    co_return Attempt{std::move(answer.response)};
+  }
+
+  static Task<Attempt> over_h2(Prepared prepared, h2::ClientOrigin& origin,
+                               std::shared_ptr<h2::ClientConnection> connection, bool was_used) {
+    h2::ClientAnswer answer =
+        co_await connection->exchange(prepared.h2_fields, prepared.request.body,
+                                      prepared.request.max_response_bytes, prepared.deadline);
+    Attempt attempt{std::move(answer.response)};
+    if (answer.wants_http11) origin.wants_http11 = true;
+    if (answer.unprocessed || answer.wants_http11) {
+      attempt.outcome = Outcome::unprocessed;
+    } else if (was_used && !attempt.response && !answer.any_byte &&
+               attempt.response.error().is(net::Errc::closed)) {
+      attempt.outcome = Outcome::was_closed;
+    }
+    co_return attempt;
   }
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Client: HTTP requests to others (identity providers, API servers), pooled per thread and origin.
+// HTTP/2 where the origin offers it (ALPN), all requests of a thread on one connection; HTTP/1.1
+// else.
 // No redirects unless asked, no cookies, no decompression. Deadline and size limits on everything.
 #pragma once
 
@@ -20,6 +22,7 @@ struct ClientOptions {
   std::vector<std::string> no_proxy;  // hosts, ".suffixes", IP addresses, "*"
   std::size_t idle_per_origin = 8;    // per thread
   Millis idle_timeout{55'000};
+  bool http2 = true;  // with https origins that offer it: one connection a thread
 };
 
 struct ClientRequest {
@@ -39,7 +42,9 @@ class Client {
 
   // Errors: net's (timed_out, refused, unresolved, untrusted, ...), bad_gateway, body_too_large.
   // Messages name host and port, never the query. A request that finds its pooled connection closed
-  // before a byte of the answer came is sent again once on a fresh one, if it is GET or HEAD.
+  // before a byte of the answer came is sent again once on a fresh one, if it is GET or HEAD; one
+  // that an HTTP/2 origin says it did nothing with (REFUSED_STREAM, GOAWAY) at most twice, whatever
+  // its method.
   Task<Result<Response>> fetch(ClientRequest request);
 
  private:

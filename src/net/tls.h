@@ -57,9 +57,11 @@ class TlsClientContext {
 Task<Result<std::unique_ptr<Stream>>> tls_accept(std::unique_ptr<Stream> tcp,
                                                  std::shared_ptr<const TlsServerContext> context,
                                                  Deadline deadline);
-// Verifies that the certificate is for `server_name` (a DNS name or an IP address).
+// Verifies that the certificate is for `server_name` (a DNS name or an IP address). `alpn`: the
+// protocols to offer, the preferred first; empty: the context's.
 Task<Result<std::unique_ptr<Stream>>> tls_connect(std::unique_ptr<Stream> transport,
                                                   std::shared_ptr<const TlsClientContext> context,
-                                                  std::string server_name, Deadline deadline);
+                                                  std::string server_name, Deadline deadline,
+                                                  std::vector<std::string> alpn = {});
 
 }  // namespace openunison::net

@@ -39,12 +39,6 @@ SslContextPtr new_context(const SSL_METHOD* method) {
   return context;
 }
 
-std::string alpn_wire(const std::vector<std::string>& names) {
-  std::string wire;
-  for (const std::string& name : names) wire += static_cast<char>(name.size()) + name;
-  return wire;
-}
-
 int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in,
                 unsigned in_length, void* arg) {
   const auto* ours = static_cast<const std::string*>(arg);
@@ -113,6 +107,12 @@ Result<SslContextPtr> load_pair(const CertificatePair& pair) {
 }
 
 }  // namespace
+
+std::string alpn_wire(const std::vector<std::string>& names) {
+  std::string wire;
+  for (const std::string& name : names) wire += static_cast<char>(name.size()) + name;
+  return wire;
+}
 
 std::string openssl_reason() {
   const unsigned long code = ERR_peek_last_error();

@@ -30,6 +30,9 @@ struct TlsClientContext::Impl {
   SslContextPtr context;
 };
 
+// The wire format of RFC 7301 §3.1.
+std::string alpn_wire(const std::vector<std::string>& names);
+
 // What OpenSSL last complained of, in its words; empties the queue.
 std::string openssl_reason();
 

@@ -248,11 +248,17 @@ Task<Result<std::unique_ptr<Stream>>> tls_accept(std::unique_ptr<Stream> tcp,
 
 Task<Result<std::unique_ptr<Stream>>> tls_connect(std::unique_ptr<Stream> transport,
                                                   std::shared_ptr<const TlsClientContext> context,
-                                                  std::string server_name, Deadline deadline) {
+                                                  std::string server_name, Deadline deadline,
+                                                  std::vector<std::string> alpn) {
   auto from = socket_from(*transport);
   if (!from) co_return std::unexpected(from.error());
   SslPtr ssl = new_ssl(context->impl().context.get(), from->first.get());
   SSL_set_connect_state(ssl.get());
+  if (!alpn.empty()) {
+    const std::string wire = alpn_wire(alpn);
+    SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(wire.data()),
+                        static_cast<unsigned>(wire.size()));
+  }
   X509_VERIFY_PARAM* verify = SSL_get0_param(ssl.get());
   // Without a name to hold it against, any host's certificate would do.
   bool named = !server_name.empty();

@@ -3,7 +3,7 @@
 // The server's side of HTTP/2's framing (RFC 9113) on nghttp2: bytes in, requests and bytes out. No
 // I/O and no coroutines; the connection around it moves the bytes. nghttp2 does the framing, HPACK,
 // flow control and the form of fields; looked at here, frame by frame, is what it overlooks
-// (docs/adr/0007-http2.md). Belongs to one thread. Private to http/.
+// (docs/adr/0008-http2.md). Belongs to one thread. Private to http/.
 #pragma once
 
 #include <memory>
