@@ -32,6 +32,12 @@ class Backchannel : public ::testing::Test, protected Desk {
     if (status == 0) co_return fail(net::Errc::timed_out, "nobody answered");
     co_return http::Response{status, {}, ""};
   }
+  Task<Result<http::Response>> hang(std::shared_ptr<net::Completion> gate,
+                                    http::ClientRequest request) {
+    requests.push_back(std::move(request));
+    co_await gate->wait(net::in(Seconds(10)));
+    co_return http::Response{200, {}, ""};
+  }
   static Fields of_app() {
     return {{"client_id", "app"}, {"redirect_uri", std::string(kAppReturn)}};
   }
@@ -221,14 +227,7 @@ TEST_F(Backchannel, ARefusalIsFinalAndSoIsTheLastTry) {
 
 TEST_F(Backchannel, AClientThatHangsHoldsUpNoSignOutAndTheQueueIsBounded) {
   const auto gate = std::make_shared<net::Completion>();
-  fetch = [this, gate](http::ClientRequest request) {
-    return [](Backchannel* self, std::shared_ptr<net::Completion> until,
-              http::ClientRequest asked) -> Task<Result<http::Response>> {
-      self->requests.push_back(std::move(asked));
-      co_await until->wait(net::in(Seconds(10)));
-      co_return http::Response{200, {}, ""};
-    }(this, gate, std::move(request));
-  };
+  fetch = [this, gate](http::ClientRequest request) { return hang(gate, std::move(request)); };
   notices = 6;
   const double before = count("dropped");
   const auto current = sign_in();
