@@ -306,6 +306,24 @@ describe("texts that others choose", () => {
     }
     expect(errors).toEqual([]);
   });
+  test.each(scripts)("a client's state, in the form that takes it there (form_post): %s", async (text) => {
+    const errors: string[] = [], posted: string[] = [];
+    page.on("console", (message) => void (/Content Security Policy/.test(message.text()) && errors.push(message.text())));
+    served["/callback"] = (request, response) => {
+      let body = "";
+      request.on("data", (chunk) => (body += chunk));
+      request.on("end", () => {
+        posted.push(new URLSearchParams(body).get("state") ?? "");
+        html("done")(request, response);
+      });
+    };
+    await signIn();
+    const query = new URLSearchParams({ client_id: "app", redirect_uri: at(stranger, "/callback"), response_type: "code", response_mode: "form_post", scope: "openid", state: text });
+    await page.goto(`${front.portal.portal}/auth/idp/k8sIdp/auth?${query.toString()}`);
+    await page.waitForURL(at(stranger, "/callback"));
+    // What had become markup would be missing in it.
+    expect([posted, errors]).toEqual([[text], []]);
+  });
   test("what an API says is no page: an error in JSON isn't rendered", async () => {
     for (const path of ["/auth/idp/k8sIdp/userinfo", `/auth/idp/k8sIdp/certs?${encodeURIComponent(mark)}`, "/auth/idp/k8sIdp/.well-known/openid-configuration"]) {
       const answer = (await page.goto(front.portal.portal + path))!;
