@@ -2,7 +2,7 @@
 //
 // What `make bench` is made of: servers pinned to core 0, the load generator to core 1, and the same row measured in several
 // rounds, with its peer or limit in each of them, so that a ratio compares what ran within seconds of each other.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { Visitor } from "./browserless.ts";
@@ -160,6 +160,12 @@ export async function restingCpu(pid: number, over = 5): Promise<number> {
   const before = read();
   await sleep(over * 1000);
   return (read() - before) / over;
+}
+
+/** CPU time of all its threads so far, in milliseconds, as the scheduler counts it. */
+export function cpuMs(pid: number): number {
+  const tasks = readdirSync(`/proc/${pid}/task`).map((task) => Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0]));
+  return tasks.reduce((sum, each) => sum + each, 0) / 1e6;
 }
 
 export function residentKib(pid: number): number {
