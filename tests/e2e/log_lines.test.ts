@@ -44,8 +44,11 @@ describe("documented fields", () => {
   test("of each audit event", () => {
     const rows = new Map([...section("### Audit lines").matchAll(/^\| `([a-z_]+)` \| .* \| ([^|]*) \|$/gm)].map((match) => [match[1]!, words(match[2]!)]));
     const audit = it.portal.audit();
-    expect([...new Set(audit.map((line) => String(line.event)))].sort()).toEqual([...rows.keys()].sort());
+    // Of a start with another database than the last one: tests/e2e has it with the faults of the store.
+    const elsewhere = ["all_sessions_ended"];
+    expect([...new Set(audit.map((line) => String(line.event)))].sort()).toEqual([...rows.keys()].filter((event) => !elsewhere.includes(event)).sort());
     for (const [event, documented] of rows) {
+      if (elsewhere.includes(event)) continue;
       expect([event, fields(audit.filter((line) => line.event === event))]).toEqual([event, ["event", "level", "time", ...documented].sort()]);
     }
   });

@@ -2,17 +2,16 @@
 //
 // What an operator sees: metrics, held against promtool, a real Prometheus that scrapes the program, the alert rules, the
 // dashboard and the table in docs/guides/operations.md.
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 
-import { exercise, type Exercised } from "./harness/exercise.ts";
+import { exercise, rulesFile, type Exercised } from "./harness/exercise.ts";
 import { fetched, root } from "./harness/paths.ts";
-import { freePort, run, start, waitFor, type Program } from "./harness/process.ts";
+import { run, waitFor } from "./harness/process.ts";
 
 const monitoring = join(root, "deploy/monitoring");
-const rulesFile = join(monitoring, "openunison.rules.yaml");
 const dashboard = JSON.parse(readFileSync(join(monitoring, "openunison.dashboard.json"), "utf8")) as {
   templating: { list: { name: string; type: string; query: unknown }[] };
   panels: { id: number; type: string; title: string; datasource?: { uid: string }; gridPos: { x: number; y: number; w: number; h: number }; targets?: { expr: string; datasource: { uid: string } }[] }[];
@@ -20,8 +19,6 @@ const dashboard = JSON.parse(readFileSync(join(monitoring, "openunison.dashboard
 const guide = readFileSync(join(root, "docs/guides/operations.md"), "utf8");
 
 let it: Exercised;
-let prometheus: Program;
-let address: string;
 let scraped: string;
 
 interface Answer<T> {
@@ -30,7 +27,7 @@ interface Answer<T> {
   data: T;
 }
 async function api<T>(path: string): Promise<T> {
-  const answer = (await (await fetch(`${address}/api/v1/${path}`)).json()) as Answer<T>;
+  const answer = (await (await fetch(`${it.prometheus}/api/v1/${path}`)).json()) as Answer<T>;
   if (answer.status !== "success") throw new Error(`${path}: ${answer.error}`);
   return answer.data;
 }
@@ -38,28 +35,12 @@ type Vector = { result: { metric: Record<string, string>; value: [number, string
 const query = (expression: string) => api<Vector>(`query?query=${encodeURIComponent(expression)}`);
 
 beforeAll(async () => {
-  it = await exercise(async ({ folder, portal }) => {
-    // Before anything happens: what counts up must be seen to do so.
-    const port = await freePort();
-    address = `http://127.0.0.1:${port}`;
-    const config = join(folder, "prometheus.yaml");
-    writeFileSync(config, JSON.stringify({
-      global: { scrape_interval: "1s", evaluation_interval: "1s" },
-      rule_files: [rulesFile],
-      scrape_configs: [{ job_name: "openunison", static_configs: [{ targets: [`127.0.0.1:${portal.options.managementPort}`] }] }],
-    }));
-    prometheus = start("prometheus", fetched("prometheus"), [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, "prometheus")}`, `--web.listen-address=127.0.0.1:${port}`], join(folder, "prometheus.log"));
-    await waitFor("Prometheus to scrape the portal", async () => (await query("openunison_build_info")).result.length > 0, 60_000, 200);
-  });
+  it = await exercise();
   // Two scrapes after all that happened.
   const done = Date.now() / 1000;
   await waitFor("two scrapes more", async () => Number((await query("timestamp(openunison_build_info)")).result[0]?.value[1] ?? 0) > done + 2, 60_000, 200);
   scraped = await it.metrics();
 });
-afterAll(async () => {
-  await prometheus?.stop();
-});
-
 const families = () => new Map([...scraped.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map((match) => [match[1]!, match[2]!]));
 
 describe("the exposition", () => {

@@ -9,8 +9,8 @@ import { join } from "node:path";
 import { Visitor } from "./browserless.ts";
 import { Authority } from "./certs.ts";
 import { OpenUnison } from "./openunison.ts";
-import { root } from "./paths.ts";
-import { freePort, sleep, waitFor } from "./process.ts";
+import { fetched, root } from "./paths.ts";
+import { freePort, sleep, start, waitFor } from "./process.ts";
 import { demoPeople, Upstream } from "./upstream.ts";
 
 export type Line = Record<string, unknown>;
@@ -19,7 +19,11 @@ export type Line = Record<string, unknown>;
 export const trace = { id: "4bf92f3577b34da6a3ce929d0e0e4736", parent: "00f067aa0ba902b7", state: "vendor=opaque-1,other=2" };
 
 export class Exercised {
-  constructor(readonly folder: string, readonly authority: Authority, readonly upstream: Upstream, readonly portal: OpenUnison) {}
+  constructor(
+    readonly folder: string, readonly authority: Authority, readonly upstream: Upstream, readonly portal: OpenUnison,
+    /** The address of a Prometheus that has scraped the portal since before anything happened. */
+    readonly prometheus: string,
+  ) {}
 
   metrics(): Promise<string> {
     return fetch(`${this.portal.management}/metrics`).then((answer) => answer.text());
@@ -33,17 +37,28 @@ export class Exercised {
     visitor.headers = headers;
     return visitor;
   }
-  async stop(): Promise<void> {
-    await this.portal.stop();
-    await this.upstream.stop();
-  }
 }
 
 let exercised: Promise<Exercised> | undefined;
-/** Started once. `before`: called with the portal's management port when it is up and nothing has happened yet. */
-export const exercise = (before?: (it: Exercised) => Promise<void>): Promise<Exercised> => (exercised ??= start(before));
+/** Started once; what runs is ended with the process. */
+export const exercise = (): Promise<Exercised> => (exercised ??= begin());
 
-async function start(before?: (it: Exercised) => Promise<void>): Promise<Exercised> {
+export const rulesFile = join(root, "deploy/monitoring/openunison.rules.yaml");
+
+/** A Prometheus that looks at the portal each second, with our alert rules. */
+async function scrape(folder: string, management: number): Promise<string> {
+  const port = await freePort(), address = `http://127.0.0.1:${port}`, config = join(folder, "prometheus.yaml");
+  writeFileSync(config, JSON.stringify({
+    global: { scrape_interval: "1s", evaluation_interval: "1s" },
+    rule_files: [rulesFile],
+    scrape_configs: [{ job_name: "openunison", static_configs: [{ targets: [`127.0.0.1:${management}`] }] }],
+  }));
+  start("prometheus", fetched("prometheus"), [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, "prometheus")}`, `--web.listen-address=127.0.0.1:${port}`], join(folder, "prometheus.log"));
+  await waitFor("Prometheus to scrape the portal", async () => (await (await fetch(`${address}/api/v1/query?query=openunison_build_info`)).text()).includes('"instance"'), 60_000, 200);
+  return address;
+}
+
+async function begin(): Promise<Exercised> {
   const folder = join(root, "build/e2e-exercise");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -68,8 +83,7 @@ async function start(before?: (it: Exercised) => Promise<void>): Promise<Exercis
   writeFileSync(join(portal.secrets, "CLIENT_app"), "secret-of-the-app", { mode: 0o600 });
   await portal.addUser("dora", "password-of-dora", ["staff"]);
   await portal.start();
-  const it = new Exercised(folder, authority, upstream, portal);
-  await before?.(it);
+  const it = new Exercised(folder, authority, upstream, portal, await scrape(folder, portal.options.managementPort));
   await happen(it);
   return it;
 }
