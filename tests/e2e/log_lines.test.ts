@@ -9,6 +9,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 
 import { exercise, trace, type Exercised, type Line } from "./harness/exercise.ts";
 import { root } from "./harness/paths.ts";
+import { waitFor } from "./harness/process.ts";
 
 const guide = readFileSync(join(root, "docs/guides/operations.md"), "utf8");
 const section = (heading: string) => {
@@ -113,7 +114,8 @@ describe("the trace of a request", () => {
     const ids = new Set<unknown>();
     for (const given of [undefined, "00-zz", `00-${trace.id.toUpperCase()}-${trace.parent}-01`, `00-${"0".repeat(32)}-${trace.parent}-01`, `00-${trace.id}-${trace.parent}-01-more`]) {
       const answer = await it.visitor(given === undefined ? {} : { traceparent: given }).fetch(`${it.portal.portal}/signed-out`);
-      const line = it.lines().find((each) => each.request === answer.headers["x-request-id"] && each.message === "request")!;
+      // Written when the answer is out.
+      const line = await waitFor("the access line", async () => it.lines().find((each) => each.request === answer.headers["x-request-id"] && each.message === "request"));
       expect(line.trace).toMatch(/^[0-9a-f]{32}$/);
       expect(line.trace).not.toBe(trace.id);
       expect(line.trace).not.toBe("0".repeat(32));
