@@ -80,7 +80,7 @@ class Upstream {
   MonoTime hold_until_{};
   std::optional<Millis> clock_ahead_;
   metrics::Gauge* clock_gauge_ = nullptr;  // made with the first Date
-  bool failing_ = false;  // the last exchange brought no answer
+  bool failing_ = false;                   // the last exchange brought no answer
 };
 
 }  // namespace openunison::identity
