@@ -44,7 +44,17 @@ Task<Result<std::unique_ptr<Stream>>> connect_address(SocketAddress address, Pee
   const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) co_return fail(Errc::io, std::strerror(errno));
   const Executor executor = co_await current_executor();
-  auto socket = std::make_shared<Socket>(executor, fd);
+  auto created = Socket::create(executor, fd);
+  if (!created) co_return std::unexpected(created.error());
+  const std::shared_ptr<Socket> socket = std::move(*created);
+  // A timer that still runs holds the socket: closed here, its descriptor doesn't wait for that.
+  struct ClosedUnlessDone {
+    Socket& socket;
+    bool done = false;
+    ~ClosedUnlessDone() {
+      if (!done) socket.close();
+    }
+  } guard{*socket};
   if (address.storage.ss_family != AF_UNIX) {
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -58,7 +68,8 @@ Task<Result<std::unique_ptr<Stream>>> connect_address(SocketAddress address, Pee
     ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
     if (error != 0) co_return fail(Errc::refused, std::strerror(error));
   }
-  co_return std::make_unique<FdStream>(std::move(socket), std::move(peer));
+  guard.done = true;
+  co_return std::make_unique<FdStream>(socket, std::move(peer));
 }
 
 }  // namespace

@@ -3,11 +3,21 @@
 
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
 namespace openunison::net {
+
+Result<std::shared_ptr<Socket>> Socket::create(const Executor& executor, int fd) {
+  auto socket = std::make_shared<Socket>(executor);
+  boost::system::error_code failed;
+  socket->descriptor_.assign(fd, failed);
+  if (!failed) return socket;
+  ::close(fd);
+  return fail(Errc::io, "a socket can't be watched: " + failed.message());
+}
 
 Task<Result<void>> Socket::wait(Direction& direction, Descriptor::wait_type type,
                                 Deadline deadline) {

@@ -16,7 +16,10 @@ namespace openunison::net {
 // so a busy connection hardly ever sets one.
 class Socket : public std::enable_shared_from_this<Socket> {
  public:
-  Socket(const Executor& executor, int fd) : descriptor_(executor, fd), timer_(executor) {}
+  // Owns `fd` from here on, and closes it where it can't be watched (epoll is out of room). Error:
+  // io.
+  static Result<std::shared_ptr<Socket>> create(const Executor& executor, int fd);
+  explicit Socket(const Executor& executor) : descriptor_(executor), timer_(executor) {}
 
   int fd() { return descriptor_.native_handle(); }
   // Until readable (or writable). Errors: timed_out, cancelled.
@@ -63,6 +66,7 @@ class FdStream final : public Stream {
   const PeerAddress& peer() const override { return peer_; }
   const TlsInfo& tls() const override { return tls_; }
 
+  void assume_peer(PeerAddress peer) { peer_ = std::move(peer); }
   // Gives the socket away (to TLS); this stream is of no use afterwards.
   std::shared_ptr<Socket> release() { return std::move(socket_); }
 

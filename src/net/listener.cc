@@ -2,6 +2,7 @@
 #include "net/listener.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -22,6 +23,7 @@ namespace {
 
 constexpr int kBacklog = 1024;
 constexpr Millis kPauseWithoutFiles{100};
+constexpr Millis kWarnEvery{1'000};
 
 std::unexpected<Error> failed(const std::string& address) {
   return fail(Errc::io, "can't listen on " + address + ": " + std::strerror(errno));
@@ -29,15 +31,46 @@ std::unexpected<Error> failed(const std::string& address) {
 
 }  // namespace
 
+// A file descriptor that is kept for when there are no others.
+class Spare {
+ public:
+  Spare() { take(); }
+  Spare(const Spare&) = delete;
+  ~Spare() { give(); }
+  void take() {
+    if (fd_ < 0) fd_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  }
+  // False: there was none.
+  bool give() {
+    if (fd_ < 0) return false;
+    ::close(fd_);
+    fd_ = -1;
+    return true;
+  }
+
+ private:
+  int fd_ = -1;
+};
+
 struct Listener::Impl {
   struct Acceptor {
     Acceptor(const Executor& e, int fd) : executor(e), descriptor(e, fd) {}
     Executor executor;
     Descriptor descriptor;
     bool closed = false;
+    Spare spare;
+    MonoTime warned{};
+
+    void warn(int cause) {
+      const MonoTime now = std::chrono::steady_clock::now();
+      if (now - warned < kWarnEvery) return;
+      warned = now;
+      log::warn("a connection can't be accepted", {{"reason", std::strerror(cause)}});
+    }
   };
   std::vector<std::shared_ptr<Acceptor>> acceptors;
   AcceptHandler accept;
+  std::function<void()> no_files;
   std::uint16_t port = 0;
   bool is_unix = false;
   std::string unlink_path;
@@ -58,10 +91,23 @@ struct Listener::Impl {
         co_await acceptor->descriptor.async_wait(Descriptor::wait_read, kAwaitTuple);
         continue;
       }
-      // Out of file descriptors, or memory: connections wait in the backlog until some are free.
-      log::warn("a connection can't be accepted", {{"reason", std::strerror(errno)}});
+      const int cause = errno;
+      acceptor->warn(cause);
+      if ((cause == EMFILE || cause == ENFILE) && impl->turn_away(*acceptor)) continue;
+      // Out of memory, or of the last descriptor too: connections wait in the backlog.
       co_await sleep_until(in(kPauseWithoutFiles));
+      acceptor->spare.take();
     }
+  }
+
+  // Closes the connection that comes next. False: it couldn't be accepted either.
+  bool turn_away(Acceptor& acceptor) {
+    if (!acceptor.spare.give()) return false;
+    const int fd = ::accept4(acceptor.descriptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd >= 0) ::close(fd);
+    acceptor.spare.take();
+    if (fd >= 0 && no_files) no_files();
+    return fd >= 0;
   }
 
   void serve(const Executor& executor, int fd, const sockaddr_storage& address) {
@@ -80,9 +126,14 @@ struct Listener::Impl {
       ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     }
-    auto stream =
-        std::make_unique<FdStream>(std::make_shared<Socket>(executor, fd), std::move(peer));
-    Runtime::spawn_on(executor, accept(std::move(stream)));
+    auto socket = Socket::create(executor, fd);
+    if (!socket) {
+      log::warn("a connection can't be accepted", {{"reason", socket.error().message()}});
+      if (no_files) no_files();
+      return;
+    }
+    Runtime::spawn_on(executor,
+                      accept(std::make_unique<FdStream>(std::move(*socket), std::move(peer))));
   }
 };
 
@@ -107,6 +158,10 @@ void Listener::close() {
   impl_->unlink_path.clear();
 }
 
+void assume_peer(Stream& tcp, PeerAddress peer) {
+  if (auto* stream = dynamic_cast<FdStream*>(&tcp)) stream->assume_peer(std::move(peer));
+}
+
 // Whether nobody listens there. Sockets with SO_REUSEPORT don't find out: a second server would
 // silently take half of the connections. errno tells otherwise.
 static bool is_free(const SocketAddress& wanted) {
@@ -124,11 +179,13 @@ static bool is_free(const SocketAddress& wanted) {
 }
 
 Result<std::unique_ptr<Listener>> Listener::open(Runtime& runtime, const std::string& address,
-                                                 AcceptHandler accept) {
+                                                 AcceptHandler accept,
+                                                 std::function<void()> no_files) {
   auto wanted = TRY(parse_address(address));
   if (!is_free(wanted)) return failed(address);
   auto impl = std::make_shared<Impl>();
   impl->accept = std::move(accept);
+  impl->no_files = std::move(no_files);
   for (unsigned thread = 0; thread < runtime.size(); ++thread) {
     const int fd =
         ::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

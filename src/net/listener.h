@@ -19,9 +19,11 @@ using AcceptHandler = std::function<Task<void>(std::unique_ptr<Stream>)>;
 class Listener {
  public:
   // `address`: "127.0.0.1:8443", "[::1]:8443", "0.0.0.0:0" (0: any free port). Error: io, naming
-  // the address. Running out of file descriptors pauses accepting; it never ends it.
+  // the address. Out of file descriptors a connection is accepted with one that was kept for that
+  // and closed at once, so that its client needn't wait; `no_files` is told.
   static Result<std::unique_ptr<Listener>> open(Runtime& runtime, const std::string& address,
-                                                AcceptHandler accept);
+                                                AcceptHandler accept,
+                                                std::function<void()> no_files = {});
   // A Unix socket with mode 0600, on thread 0; a stale file is replaced, a live one is an error.
   static Result<std::unique_ptr<Listener>> open_unix(Runtime& runtime, const std::string& path,
                                                      AcceptHandler accept);
@@ -36,5 +38,8 @@ class Listener {
   explicit Listener(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;
 };
+
+// Says who is really behind a TCP connection that a proxy passes on. `tcp`: as a Listener gave it.
+void assume_peer(Stream& tcp, PeerAddress peer);
 
 }  // namespace openunison::net
