@@ -2,12 +2,15 @@
 #include "identity/attempts.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "crypto/hash.h"
 #include "text/ip.h"
 
 namespace openunison::identity {
 namespace {
+
+constexpr unsigned kNeverWaits = std::numeric_limits<unsigned>::max();
 
 // A key of fixed size whatever somebody typed as a user name.
 std::string pair_key(std::string_view user, std::string_view address) {
@@ -44,8 +47,7 @@ void Attempts::uncount(Table& table, const std::string& key) {
   if (entry.count == 0) forget(table, key);
 }
 
-void Attempts::count(Table& table, const std::string& key, unsigned free, Millis longest,
-                     MonoTime now) {
+void Attempts::count(Table& table, const std::string& key, const Patience& patience, MonoTime now) {
   auto found = table.by_key.find(key);
   if (found == table.by_key.end()) {
     while (table.entries.size() >= limits_.entries)
@@ -58,9 +60,10 @@ void Attempts::count(Table& table, const std::string& key, unsigned free, Millis
   Entry& entry = *found->second;
   entry.last = now;
   ++entry.count;
-  if (entry.count >= free) {
-    const unsigned doublings = std::min(entry.count - free, 20u);
-    entry.not_before = now + std::min(limits_.first_wait * (1u << doublings), longest);
+  if (entry.count >= patience.free) {
+    const unsigned doublings = std::min(entry.count - patience.free, 20u);
+    entry.not_before =
+        now + std::min(patience.first_wait * (1u << doublings), patience.longest_wait);
   }
 }
 
@@ -74,16 +77,31 @@ std::optional<Millis> Attempts::start(std::string_view user, std::string_view ad
     if (entry != nullptr) not_before = std::max(not_before, entry->not_before);
   }
   if (now < not_before) return std::chrono::ceil<Millis>(not_before - now);
-  count(pairs_, pair, limits_.free_per_pair, limits_.longest_wait_of_pair, now);
-  count(addresses_, group, limits_.free_per_address, limits_.longest_wait_of_address, now);
+  const std::string user_key = pair_key(user, "");
+  const Entry* all_of_user = find(users_, user_key, now);
+  const bool guessed_at = all_of_user != nullptr && all_of_user->count >= limits_.free_per_user &&
+                          !familiar_.by_key.contains(pair);
+  const Patience of_pair =
+      guessed_at
+          ? Patience{limits_.free_per_pair_then, limits_.first_wait_then,
+                     limits_.longest_wait_of_pair}
+          : Patience{limits_.free_per_pair, limits_.first_wait, limits_.longest_wait_of_pair};
+  count(pairs_, pair, of_pair, now);
+  count(addresses_, group,
+        {limits_.free_per_address, limits_.first_wait, limits_.longest_wait_of_address}, now);
+  count(users_, user_key, {kNeverWaits, {}, {}}, now);
   return std::nullopt;
 }
 
 void Attempts::succeeded(std::string_view user, std::string_view address) {
   const std::string group = text::address_group(address);
   const std::lock_guard lock(mutex_);
-  forget(pairs_, pair_key(user, group));
+  const std::string pair = pair_key(user, group);
+  forget(pairs_, pair);
   uncount(addresses_, group);
+  uncount(users_, pair_key(user, ""));
+  // How long ago doesn't matter; the table's bound ends it.
+  count(familiar_, pair, {kNeverWaits, {}, {}}, MonoTime{});
 }
 
 void Attempts::taken_back(std::string_view user, std::string_view address) {
@@ -91,11 +109,13 @@ void Attempts::taken_back(std::string_view user, std::string_view address) {
   const std::lock_guard lock(mutex_);
   uncount(pairs_, pair_key(user, group));
   uncount(addresses_, group);
+  uncount(users_, pair_key(user, ""));
 }
 
 std::size_t Attempts::size() const {
   const std::lock_guard lock(mutex_);
-  return pairs_.entries.size() + addresses_.entries.size();
+  return pairs_.entries.size() + addresses_.entries.size() + users_.entries.size() +
+         familiar_.entries.size();
 }
 
 }  // namespace openunison::identity

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Attempts: holds password guessing back. Two tables: one of (user, address), one of addresses.
-// Each entry allows some attempts and then makes each next one wait twice as long. The pair is what
-// keeps the true user, who comes from elsewhere, from being locked out by somebody else's guesses.
+// Attempts: holds password guessing back. Tables of (user, address), of addresses and of users. An
+// entry of the first two allows some attempts and then makes each next one wait twice as long. The
+// pair is what keeps the true user, who comes from elsewhere, from being locked out by somebody
+// else's guesses. Guesses at one user from many addresses make nobody wait by themselves: they make
+// the pairs of that user stricter, down to one attempt, but for pairs that had the password right
+// before. So an address without a failure of its own always has an attempt.
 // An attempt is counted before the password is looked at, so that many at once count as many, and
 // given back when it was right. Bounded: the longest unused entry goes first. Thread-safe.
 #pragma once
@@ -21,6 +24,9 @@ namespace openunison::identity {
 struct AttemptLimits {
   unsigned free_per_pair = 5;      // attempts before the first wait
   unsigned free_per_address = 30;  // many people may share an address
+  unsigned free_per_user = 50;     // by all addresses; then the user's pairs are held shorter
+  unsigned free_per_pair_then = 1;
+  Millis first_wait_then{60'000};
   Millis first_wait{1'000};
   Millis longest_wait_of_pair{300'000};
   Millis longest_wait_of_address{30'000};
@@ -54,13 +60,18 @@ class Attempts {
         by_key;  // views into Entry::key
   };
   Entry* find(Table& table, const std::string& key, MonoTime now);
-  void count(Table& table, const std::string& key, unsigned free, Millis longest, MonoTime now);
+  struct Patience {
+    unsigned free;
+    Millis first_wait, longest_wait;
+  };
+  void count(Table& table, const std::string& key, const Patience& patience, MonoTime now);
   static void forget(Table& table, const std::string& key);
   static void uncount(Table& table, const std::string& key);
 
   AttemptLimits limits_;
   mutable std::mutex mutex_;
-  Table pairs_, addresses_;
+  Table pairs_, addresses_, users_;
+  Table familiar_;  // pairs that had the password right
 };
 
 }  // namespace openunison::identity

@@ -97,7 +97,7 @@ TEST(Attempts, TableIsBoundedAndKeepsTheBusiest) {
     EXPECT_FALSE(attempts.start("u" + std::to_string(i),
                                 "10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250),
                                 kStart));
-    EXPECT_LE(attempts.size(), 20u);
+    EXPECT_LE(attempts.size(), 30u);
   }
   // Newest ones are still held to their count.
   EXPECT_FALSE(attempts.start("u499", "10.0.1.249", kStart));
@@ -114,6 +114,48 @@ TEST(Attempts, WhoKeepsTryingIsNotPushedOut) {
   for (int i = 0; i < 9; ++i)
     EXPECT_FALSE(attempts.start("v", "10.0.1." + std::to_string(i), kStart));
   EXPECT_TRUE(attempts.start("alice", "9.9.9.9", kStart));
+}
+
+AttemptLimits distributed() {
+  AttemptLimits result = limits();
+  result.entries = 1'000;
+  result.free_per_user = 20;
+  result.free_per_pair_then = 1;
+  result.first_wait_then = Millis(5'000);
+  return result;
+}
+
+void guess_from_everywhere(Attempts& attempts, int times) {
+  for (int i = 0; i < times; ++i)
+    EXPECT_FALSE(attempts.start("alice", "10.0.0." + std::to_string(i), kStart)) << i;
+}
+
+TEST(Attempts, GuessesAtOneUserFromManyAddressesShortenEachOnesShare) {
+  Attempts attempts(distributed());
+  guess_from_everywhere(attempts, 20);
+  EXPECT_FALSE(attempts.start("alice", "10.9.9.9", kStart)) << "the first is free";
+  EXPECT_EQ(attempts.start("alice", "10.9.9.9", kStart), Millis(5'000));
+  for (int i = 0; i < 3; ++i)
+    EXPECT_FALSE(attempts.start("bob", "10.9.9.8", kStart)) << "others are left in peace";
+}
+
+TEST(Attempts, TrueUserGetsInWhateverOthersGuess) {
+  Attempts attempts(distributed());
+  guess_from_everywhere(attempts, 200);
+  for (int i = 0; i < 5; ++i) {
+    const std::string fresh = "192.0.2." + std::to_string(i);
+    EXPECT_FALSE(attempts.start("alice", fresh, kStart)) << fresh;
+    attempts.succeeded("alice", fresh);
+  }
+}
+
+TEST(Attempts, WhereThePasswordWasRightBeforeMistypingStaysFree) {
+  Attempts attempts(distributed());
+  EXPECT_FALSE(attempts.start("alice", "192.0.2.1", kStart));
+  attempts.succeeded("alice", "192.0.2.1");
+  guess_from_everywhere(attempts, 200);
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(attempts.start("alice", "192.0.2.1", kStart)) << i;
+  EXPECT_EQ(attempts.start("alice", "192.0.2.1", kStart), Millis(1'000));
 }
 
 TEST(Attempts, UserAndAddressDoNotRunTogether) {
