@@ -242,11 +242,13 @@ Result<void> KeyRing::retire(std::string_view kid) {
   if (found == state_->entries.end())
     return fail(Errc::unknown_key, "there is no key with this kid; see: openunison keys list");
   const bool was_active = found->info.state == KeyState::active;
+  // Made before anything is changed: it may fail.
+  std::optional<Entry> next;
+  if (was_active && state_->find(KeyState::pending) == nullptr) next = TRY(state_->generate());
   const std::vector<Entry> former = state_->entries;
   std::erase_if(state_->entries, has_kid);
   if (was_active) {
-    if (state_->find(KeyState::pending) == nullptr)
-      state_->entries.push_back(TRY(state_->generate()));
+    if (next) state_->entries.push_back(std::move(*next));
     state_->activate(*state_->find(KeyState::pending));
   }
   std::vector<Entry> changed = std::exchange(state_->entries, former);
