@@ -24,7 +24,7 @@ bool ServerBody::blocks_reuse() const {
 Task<Result<std::size_t>> ServerBody::read(std::span<char> into) {
   if (error_) co_return std::unexpected(*error_);
   if (into.empty()) co_return std::size_t{0};
-  if (!finished() && awaits_continue_) {
+  if (!finished() && awaits_continue_ && !answer_began_) {
     awaits_continue_ = false;
     auto told = co_await send_continue();
     if (!told) co_return std::unexpected(told.error());

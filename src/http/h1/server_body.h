@@ -27,6 +27,8 @@ class ServerBody {
   bool finished() const { return decoder_.done(); }
   // The next request can't be found behind this body without reading more than we want to.
   bool blocks_reuse() const;
+  // From here on 100 can't be sent: it would stand inside the answer (RFC 9110 §15.2).
+  void answer_begins() { answer_began_ = true; }
   // Reads what is left. False: the connection is of no more use.
   Task<bool> drain();
 
@@ -41,6 +43,7 @@ class ServerBody {
   BodyDecoder decoder_;
   std::optional<std::uint64_t> length_;
   bool awaits_continue_;  // the client waits for 100 before it sends
+  bool answer_began_ = false;
   std::uint64_t total_ = 0;
   net::Deadline::duration waited_{};  // for the client, while a read was asked for
   std::optional<Error> error_;

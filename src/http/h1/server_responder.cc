@@ -90,6 +90,7 @@ Result<std::string> ServerResponder::begin(http::ResponseHead head, Framing fram
   started_ = true;
   status_ = head.status;
   if (exchange_.edge.draining() || exchange_.body.blocks_reuse()) keep_alive_ = false;
+  exchange_.body.answer_begins();
   std::string text;
   append_response_head(text, head, framing, length, connection_field());
   return text;

@@ -16,7 +16,7 @@ class ServerResponder final : public EdgeResponder, private BodyWriter {
  public:
   struct Exchange {
     Wire& wire;
-    const ServerBody& body;
+    ServerBody& body;
     const Edge& edge;
     std::shared_ptr<Connection> connection;
     bool last;  // no request after this one

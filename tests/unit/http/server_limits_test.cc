@@ -236,6 +236,26 @@ TEST(ServerConnectionTimes, LingersSoThatTheAnswerIsSeen) {
       send_after_answer(runtime, service, post("Content-Length: 200000\r\n", ""), "/p"));
 }
 
+// It would have read 100 as part of the body.
+TEST(ServerConnectionRegression, NoContinueInsideAnAnswer) {
+  Nothing nothing;
+  FunctionService<Nothing> service(
+      nothing, [](Nothing&, Request& request, Responder& responder) -> Task<void> {
+        auto writer = co_await responder.start({200, {}}, 11);
+        EXPECT_TRUE(writer);
+        co_await (*writer)->write("before ");
+        auto body = co_await read_all(*request.body, 100);
+        EXPECT_TRUE(body && *body == "hello");
+        co_await (*writer)->write("then");
+        co_await (*writer)->finish();
+      });
+  const std::string answer =
+      converse(service, post("Content-Length: 5\r\nExpect: 100-continue\r\n", "hello"));
+  EXPECT_EQ(answer.find("100 Continue"), std::string::npos) << answer;
+  EXPECT_THAT(answer, HasSubstr("before then"));
+  EXPECT_THAT(answer, HasSubstr("connection: close"));
+}
+
 // One byte each few milliseconds: no single wait is long, all of them together are.
 Task<std::string> drip(net::Runtime& runtime, Service& service, Limits limits) {
   Conversation conversation(runtime, service, limits);
