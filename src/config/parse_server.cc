@@ -7,6 +7,7 @@
 
 #include "config/checks.h"
 #include "config/parser.h"
+#include "text/ip.h"
 #include "text/url.h"
 
 namespace openunison::config {
@@ -83,6 +84,7 @@ void Parser::read_server() {
   values_.threads = static_cast<unsigned>(in_.integer("server.threads"));
   values_.log_level = in_.string("server.log_level");
   read_tls();
+  read_proxies();
   read_jwks();
   read_limits();
   read_replicas();
@@ -104,6 +106,29 @@ void Parser::read_tls() {
           "contradicts server.tls: write tls: [] or plain_http: false");
   }
   if (values_.tls.empty() && !values_.plain_http) values_.tls.push_back({"tls.crt", "tls.key"});
+}
+
+void Parser::read_proxies() {
+  constexpr const char* kTrusted = "server.trusted_proxies";
+  constexpr const char* kProtocol = "server.proxy_protocol";
+  const std::vector<std::string> trusted = in_.strings(kTrusted);
+  for (std::size_t i = 0; i < trusted.size(); ++i) {
+    const auto range = text::IpRange::parse(trusted[i]);
+    if (range) {
+      values_.trusted_proxies.push_back(*range);
+    } else {
+      error_at(root(), kTrusted, i,
+               "must be an IP address or a range such as 10.0.0.0/8 or 2001:db8::/32, without bits "
+               "behind the prefix");
+    }
+  }
+  values_.proxy_protocol = in_.boolean(kProtocol);
+  if (values_.proxy_protocol && trusted.empty())
+    error(root(), kProtocol, "needs server.trusted_proxies: whose connections begin with it");
+  const std::string field = in_.string("server.forwarded_field");
+  values_.forwarded_field = field == "Forwarded" ? ForwardedField::forwarded
+                            : field == "none"    ? ForwardedField::none
+                                                 : ForwardedField::x_forwarded_for;
 }
 
 void Parser::read_jwks() {
@@ -143,8 +168,15 @@ void Parser::read_limits() {
   limits.body_min_bytes_per_second = limit("body_min_bytes_per_second");
   limits.write_min_bytes_per_second = limit("write_min_bytes_per_second");
   limits.requests_in_flight = limit("requests_in_flight");
+  limits.requests_in_flight_per_address = limit("requests_in_flight_per_address");
+  limits.requests = limit("requests");
+  limits.requests_per_address = limit("requests_per_address");
   limits.connections = limit("connections");
   limits.connections_per_address = limit("connections_per_address");
+  limits.handshakes = limit("handshakes");
+  limits.handshakes_per_address = limit("handshakes_per_address");
+  limits.held_body_bytes = limit("held_body_bytes");
+  limits.held_body_bytes_per_address = limit("held_body_bytes_per_address");
   limits.requests_per_connection = limit("requests_per_connection");
   limits.pushed_requests = limit("pushed_requests");
   limits.pushed_requests_per_address = limit("pushed_requests_per_address");

@@ -73,6 +73,7 @@ class Parser {
   void read_portal();
   void read_server();
   void read_tls();
+  void read_proxies();
   void read_jwks();
   void read_limits();
   void read_replicas();

@@ -113,6 +113,16 @@ constexpr Key kKeys[] = {
     {"server.threads", integer, "0", "0: one a processor, at most 4.", ours, 0, 256},
     {"server.log_level", string, "info", "How much is logged; the audit lines always are.", ours, 0,
      0, "debug|info|warn|error"},
+    {"server.trusted_proxies", strings, "",
+     "Addresses and ranges of proxies whose word about the client's address counts. Of all others "
+     "it doesn't."},
+    {"server.proxy_protocol", boolean, "false",
+     "Each connection of theirs begins with a PROXY header, version 1 or 2; one without is "
+     "closed."},
+    {"server.forwarded_field", string, "X-Forwarded-For",
+     "The field that they write: the right-most address in it that isn't a trusted proxy's is the "
+     "client's. The host is never taken from a proxy's fields.",
+     ours, 0, 0, "X-Forwarded-For|Forwarded|none"},
     {"server.limits", map, "", "Limits of the HTTP edge."},
     {"server.limits.target_bytes", integer, "16384",
      "Bytes of a request's address (path and query). Over it: 414.", ours, 256, 1048576},
@@ -140,12 +150,37 @@ constexpr Key kKeys[] = {
      "Bytes a second at which an answer must be taken. Under it the connection is closed.", ours, 1,
      1000000},
     {"server.limits.requests_in_flight", integer, "4096",
-     "Requests at once, of the whole server. Over it: 503.", ours, 1, 1000000},
+     "Requests at once that the server works on; those that wait for their client to send the body "
+     "or to take the answer don't count. Over it: 503.",
+     ours, 1, 1000000},
+    {"server.limits.requests_in_flight_per_address", integer, "256",
+     "The same, of one address (IPv6: of one /64 network). Over it: 429.", ours, 1, 1000000},
+    {"server.limits.requests", integer, "32768",
+     "Requests at once from their header to their answer's end, whoever is waited for. Over it: "
+     "503.",
+     ours, 1, 10000000},
+    {"server.limits.requests_per_address", integer, "1024",
+     "The same, of one address. Over it: 429.", ours, 1, 10000000},
     {"server.limits.connections", integer, "16384",
      "Connections at once, of the whole server. Over it they are closed at once.", ours, 1,
      10000000},
     {"server.limits.connections_per_address", integer, "1024",
-     "Connections at once from one address. Over it they are closed at once.", ours, 1, 10000000},
+     "Connections at once from one address (IPv6: from one /64 network). Over it they are closed "
+     "at "
+     "once.",
+     ours, 1, 10000000},
+    {"server.limits.handshakes", integer, "4096",
+     "TLS handshakes at once. Over it connections are closed at once.", ours, 1, 10000000},
+    {"server.limits.handshakes_per_address", integer, "256",
+     "TLS handshakes at once of one address. Over it its connections are closed at once.", ours, 1,
+     10000000},
+    {"server.limits.held_body_bytes", integer, "67108864",
+     "Bytes of requests' bodies that are kept in memory at once. Over it: 503, but for the first "
+     "16 "
+     "KiB of each address.",
+     ours, 65536, 1099511627776},
+    {"server.limits.held_body_bytes_per_address", integer, "8388608",
+     "The same, of one address. Over it: 503.", ours, 65536, 1099511627776},
     {"server.limits.requests_per_connection", integer, "100000",
      "Requests of one connection. Then it is closed.", ours, 1, 1000000000},
     {"server.limits.pushed_requests", integer, "10000",

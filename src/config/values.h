@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "text/ip.h"
 #include "text/url.h"
 #include "text/yaml.h"
 
@@ -109,6 +110,8 @@ struct TlsFiles {
   std::string cert, key;  // relative to --secrets
 };
 
+// Which field the trusted proxies write.
+enum class ForwardedField { none, x_forwarded_for, forwarded };
 enum class StoreKind { memory, sqlite };
 enum class SigningAlgorithm { rs256, es256 };
 
@@ -126,8 +129,15 @@ struct LimitsValues {
   std::uint64_t body_min_bytes_per_second = 0;
   std::uint64_t write_min_bytes_per_second = 0;
   std::uint64_t requests_in_flight = 0;
+  std::uint64_t requests_in_flight_per_address = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t requests_per_address = 0;
   std::uint64_t connections = 0;
   std::uint64_t connections_per_address = 0;
+  std::uint64_t handshakes = 0;
+  std::uint64_t handshakes_per_address = 0;
+  std::uint64_t held_body_bytes = 0;
+  std::uint64_t held_body_bytes_per_address = 0;
   std::uint64_t requests_per_connection = 0;
   std::uint64_t streams_per_connection = 0;
   std::uint64_t drain_timeout_seconds = 0;
@@ -182,6 +192,9 @@ struct Values {
   std::string management = "127.0.0.1:8081";
   bool plain_http = false;  // server.tls: [] together with server.plain_http: true
   std::vector<TlsFiles> tls;
+  std::vector<text::IpRange> trusted_proxies;
+  bool proxy_protocol = false;  // their connections begin with a PROXY header
+  ForwardedField forwarded_field = ForwardedField::x_forwarded_for;
   StoreKind store = StoreKind::sqlite;
   Seconds jwks_max_age{300};
   Seconds jwks_publish_ahead{86'400};

@@ -19,13 +19,36 @@ namespace {
 constexpr std::size_t kMaxLoggedAgent = 200;
 constexpr std::size_t kRequestIdLength = 16;
 
-constexpr const char* kRefusals[] = {
-    "malformed",   "not_implemented", "version",           "target_size",
-    "header_size", "header_time",     "body_size",         "body_time",
-    "write_time",  "in_flight",       "connections",       "connections_per_address",
-    "handshake",   "h2_resets",       "h2_settings",       "h2_continuations",
-    "h2_pings",    "h2_empty_frames", "h2_control_frames", "h2_header_bomb",
-    "h2_streams"};
+constexpr const char* kRefusals[] = {"malformed",
+                                     "not_implemented",
+                                     "version",
+                                     "target_size",
+                                     "header_size",
+                                     "header_time",
+                                     "body_size",
+                                     "body_time",
+                                     "write_time",
+                                     "in_flight",
+                                     "in_flight_per_address",
+                                     "requests",
+                                     "requests_per_address",
+                                     "connections",
+                                     "connections_per_address",
+                                     "handshake",
+                                     "handshakes",
+                                     "handshakes_per_address",
+                                     "held_body_bytes",
+                                     "held_body_bytes_per_address",
+                                     "open_files",
+                                     "proxy_header",
+                                     "h2_resets",
+                                     "h2_settings",
+                                     "h2_continuations",
+                                     "h2_pings",
+                                     "h2_empty_frames",
+                                     "h2_control_frames",
+                                     "h2_header_bomb",
+                                     "h2_streams"};
 static_assert(std::size(kRefusals) == static_cast<std::size_t>(Refusal::h2_streams) + 1);
 
 // For what must be unique and is no secret.
@@ -102,7 +125,8 @@ Response plain_response(int status, std::string text) {
 
 // --- EdgeResponder ---
 
-Result<void> EdgeResponder::complete(ResponseHead& head) const {
+Result<void> EdgeResponder::complete(ResponseHead& head) {
+  if (on_begin_) std::exchange(on_begin_, nullptr)();
   bool has_nosniff = false, has_transport_security = false;
   for (const Field& field : head.headers.fields()) {
     if (!is_token(field.name) || !is_field_value(field.value)) {
@@ -126,35 +150,94 @@ Result<void> EdgeResponder::complete(ResponseHead& head) const {
 
 // --- Edge ---
 
-struct Edge::InFlight {
-  Edge& edge;
-  const bool admitted;
-  explicit InFlight(Edge& e) : edge(e), admitted(++e.in_flight_ <= e.limits_.requests_in_flight) {
-    edge.in_flight_gauge_.add(1);
+// One request that was admitted. Its body tells when the client is waited for, its responder when
+// the answer begins; neither is used after handle().
+class Edge::Guest {
+ public:
+  Guest(Edge& edge, std::shared_ptr<Admission::Share> share, Admission::Place request,
+        Admission::Place in_flight)
+      : edge_(edge),
+        share_(std::move(share)),
+        request_(std::move(request)),
+        held_(edge.admission_, *share_) {
+    in_flight_.emplace(std::move(in_flight));
+    edge_.in_flight_gauge_.add(1);
   }
-  InFlight(const InFlight&) = delete;
-  ~InFlight() {
-    --edge.in_flight_;
-    edge.in_flight_gauge_.add(-1);
+  Guest(const Guest&) = delete;
+  ~Guest() {
+    wait_for_client();
+    if (held_.held() > 0) edge_.held_gauge_.add(-static_cast<double>(held_.held()));
   }
+
+  void wait_for_client() {
+    if (!in_flight_) return;
+    in_flight_.reset();
+    edge_.in_flight_gauge_.add(-1);
+  }
+  void go_on() {
+    if (in_flight_ || answers_) return;
+    in_flight_.emplace(edge_.admission_.in_flight_again(share_));
+    edge_.in_flight_gauge_.add(1);
+  }
+  void begin_answer() {
+    answers_ = true;
+    wait_for_client();
+  }
+  bool hold(std::size_t bytes) {
+    const bool held = held_.add(bytes);
+    if (held) edge_.held_gauge_.add(static_cast<double>(bytes));
+    return held;
+  }
+
+  // What the service reads the body through.
+  class Body final : public BodyReader {
+   public:
+    Body(Guest& guest, std::unique_ptr<BodyReader> inner)
+        : guest_(guest), inner_(std::move(inner)) {}
+    Task<Result<std::size_t>> read(std::span<char> into) override {
+      guest_.wait_for_client();
+      auto got = co_await inner_->read(into);
+      guest_.go_on();
+      co_return got;
+    }
+    std::optional<std::uint64_t> length() const override { return inner_->length(); }
+    bool hold(std::size_t bytes) override { return guest_.hold(bytes); }
+
+   private:
+    Guest& guest_;
+    std::unique_ptr<BodyReader> inner_;
+  };
+
+ private:
+  Edge& edge_;
+  std::shared_ptr<Admission::Share> share_;
+  Admission::Place request_;
+  std::optional<Admission::Place> in_flight_;
+  Admission::HeldBytes held_;
+  bool answers_ = false;
 };
 
-Edge::Edge(std::string name, Limits limits, Service& service, bool hsts)
+Edge::Edge(std::string name, Limits limits, Service& service, bool hsts, Proxies proxies)
     : name_(std::move(name)),
       limits_(limits),
       service_(service),
       hsts_(hsts),
+      proxies_(std::move(proxies)),
+      admission_(limits_),
       in_flight_gauge_(metrics::gauge("openunison_http_requests_in_flight",
-                                      "Requests being answered.", {{"server", name_}})),
+                                      "Requests that the server works on.", {{"server", name_}})),
       connections_gauge_(
-          metrics::gauge("openunison_http_connections", "Open connections.", {{"server", name_}})) {
+          metrics::gauge("openunison_http_connections", "Open connections.", {{"server", name_}})),
+      held_gauge_(metrics::gauge("openunison_http_held_body_bytes",
+                                 "Bytes of requests' bodies that are kept in memory.",
+                                 {{"server", name_}})) {
   refusal_counters();  // all reasons are there from the start, at 0
   const auto limit = [this](const char* name, const char* help, std::size_t value) {
     metrics::gauge(name, help, {{"server", name_}}).set(static_cast<double>(value));
   };
   limit("openunison_http_connections_limit", "Most connections that may be open at once.",
         limits_.connections);
-  limit("openunison_http_requests_in_flight_limit", "Most requests that are answered at once.",
+  limit("openunison_http_requests_in_flight_limit", "Most requests that are worked on at once.",
         limits_.requests_in_flight);
 }
 
@@ -175,32 +258,6 @@ const Edge::RouteMetrics& Edge::metrics_of(std::string_view route) {
                                    {{"server", name_}, {"route", label}});
   const std::unique_lock lock(routes_mutex_);
   return routes_.emplace(label, made).first->second;  // a map's elements stay where they are
-}
-
-bool Edge::admit(const std::string& address) {
-  const std::lock_guard lock(mutex_);
-  if (admitted_ >= limits_.connections) {
-    count_refusal(Refusal::connections);
-    return false;
-  }
-  const auto [entry, is_new] = per_address_.try_emplace(address, 0);
-  if (entry->second >= limits_.connections_per_address) {
-    if (is_new) per_address_.erase(entry);
-    count_refusal(Refusal::connections_per_address);
-    return false;
-  }
-  ++entry->second;
-  ++admitted_;
-  connections_gauge_.add(1);
-  return true;
-}
-
-void Edge::leave(const std::string& address) {
-  const std::lock_guard lock(mutex_);
-  const auto found = per_address_.find(address);
-  if (found != per_address_.end() && --found->second == 0) per_address_.erase(found);
-  --admitted_;
-  connections_gauge_.add(-1);
 }
 
 void Edge::add(const std::shared_ptr<Connection>& connection) {
@@ -248,15 +305,7 @@ Task<void> Edge::handle(Request& request, EdgeResponder& responder) {
   request.id = new_request_id();
   request.trace = trace_of(request.headers);
   responder.set_request_id(request.id);
-  const InFlight in_flight(*this);
-  if (in_flight.admitted) {
-    co_await service_.handle(request, responder);
-  } else {
-    count_refusal(Refusal::in_flight);
-    Response busy = plain_response(503, "Too many requests are running; try again in a second.\n");
-    busy.headers.add("retry-after", "1");
-    co_await responder.send(std::move(busy));
-  }
+  co_await admit_and_serve(request, responder);
   if (!responder.started()) {
     log::error("a request was left without an answer",
                {{"request", request.id}, {"path", request.path}});
@@ -268,6 +317,35 @@ Task<void> Edge::handle(Request& request, EdgeResponder& responder) {
   counted.count(responder.status());
   counted.seconds->observe(took);
   log_request(request, responder, took);
+}
+
+Task<void> Edge::admit_and_serve(Request& request, EdgeResponder& responder) {
+  const auto revealed = proxies_.reveal(request);
+  if (!revealed) {
+    count_refusal(Refusal::malformed);
+    co_await responder.send(plain_response(400, revealed.error().message() + "\n"));
+    co_return;
+  }
+  std::shared_ptr<Admission::Share> share = admission_.share(request.peer.ip);
+  auto place = admission_.request(share);
+  auto in_flight = place ? admission_.in_flight(share) : std::nullopt;
+  if (!in_flight) {
+    const bool own = share->requests.load() >= limits_.requests_per_address ||
+                     share->in_flight.load() >= limits_.requests_in_flight_per_address;
+    Response busy = plain_response(
+        own ? 429 : 503, own ? "Too many requests of your address are running; try again in a "
+                               "second.\n"
+                             : "Too many requests are running; try again in a second.\n");
+    busy.headers.add("retry-after", "1");
+    co_await responder.send(std::move(busy));
+    co_return;
+  }
+  Guest guest(*this, std::move(share), std::move(*place), std::move(*in_flight));
+  responder.on_begin([&guest] { guest.begin_answer(); });
+  if (request.body->length() != 0)
+    request.body = std::make_unique<Guest::Body>(guest, std::move(request.body));
+  co_await service_.handle(request, responder);
+  responder.on_begin(nullptr);
 }
 
 void Edge::RouteMetrics::count(int status) const {

@@ -12,11 +12,12 @@
 #include <mutex>
 #include <shared_mutex>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "base/metrics.h"
+#include "http/admission.h"
 #include "http/limits.h"
+#include "http/proxies.h"
 #include "http/service.h"
 #include "net/runtime.h"
 
@@ -34,9 +35,18 @@ enum class Refusal {
   body_time,
   write_time,
   in_flight,
+  in_flight_per_address,
+  requests,
+  requests_per_address,
   connections,
   connections_per_address,
   handshake,
+  handshakes,
+  handshakes_per_address,
+  held_body_bytes,
+  held_body_bytes_per_address,
+  open_files,
+  proxy_header,
   h2_resets,
   h2_settings,
   h2_continuations,
@@ -74,11 +84,13 @@ class EdgeResponder : public Responder {
   int status() const { return status_; }
   // Of the body, as sent.
   std::uint64_t bytes() const { return bytes_; }
+  // Called once, when the answer begins: from here on it is the client that is waited for.
+  void on_begin(std::move_only_function<void()> f) { on_begin_ = std::move(f); }
 
  protected:
   // Checks what the service gave and adds what every answer carries. Error internal: a status or a
   // field that can't be sent (CR or LF in a value would be a second head).
-  Result<void> complete(ResponseHead& head) const;
+  Result<void> complete(ResponseHead& head);
 
   int status_ = 0;
   std::uint64_t bytes_ = 0;
@@ -86,21 +98,22 @@ class EdgeResponder : public Responder {
  private:
   bool secure_, hsts_;
   std::string request_id_;
+  std::move_only_function<void()> on_begin_;
 };
 
 class Edge {
  public:
-  Edge(std::string name, Limits limits, Service& service, bool hsts);
+  Edge(std::string name, Limits limits, Service& service, bool hsts, Proxies proxies = {});
 
   const Limits& limits() const { return limits_; }
   bool hsts() const { return hsts_; }
   bool draining() const { return draining_.load(); }
-  std::size_t in_flight() const { return in_flight_.load(); }
+  std::size_t in_flight() const { return admission_.in_flight(); }
+  Admission& admission() { return admission_; }
+  const Proxies& proxies() const { return proxies_; }
+  metrics::Gauge& connections_gauge() { return connections_gauge_; }
 
-  // Before the TLS handshake. False: over a cap; close it.
-  bool admit(const std::string& address);
-  void leave(const std::string& address);
-  // After it. What comes while the server drains sees draining() and ends by itself.
+  // After the TLS handshake. What comes while the server drains sees draining() and ends by itself.
   void add(const std::shared_ptr<Connection>& connection);
   void remove(const std::shared_ptr<Connection>& connection);
   // Closes idle connections; what runs is answered with "close". Returns when all are gone or the
@@ -116,7 +129,8 @@ class Edge {
   void log_refused(const net::PeerAddress& peer, const Error& error, int status);
 
  private:
-  struct InFlight;
+  class Guest;
+  Task<void> admit_and_serve(Request& request, EdgeResponder& responder);
   void log_request(const Request& request, const EdgeResponder& responder, double seconds) const;
   void close_connections(bool only_idle);
   // What is counted of one route; routes are as many as the program has, whatever is asked for.
@@ -131,17 +145,17 @@ class Edge {
   const Limits limits_;
   Service& service_;
   const bool hsts_;
+  const Proxies proxies_;
   std::atomic<bool> draining_{false};
-  std::atomic<std::size_t> in_flight_{0};
+  Admission admission_;
   net::Completion drained_;
-  std::mutex mutex_;  // for the three below
-  std::size_t admitted_ = 0;
-  std::unordered_map<std::string, std::size_t> per_address_;
+  std::mutex mutex_;  // for what follows
   std::unordered_set<std::shared_ptr<Connection>> open_;
   std::shared_mutex routes_mutex_;
   std::map<std::string, RouteMetrics, std::less<>> routes_;
   metrics::Gauge& in_flight_gauge_;
   metrics::Gauge& connections_gauge_;
+  metrics::Gauge& held_gauge_;
 };
 
 // Serves one connection until it ends, in the version that its ALPN names.

@@ -24,9 +24,17 @@ struct Limits {
   std::uint64_t write_min_bytes_per_second =
       512;  // each 32 KiB of an answer, after rate_grace: cut
   Millis rate_grace{10'000};
-  std::size_t requests_in_flight = 4096;       // whole server: 503 with Retry-After
-  std::size_t connections = 16'384;            // whole server: closed at accept
-  std::size_t connections_per_address = 1024;  // closed at accept
+  // Admission (http/admission.h). An address is an IPv4 address or the /64 of an IPv6 one.
+  std::size_t requests_in_flight = 4096;             // being worked on: 503 with Retry-After
+  std::size_t requests_in_flight_per_address = 256;  // 429 with Retry-After
+  std::size_t requests = 32'768;                     // from head to end: 503 with Retry-After
+  std::size_t requests_per_address = 1024;           // 429 with Retry-After
+  std::size_t connections = 16'384;                  // closed at accept
+  std::size_t connections_per_address = 1024;        // closed at accept
+  std::size_t handshakes = 4096;                     // not finished: closed at accept
+  std::size_t handshakes_per_address = 256;          // closed at accept
+  std::size_t held_body_bytes = 64 * 1024 * 1024;    // of bodies, until their request ends: 503
+  std::size_t held_body_bytes_per_address = 8 * 1024 * 1024;  // 503
   std::size_t requests_per_connection = 100'000;
   std::size_t streams_per_connection = 100;  // HTTP/2: at once; more are refused, one by one
   Millis drain_timeout{20'000};              // after SIGTERM

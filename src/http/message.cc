@@ -61,6 +61,8 @@ Task<Result<std::string>> read_all(BodyReader& body, std::size_t limit) {
     if (!got) co_return std::unexpected(got.error());
     if (*got == 0) co_return all;
     if (all.size() + *got > limit) co_return fail(Errc::body_too_large, "the body is too large");
+    if (!body.hold(*got))
+      co_return fail(Errc::unavailable, "too much is being sent to the server; try again");
     all.append(buffer, *got);
   }
 }

@@ -61,9 +61,15 @@ class BodyReader {
   virtual Task<Result<std::size_t>> read(std::span<char> into) = 0;
   // Known from the head; nullopt when chunked or streamed.
   virtual std::optional<std::uint64_t> length() const = 0;
+  // Says that `bytes` more of it are kept in memory until the request ends. False: that is more
+  // than may be kept now; answer 503.
+  virtual bool hold(std::size_t bytes) {
+    static_cast<void>(bytes);
+    return true;
+  }
 };
 
-// The whole body, at most `limit` bytes.
+// The whole body, at most `limit` bytes. Errors: as BodyReader::read; unavailable: hold() refused.
 Task<Result<std::string>> read_all(BodyReader& body, std::size_t limit);
 
 struct Authority {

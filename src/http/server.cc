@@ -7,6 +7,19 @@
 #include "http/edge.h"
 
 namespace openunison::http {
+namespace {
+
+class Counted {
+ public:
+  explicit Counted(metrics::Gauge& gauge) : gauge_(gauge) { gauge_.add(1); }
+  Counted(const Counted&) = delete;
+  ~Counted() { gauge_.add(-1); }
+
+ private:
+  metrics::Gauge& gauge_;
+};
+
+}  // namespace
 
 // Shared with every connection, so that it outlives them all.
 struct Server::Impl {
@@ -23,15 +36,37 @@ struct Server::Impl {
 
   static Task<void> accept(std::shared_ptr<Impl> impl, std::unique_ptr<net::Stream> stream) {
     if (!impl) co_return;
+    if (impl->edge->draining()) co_return;
+    Admission& admission = impl->edge->admission();
+    const Proxies& proxies = impl->edge->proxies();
+    bool is_proxy = proxies.trusts(stream->peer().ip);
+    auto share = admission.share(stream->peer().ip);
+    auto place = admission.connection(share, !is_proxy);
+    if (!place) co_return;
+    const Counted counted(impl->edge->connections_gauge());
+    if (is_proxy && proxies.proxy_protocol) {
+      auto header =
+          co_await read_proxy_header(*stream, net::in(impl->edge->limits().handshake_timeout));
+      if (!header) {
+        count_refusal(Refusal::proxy_header);
+        log::warn("a trusted proxy's connection has no good PROXY header",
+                  {{"address", stream->peer().ip}, {"reason", header.error().message()}});
+        co_return;
+      }
+      if (header->source) {
+        is_proxy = proxies.trusts(header->source->ip);
+        share = admission.share(header->source->ip);
+        net::assume_peer(*stream, std::move(*header->source));
+        place.reset();
+        auto own_place = admission.connection(share, !is_proxy);
+        if (!own_place) co_return;
+        place.emplace(std::move(*own_place));
+      }
+    }
     const std::string address = stream->peer().ip;
-    if (impl->edge->draining() || !impl->edge->admit(address)) co_return;
-    struct Admitted {
-      Edge& edge;
-      const std::string& address;
-      ~Admitted() { edge.leave(address); }
-    };
-    const Admitted admitted{*impl->edge, address};
     if (auto tls = impl->current_tls()) {
+      const auto handshake = admission.handshake(share, !is_proxy);
+      if (!handshake) co_return;
       auto secured = co_await net::tls_accept(std::move(stream), std::move(tls),
                                               net::in(impl->edge->limits().handshake_timeout));
       if (!secured) {
@@ -57,14 +92,16 @@ Result<std::unique_ptr<Server>> Server::start(net::Runtime& runtime, ServerOptio
   auto impl = std::make_shared<Impl>();
   impl->service = std::move(service);
   impl->tls = std::move(options.tls);
-  impl->edge = std::make_shared<Edge>(options.name, options.limits, *impl->service, options.hsts);
+  impl->edge = std::make_shared<Edge>(options.name, options.limits, *impl->service, options.hsts,
+                                      std::move(options.proxies));
   // Weak: the listener is the server's and must not keep it alive.
   const net::AcceptHandler accept = [weak =
                                          std::weak_ptr(impl)](std::unique_ptr<net::Stream> stream) {
     return Impl::accept(weak.lock(), std::move(stream));
   };
   for (const std::string& address : options.listen) {
-    impl->listeners.push_back(TRY(net::Listener::open(runtime, address, accept)));
+    impl->listeners.push_back(TRY(
+        net::Listener::open(runtime, address, accept, [] { count_refusal(Refusal::open_files); })));
   }
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "http/limits.h"
+#include "http/proxies.h"
 #include "http/service.h"
 #include "net/listener.h"
 #include "net/runtime.h"
@@ -24,6 +25,7 @@ struct ServerOptions {
   std::vector<std::string> listen;  // addresses
   std::shared_ptr<const net::TlsServerContext> tls;  // null: plain HTTP
   Limits limits;
+  Proxies proxies;
   bool hsts = true;  // adds Strict-Transport-Security on TLS
 };
 

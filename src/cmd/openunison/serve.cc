@@ -25,6 +25,7 @@
 #include "http/router.h"
 #include "http/server.h"
 #include "jose/key_ring.h"
+#include "net/files.h"
 #include "oidc/provider.h"
 #include "portal/portal.h"
 #include "session/sign_in.h"
@@ -40,7 +41,9 @@ constexpr Millis kSweepEvery{60'000};
 constexpr Millis kCertificatesEvery{5'000};
 constexpr Millis kNoticesDeadline{2'000};
 constexpr unsigned kMaxDefaultThreads = 4;
+constexpr Seconds kTicketKeyLife{12 * 3600};
 constexpr std::size_t kPasswordQueue = 64;
+constexpr std::size_t kManagementConnections = 128;
 
 log::Level level_of(const std::string& name) {
   if (name == "debug") return log::Level::debug;
@@ -63,12 +66,51 @@ http::Limits limits_of(const config::LimitsValues& values) {
   limits.body_min_bytes_per_second = values.body_min_bytes_per_second;
   limits.write_min_bytes_per_second = values.write_min_bytes_per_second;
   limits.requests_in_flight = values.requests_in_flight;
+  limits.requests_in_flight_per_address = values.requests_in_flight_per_address;
+  limits.requests = values.requests;
+  limits.requests_per_address = values.requests_per_address;
   limits.connections = values.connections;
   limits.connections_per_address = values.connections_per_address;
+  limits.handshakes = values.handshakes;
+  limits.handshakes_per_address = values.handshakes_per_address;
+  limits.held_body_bytes = values.held_body_bytes;
+  limits.held_body_bytes_per_address = values.held_body_bytes_per_address;
   limits.requests_per_connection = values.requests_per_connection;
   limits.streams_per_connection = values.streams_per_connection;
   limits.drain_timeout = Seconds(values.drain_timeout_seconds);
   return limits;
+}
+
+// Files that run out would take the store and the upstreams with them.
+void fit_connections(http::Limits& limits) {
+  const std::size_t files = net::raise_open_files();
+  const std::size_t fit = net::connections_that_fit(files, limits.connections);
+  if (fit < limits.connections) {
+    log::warn(
+        "fewer files may be open than server.limits.connections needs; fewer connections are "
+        "taken: "
+        "raise the hard limit of open files (ulimit -Hn, LimitNOFILE=)",
+        {{"open_files", files}, {"wanted", limits.connections}, {"connections", fit}});
+    limits.connections = fit;
+  }
+  limits.connections_per_address = std::min(limits.connections_per_address, limits.connections);
+}
+
+http::Proxies proxies_of(const config::Values& values) {
+  http::Proxies proxies;
+  proxies.trusted = values.trusted_proxies;
+  proxies.proxy_protocol = values.proxy_protocol;
+  switch (values.forwarded_field) {
+    case config::ForwardedField::none:
+      proxies.field = http::ForwardedField::none;
+      break;
+    case config::ForwardedField::forwarded:
+      proxies.field = http::ForwardedField::forwarded;
+      break;
+    case config::ForwardedField::x_forwarded_for:
+      break;
+  }
+  return proxies;
 }
 
 jose::KeyPolicy key_policy_of(const config::Values& values) {
@@ -251,8 +293,11 @@ class Server {
     options.name = "portal";
     options.listen = values_->listen;
     options.limits = limits_of(values_->limits);
+    fit_connections(options.limits);
+    options.proxies = proxies_of(*values_);
     if (!values_->plain_http) {
       certificates_seen_ = secrets_.fingerprint(values_->tls);
+      contexts_made_ = clock_.mono();
       const auto pairs = TRY(secrets_.certificates(values_->tls));
       options.tls = TRY(net::TlsServerContext::create(pairs, http::kAlpn));
       metrics_->set_certificates(pairs);
@@ -262,6 +307,8 @@ class Server {
     http::ServerOptions management;
     management.name = "management";
     management.listen = {values_->management};
+    management.limits.connections = kManagementConnections;
+    management.limits.connections_per_address = kManagementConnections;
     management_server_ =
         TRY(http::Server::start(runtime_, std::move(management), management_service()));
 
@@ -361,7 +408,10 @@ class Server {
   Task<void> watch_certificates() {
     while (!stopping_) {
       co_await net::sleep_until(net::in(kCertificatesEvery));
-      reload_certificates(false);
+      // New contexts have new ticket keys: with an old one, sessions that were recorded before
+      // could be read by whoever gets it.
+      const bool keys_are_old = clock_.mono() - contexts_made_ >= kTicketKeyLife;
+      reload_certificates(keys_are_old);
     }
   }
 
@@ -370,6 +420,7 @@ class Server {
     const std::string seen = secrets_.fingerprint(values_->tls);
     if (values_->plain_http || (seen == certificates_seen_ && !even_unchanged)) return;
     certificates_seen_ = seen;
+    contexts_made_ = clock_.mono();
     auto pairs = secrets_.certificates(values_->tls);
     auto context =
         pairs
@@ -421,6 +472,7 @@ class Server {
   std::unique_ptr<http::Server> public_server_, management_server_;
   std::unique_ptr<net::Listener> admin_listener_;
   std::string certificates_seen_;
+  MonoTime contexts_made_{};
   std::atomic<bool> stopping_{false};
 };
 

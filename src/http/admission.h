@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Admission: how much of the server one address, and all of them together, may hold at once:
+// connections, TLS handshakes, requests, and bytes of bodies that wait in memory for their rest
+// (docs/adr/0009-admission.md). What is taken is given back when the Place is destroyed. An address
+// is text::address_group. Thread-safe. Private to http/.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "http/limits.h"
+#include "http/message.h"
+
+namespace openunison::http {
+
+enum class Refusal;
+
+class Admission {
+ private:
+  struct Table;
+
+ public:
+  // What one address holds. The table forgets it when nobody holds anything.
+  struct Share {
+    Share(std::shared_ptr<Table> owner, std::string group);
+    Share(const Share&) = delete;
+    ~Share();
+
+    std::atomic<std::size_t> connections{0}, handshakes{0}, requests{0}, in_flight{0},
+        body_bytes{0};
+
+   private:
+    std::shared_ptr<Table> table_;
+    const std::string key_;
+  };
+  using Count = std::atomic<std::size_t>;
+
+  // One of something, of the server and of an address.
+  class Place {
+   public:
+    Place(std::shared_ptr<Share> share, Count& own, Count& common)
+        : share_(std::move(share)), own_(&own), common_(&common) {}
+    Place(Place&& other) noexcept
+        : share_(std::move(other.share_)), own_(other.own_), common_(other.common_) {
+      other.own_ = nullptr;
+    }
+    Place& operator=(Place&&) = delete;
+    ~Place();
+
+   private:
+    std::shared_ptr<Share> share_;
+    Count* own_;     // null: moved from
+    Count* common_;  // of the server
+  };
+
+  explicit Admission(const Limits& limits);
+  ~Admission();
+
+  std::shared_ptr<Share> share(std::string_view address);
+
+  // Each: nullopt is over a limit, and was counted as refused. `limited`: false for a proxy's own
+  // address, which stands for many.
+  std::optional<Place> connection(const std::shared_ptr<Share>& share, bool limited = true);
+  std::optional<Place> handshake(const std::shared_ptr<Share>& share, bool limited = true);
+  // A request from its head to its end.
+  std::optional<Place> request(const std::shared_ptr<Share>& share);
+  // One that the server works on: not while it waits for the client to send or to take.
+  std::optional<Place> in_flight(const std::shared_ptr<Share>& share);
+  // The same of one that was admitted, and has its body now: never refused.
+  Place in_flight_again(const std::shared_ptr<Share>& share);
+
+  std::size_t connections() const { return connections_.load(); }
+  std::size_t in_flight() const { return in_flight_.load(); }
+  std::size_t body_bytes() const { return body_bytes_.load(); }
+
+  // The bytes of one request's body that are kept in memory, given back at the request's end.
+  class HeldBytes {
+   public:
+    HeldBytes(Admission& admission, Share& share) : admission_(admission), share_(share) {}
+    HeldBytes(const HeldBytes&) = delete;
+    ~HeldBytes();
+    // False: too many are held; nothing was added. A little is left to each address whatever the
+    // others hold: otherwise a few could keep everybody's forms out.
+    bool add(std::size_t bytes);
+    std::size_t held() const { return held_; }
+
+   private:
+    Admission& admission_;
+    Share& share_;
+    std::size_t held_ = 0;
+  };
+
+ private:
+  struct Kind;
+  std::optional<Place> take(const std::shared_ptr<Share>& share, const Kind& kind, bool limited);
+
+  const Limits limits_;
+  std::shared_ptr<Table> table_;
+  Count connections_{0}, handshakes_{0}, requests_{0}, in_flight_{0}, body_bytes_{0};
+};
+
+}  // namespace openunison::http
