@@ -8,11 +8,13 @@ import { root } from "./paths.ts";
 import { forgetAll } from "./secrets.ts";
 
 export default function setup(): () => void {
-  const pids = join(root, "build", "e2e-pids");
+  // Of several lanes each has processes of its own, and all note secrets in one place (tools/e2e_tests).
+  const lane = process.env.E2E_LANE ?? "";
+  const pids = join(root, "build", `e2e-pids${lane && `-${lane}`}`);
   mkdirSync(join(root, "build"), { recursive: true });
   rmSync(pids, { force: true });
   process.env.E2E_PIDS = pids;
-  forgetAll();
+  if (lane === "") forgetAll();
   return () => {
     if (!existsSync(pids)) return;
     for (const pid of readFileSync(pids, "utf8").split("\n").filter(Boolean)) {
