@@ -93,7 +93,7 @@ export class Ours implements Served {
       folder: own, authority, port: await freePort(), managementPort: await freePort(), apiServer: "https://127.0.0.1:1", store: options.store, wrapper: ["taskset", "-c", serverCore],
       authentication: "absolute_lifetime_seconds: 86400\ngroup_refresh_seconds: 300",
       openunisonExtra: `signing_algorithm: ${options.algorithm ?? "RS256"}\nclients:\n- {client_id: bench, public: true, redirect_uris: ["https://127.0.0.1:9/callback"]}`,
-      extra: "  threads: 1\n  limits: {connections_per_address: 16000, requests_per_connection: 1000000000}\n",
+      extra: "  threads: 1\n  limits: {connections_per_address: 16000, handshakes_per_address: 16000, requests_per_address: 16000, requests_in_flight_per_address: 4096, requests_per_connection: 1000000000}\n",
     });
     await portal.prepare();
     for (let i = 0; i < (options.users ?? 1); i += 1) await portal.addUser(`user-${i}`, password, groups, `Person ${i}`);
