@@ -73,9 +73,11 @@ std::optional<Millis> Attempts::start(std::string_view user, std::string_view ad
   const std::string pair = pair_key(user, group);
   const std::lock_guard lock(mutex_);
   MonoTime not_before{};
-  for (const Entry* entry : {find(pairs_, pair, now), find(addresses_, group, now)}) {
-    if (entry != nullptr) not_before = std::max(not_before, entry->not_before);
-  }
+  if (const Entry* entry = find(pairs_, pair, now)) not_before = entry->not_before;
+  // What others at an address do doesn't keep away whoever has signed in from there before.
+  if (const Entry* entry = find(addresses_, group, now);
+      entry != nullptr && !familiar_.by_key.contains(pair))
+    not_before = std::max(not_before, entry->not_before);
   if (now < not_before) return std::chrono::ceil<Millis>(not_before - now);
   const std::string user_key = pair_key(user, "");
   const Entry* all_of_user = find(users_, user_key, now);

@@ -20,6 +20,7 @@ constexpr Millis kKeyRefetchInterval{30'000};
 constexpr Millis kHoldWithoutTime{30'000};  // a 429 that doesn't say how long
 constexpr Millis kLongestHold{900'000};
 constexpr Millis kNotableClockDifference{5'000};
+constexpr std::string_view kBasic = "Basic ";
 constexpr std::size_t kMaxDocumentBytes = 256 * 1024;
 constexpr std::size_t kMaxUserinfoBytes = 512 * 1024;
 constexpr Seconds kAnyDistance{86'400 * 3'650};
@@ -307,7 +308,7 @@ void Upstream::authenticate(http::ClientRequest& request, text::Form& form,
     // RFC 6749 §2.3.1: both are form-encoded before they are joined.
     const std::string pair = text::percent_encode(settings_.client_id) + ':' +
                              text::percent_encode(client_secret_.reveal());
-    request.headers.add("authorization", "Basic " + text::base64_encode(pair));
+    request.headers.add("authorization", std::string(kBasic) + text::base64_encode(pair));
     return;
   }
   form.add("client_id", settings_.client_id);
@@ -327,7 +328,8 @@ Task<Result<http::Response>> Upstream::token(text::Form form, Call call) {
   for (const char* name : {"code", "code_verifier", "refresh_token"})
     secrets.emplace_back(form.value(name));
   authenticate(request, form, (*about)->secret_in_body);
-  secrets.emplace_back(request.headers.get("authorization").value_or(""));
+  const std::string authorization(request.headers.get("authorization").value_or(""));
+  secrets.push_back(authorization.substr(std::min(kBasic.size(), authorization.size())));
   request.body = form.encode();
   auto response = co_await send("token", std::move(request), std::move(call));
   if (response && response->status != 200)

@@ -179,7 +179,10 @@ BackchannelLogout::~BackchannelLogout() = default;
 
 void BackchannelLogout::notify(const Client& client, const store::Live& ended,
                                const net::Executor& executor) {
-  if (client.cluster != nullptr || client.backchannel_logout_uri.empty() || !state_->fetch) return;
+  // A session of a cluster, too: values may have given its name to another client meanwhile.
+  if (client.cluster != nullptr || !ended.session.cluster.empty() ||
+      client.backchannel_logout_uri.empty() || !state_->fetch)
+    return;
   auto url = text::Url::parse(client.backchannel_logout_uri);
   if (!url) return;  // values are checked when they are read
   Notice notice;

@@ -2,13 +2,18 @@
 #include "oidc/pushed_requests.h"
 
 #include "oidc/error.h"
+#include "text/ip.h"
 
 namespace openunison::oidc {
 namespace {
 
-// Strangers can't take the room of clients that have a secret.
+// Of rows and of bytes: strangers can't take the room of clients that have a secret.
 constexpr std::size_t kPublicShare = 4;
 constexpr std::size_t kReferenceBytes = 32;
+
+std::size_t public_share(std::size_t limit) {
+  return (limit + kPublicShare - 1) / kPublicShare;
+}
 
 }  // namespace
 
@@ -18,6 +23,7 @@ Result<std::string> PushedRequests::push(Origin origin, text::Form parameters,
   for (const auto& [name, value] : parameters.fields()) bytes += name.size() + value.size();
   std::string uri = std::string(kPushedPrefix) + random.token(kReferenceBytes);
 
+  origin.address = text::address_group(origin.address);
   const std::lock_guard lock(mutex_);
   drop_ended(now);
   const auto too_many = [] {
@@ -27,9 +33,11 @@ Result<std::string> PushedRequests::push(Origin origin, text::Form parameters,
   if (origin.is_public) {
     const auto same = public_of_address_.find(origin.address);
     if (same != public_of_address_.end() && same->second >= limits_.per_address) return too_many();
-    if (public_rows_ >= (limits_.rows + kPublicShare - 1) / kPublicShare) return too_many();
+    if (public_rows_ >= public_share(limits_.rows)) return too_many();
+    if (public_bytes_ + bytes > public_share(limits_.bytes)) return too_many();
     ++public_of_address_[origin.address];
     ++public_rows_;
+    public_bytes_ += bytes;
   }
   bytes_ += bytes;
   const MonoTime ends = now + kPushedLife;
@@ -90,6 +98,7 @@ void PushedRequests::erase(Rows::iterator row) {
   bytes_ -= gone.bytes;
   if (gone.origin.is_public) {
     --public_rows_;
+    public_bytes_ -= gone.bytes;
     const auto same = public_of_address_.find(gone.origin.address);
     if (--same->second == 0) public_of_address_.erase(same);
   }

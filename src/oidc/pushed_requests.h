@@ -73,7 +73,7 @@ class PushedRequests {
   Rows rows_;
   std::set<std::pair<MonoTime, std::string>> by_end_;
   std::unordered_map<std::string, std::size_t> public_of_address_;
-  std::size_t bytes_ = 0, public_rows_ = 0;
+  std::size_t bytes_ = 0, public_rows_ = 0, public_bytes_ = 0;
 };
 
 }  // namespace openunison::oidc

@@ -158,6 +158,15 @@ TEST(Attempts, WhereThePasswordWasRightBeforeMistypingStaysFree) {
   EXPECT_EQ(attempts.start("alice", "192.0.2.1", kStart), Millis(1'000));
 }
 
+TEST(Attempts, WhereThePasswordWasRightOthersAtTheAddressKeepNobodyAway) {
+  Attempts attempts(limits());
+  EXPECT_FALSE(attempts.start("alice", "192.0.2.1", kStart));
+  attempts.succeeded("alice", "192.0.2.1");
+  for (int i = 0; i < 8; ++i) attempts.start("guess-" + std::to_string(i), "192.0.2.1", kStart);
+  EXPECT_TRUE(attempts.start("bob", "192.0.2.1", kStart)) << "the address waits";
+  EXPECT_FALSE(attempts.start("alice", "192.0.2.1", kStart));
+}
+
 TEST(Attempts, UserAndAddressDoNotRunTogether) {
   Attempts attempts(limits());
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(attempts.start("x", "1.1.1.1", kStart));

@@ -141,13 +141,20 @@ TEST_F(Backchannel, ClustersAreNeverTold) {
   cluster.backchannel_logout_uri = "https://app.example/logged-out";
   auto ring = *jose::KeyRing::open("", master, {}, random, clock);
   BackchannelLogout logout({}, fetch, *ring, random, clock);
-  const auto notify = [](BackchannelLogout* to, const Client* client) -> Task<void> {
-    to->notify(*client, store::Live(), co_await net::current_executor());
+  const auto notify = [](BackchannelLogout* to, const Client* client,
+                         const store::Live* ended) -> Task<void> {
+    to->notify(*client, *ended, co_await net::current_executor());
   };
-  runtime.block_on(notify(&logout, &cluster));
+  store::Live ended;
+  runtime.block_on(notify(&logout, &cluster, &ended));
   EXPECT_TRUE(quiet());
+  // Its name was given to another client while its sessions lived.
   cluster.cluster = nullptr;
-  runtime.block_on(notify(&logout, &cluster));
+  ended.session.cluster = "demo";
+  runtime.block_on(notify(&logout, &cluster, &ended));
+  EXPECT_TRUE(quiet());
+  ended.session.cluster.clear();
+  runtime.block_on(notify(&logout, &cluster, &ended));
   EXPECT_TRUE(told(1)) << "the test would see one";
 }
 

@@ -172,5 +172,35 @@ TEST(PushedRequests, PublicClientsShareAQuarter) {
   EXPECT_FALSE(push(false, "a"));
 }
 
+TEST(PushedRequests, PublicClientsShareAQuarterOfTheBytes) {
+  PushedRequests table({.rows = 1'000, .per_address = 100, .bytes = 400});
+  crypto::SeededRandom random(1);
+  const auto push = [&](bool is_public) {
+    text::Form parameters;
+    parameters.add("k", std::string(49, 'v'));
+    return table.push({"c", "a", is_public}, parameters, random, MonoTime());
+  };
+  const auto first = push(true);
+  EXPECT_TRUE(first);
+  EXPECT_TRUE(push(true));
+  EXPECT_FALSE(push(true)) << "over 100 bytes";
+  table.finish(*first);
+  EXPECT_TRUE(push(true)) << "one is over";
+  for (int i = 0; i < 6; ++i) EXPECT_TRUE(push(false)) << i;
+  EXPECT_FALSE(push(false));
+}
+
+TEST(PushedRequests, AnAddressIsTheWholeNetworkOfAnIpv6Host) {
+  PushedRequests table({.rows = 1'000, .per_address = 2, .bytes = 10'000});
+  crypto::SeededRandom random(1);
+  const auto push = [&](std::string address) {
+    return table.push({"c", std::move(address), true}, {}, random, MonoTime()).has_value();
+  };
+  EXPECT_TRUE(push("2001:db8:0:1::1"));
+  EXPECT_TRUE(push("2001:db8:0:1::2"));
+  EXPECT_FALSE(push("2001:db8:0:1:ffff::3"));
+  EXPECT_TRUE(push("2001:db8:0:2::1"));
+}
+
 }  // namespace
 }  // namespace openunison::oidc
