@@ -17,6 +17,7 @@ namespace openunison::http {
 namespace {
 
 constexpr std::size_t kMaxLoggedAgent = 200;
+constexpr std::size_t kMaxLoggedPath = 256;
 constexpr std::size_t kRequestIdLength = 16;
 
 constexpr const char* kRefusals[] = {"malformed",
@@ -308,7 +309,8 @@ Task<void> Edge::handle(Request& request, EdgeResponder& responder) {
   co_await admit_and_serve(request, responder);
   if (!responder.started()) {
     log::error("a request was left without an answer",
-               {{"request", request.id}, {"path", request.path}});
+               {{"request", request.id},
+                {"path", std::string_view(request.path).substr(0, kMaxLoggedPath)}});
     co_await responder.send(plain_response(500, "The request could not be answered.\n"));
   }
   const double took =
@@ -319,9 +321,21 @@ Task<void> Edge::handle(Request& request, EdgeResponder& responder) {
   log_request(request, responder, took);
 }
 
+// A refusal may wait for a client that doesn't read, and has no place meanwhile: a small compressed
+// head must not be large in memory for so long. What is logged stays.
+void keep_what_is_logged(Request& request) {
+  request.path = request.path.substr(0, kMaxLoggedPath);
+  request.query = std::string();
+  Headers kept;
+  if (const auto agent = request.headers.get("user-agent"))
+    kept.add("user-agent", std::string(agent->substr(0, kMaxLoggedAgent)));
+  request.headers = std::move(kept);
+}
+
 Task<void> Edge::admit_and_serve(Request& request, EdgeResponder& responder) {
   const auto revealed = proxies_.reveal(request);
   if (!revealed) {
+    keep_what_is_logged(request);
     count_refusal(Refusal::malformed);
     co_await responder.send(plain_response(400, revealed.error().message() + "\n"));
     co_return;
@@ -330,6 +344,7 @@ Task<void> Edge::admit_and_serve(Request& request, EdgeResponder& responder) {
   auto place = admission_.request(share);
   auto in_flight = place ? admission_.in_flight(share) : std::nullopt;
   if (!in_flight) {
+    keep_what_is_logged(request);
     const bool own = share->requests.load() >= limits_.requests_per_address ||
                      share->in_flight.load() >= limits_.requests_in_flight_per_address;
     Response busy = plain_response(
@@ -362,7 +377,7 @@ void Edge::log_request(const Request& request, const EdgeResponder& responder,
        {"trace", request.trace.trace_id()},
        {"span", request.trace.span_id()},
        {"method", request.method},
-       {"path", request.path},
+       {"path", std::string_view(request.path).substr(0, kMaxLoggedPath)},
        {"status", responder.status()},
        {"bytes", responder.bytes()},
        {"duration_ms", std::round(seconds * 1e6) / 1e3},

@@ -308,7 +308,7 @@ class Server {
     management.name = "management";
     management.listen = {values_->management};
     management.limits.connections = kManagementConnections;
-    management.limits.connections_per_address = kManagementConnections;
+    management.limits.connections_per_address = kManagementConnections / 4;
     management_server_ =
         TRY(http::Server::start(runtime_, std::move(management), management_service()));
 

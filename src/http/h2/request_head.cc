@@ -21,6 +21,14 @@ std::unexpected<Error> bad(const char* why) {
 
 void RequestHeadReader::refuse(Errc code, const char* why) {
   if (!error_) error_ = Error(code, why);
+  drop();
+}
+
+// What is refused isn't kept while its answer waits for a client that doesn't read.
+void RequestHeadReader::drop() {
+  head_ = RequestHead();
+  path_ = std::string();
+  authority_.reset();
 }
 
 bool RequestHeadReader::add(std::string_view name, std::string_view value) {
@@ -70,10 +78,18 @@ Result<RequestHead> RequestHeadReader::finish(bool ended) {
   finished_ = true;
   bytes_ = 0;
   if (error_) return std::unexpected(*error_);
+  auto whole = finish_parts(ended);
+  if (!whole) {
+    drop();
+    return std::unexpected(whole.error());
+  }
+  return std::move(head_);
+}
+
+Result<void> RequestHeadReader::finish_parts(bool ended) {
   TRY_VOID(finish_target());
   TRY_VOID(finish_authority());
-  TRY_VOID(finish_fields(ended));
-  return std::move(head_);
+  return finish_fields(ended);
 }
 
 Result<void> RequestHeadReader::finish_target() {

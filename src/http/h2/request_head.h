@@ -44,10 +44,12 @@ class RequestHeadReader {
  private:
   void add_pseudo(std::string_view name, std::string_view value);
   void add_field(std::string_view name, std::string_view value);
+  Result<void> finish_parts(bool ended);
   Result<void> finish_target();
   Result<void> finish_authority();
   Result<void> finish_fields(bool ended);
   void refuse(Errc code, const char* why);
+  void drop();
 
   const Limits& limits_;
   bool secure_;

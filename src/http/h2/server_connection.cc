@@ -170,6 +170,7 @@ Task<Result<void>> ServerConnection::put(ServerStream& stream, std::string_view 
     const bool changed = co_await stream.taken.wait(deadline);
     if (changed || stream.closed || taken()) continue;
     stream.outbound = {};
+    stream.outbound_last = false;
     co_return fail(net::Errc::timed_out, "the client takes the answer too slowly");
   }
   if (!taken()) co_return fail(net::Errc::closed, "the client has ended the stream");
