@@ -95,6 +95,13 @@ Task<void> turned_away(std::uint16_t port, const std::vector<std::unique_ptr<Str
 }
 
 TEST(Files, WithoutADescriptorConnectionsAreTurnedAwayAndAcceptingGoesOn) {
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+  // The sanitizer looks at objects through a pipe, which there is none for here; it then takes
+  // sound ones for broken.
+  GTEST_SKIP() << "the sanitizer itself needs descriptors";
+#endif
+#endif
   Runtime runtime(1);
   std::vector<std::unique_ptr<Stream>> streams;
   int refused = 0;
