@@ -32,6 +32,11 @@ class Http2 final : public Protocol {
   ~Http2() override { nghttp2_session_del(session_); }
 
   void submit(std::size_t slot, const Request& request) override {
+    // After GOAWAY a request would fail as it is sent, and be made anew in the same turn, for ever.
+    if (nghttp2_session_check_request_allowed(session_) == 0) {
+      broken_ = true;
+      return;
+    }
     std::vector<nghttp2_nv> fields;
     const auto add = [&fields](const std::string& name, const std::string& value) {
       fields.push_back({reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),

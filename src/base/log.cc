@@ -2,17 +2,16 @@
 #include "base/log.h"
 
 #include <fmt/format.h>
-#include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <iterator>
-#include <memory>
 #include <mutex>
 
 #include "base/clock.h"
@@ -22,31 +21,28 @@ namespace {
 
 std::atomic<Level> lowest_level{Level::info};
 
-using Logger = std::shared_ptr<spdlog::logger>;
-
-Logger logger_to(std::shared_ptr<spdlog::sinks::sink> sink) {
-  auto made = std::make_shared<spdlog::logger>("openunison", std::move(sink));
-  made->set_pattern("%v");
-  made->set_level(spdlog::level::trace);  // write() filters; an audit line is never filtered
-  made->flush_on(spdlog::level::trace);
-  return made;
-}
-
-// Swapped by configure() while other threads may write.
-struct Current {
-  std::mutex mutex;
-  Logger logger = logger_to(std::make_shared<spdlog::sinks::stderr_sink_mt>());
-};
-
-// Never destroyed: what ends last may log too.
-Current& current() {
-  static Current& instance = *new Current;
+// Lines longer than what a pipe takes at once would else mix with other threads'.
+std::mutex& writing() {
+  static std::mutex& instance = *new std::mutex;  // never destroyed: what ends last may log too
   return instance;
 }
 
-Logger logger() {
-  const std::lock_guard lock(current().mutex);
-  return current().logger;
+void write_line(std::string line) {
+  line += '\n';
+  const std::lock_guard lock(writing());
+  std::string_view rest = line;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, rest.data(), rest.size());
+    if (written >= 0) {
+      rest.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN) {
+      // Whoever gave us this descriptor made it non-blocking.
+      pollfd writable{STDERR_FILENO, POLLOUT, 0};
+      ::poll(&writable, 1, -1);
+    } else if (errno != EINTR) {
+      return;  // there is nobody left to tell
+    }
+  }
 }
 
 // The length of the UTF-8 sequence at the front of `text`, or 0 if there is no valid one.
@@ -158,22 +154,8 @@ std::string timestamp() {
 
 }  // namespace
 
-void configure(Level lowest, const std::string& file) {
-  std::shared_ptr<spdlog::sinks::sink> sink;
-  if (file.empty()) {
-    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  } else {
-    sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
-  }
-  {
-    const std::lock_guard lock(current().mutex);
-    current().logger = logger_to(std::move(sink));
-  }
+void configure(Level lowest) {
   lowest_level = lowest;
-}
-
-void flush() {
-  logger()->flush();
 }
 
 std::string format_line(std::string_view level, std::string_view message_or_event, bool is_event,
@@ -203,11 +185,11 @@ std::string format_line(std::string_view level, std::string_view message_or_even
 
 void write(Level level, std::string_view message, Fields fields) {
   if (level < lowest_level.load(std::memory_order_relaxed)) return;
-  logger()->info(format_line(level_name(level), message, false, fields, timestamp()));
+  write_line(format_line(level_name(level), message, false, fields, timestamp()));
 }
 
 void audit(std::string_view event, Fields fields) {
-  logger()->info(format_line("audit", event, true, fields, timestamp()));
+  write_line(format_line("audit", event, true, fields, timestamp()));
 }
 
 }  // namespace openunison::log

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Structured logs: one JSON object a line on standard error (or a file), through spdlog's sinks.
-// A line is with the kernel when the call returns, so a crash loses none, audit lines least of all.
-// Values are escaped, so no input can forge a line or move a terminal's cursor. Secret has no
-// conversion to a field's value: it can't be logged. Thread-safe.
+// Structured logs: one JSON object a line on standard error. A line is with the kernel when the
+// call returns, so a crash loses none, audit lines least of all. Values are escaped, so no input
+// can forge a line or move a terminal's cursor. Secret has no conversion to a field's value: it
+// can't be logged. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -31,11 +31,8 @@ struct Field {
 };
 using Fields = std::initializer_list<Field>;
 
-// Call once at start; until then lines of level info and above go to standard error. `file`: empty
-// for standard error, else appended to; throws std::exception where it can't be opened.
-void configure(Level lowest, const std::string& file);
-// Hands everything to the kernel; call before exit.
-void flush();
+// Until this is called, lines of level info and above are written.
+void configure(Level lowest);
 
 void write(Level level, std::string_view message, Fields fields = {});
 inline void debug(std::string_view message, Fields fields = {}) {

@@ -28,7 +28,6 @@ void on_end(std::exception_ptr error) {
   } catch (const std::exception& exception) {
     log::error("a task ended with an exception", {{"reason", exception.what()}});
   }
-  log::flush();
   std::abort();
 }
 
@@ -124,6 +123,11 @@ void Runtime::run_until_done(Task<void> task) {
 
 Task<Executor> current_executor() {
   co_return co_await asio::this_coro::executor;
+}
+
+Task<void> yield() {
+  const Executor executor = co_await asio::this_coro::executor;
+  co_await asio::post(executor, asio::use_awaitable_t<Executor>());
 }
 
 Task<bool> sleep_until(Deadline when) {

@@ -66,6 +66,8 @@ class Runtime {
 
 // The executor of the running coroutine: `auto executor = co_await net::current_executor();`
 Task<Executor> current_executor();
+// Returns once whatever else is ready on this thread has had its turn.
+Task<void> yield();
 // Returns at `when`, or early with false if it was cancelled.
 Task<bool> sleep_until(Deadline when);
 

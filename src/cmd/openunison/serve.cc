@@ -172,7 +172,6 @@ class Server {
     });
     runtime_.run();
     log::info("stopped");
-    log::flush();
   }
 
  private:
@@ -486,7 +485,7 @@ int serve(const CommonOptions& options) {
     return 1;
   }
   // From here on standard error is the log: what reads it expects nothing but its lines.
-  log::configure(level_of(parsed->values->log_level), "");
+  log::configure(level_of(parsed->values->log_level));
   for (const config::Problem& problem : parsed->problems)
     log::warn("the values file has a warning", {{"reason", problem.text()}});
   Server server(std::move(*parsed->values), SecretsDirectory(options.secrets_directory),

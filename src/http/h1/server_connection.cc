@@ -12,7 +12,7 @@ namespace {
 
 constexpr Millis kLingerTime{2'000};
 constexpr std::size_t kLingerBytes = 8 * 1024 * 1024;
-// Pipelined requests that are served before other connections of the thread get their turn.
+// Requests that are served before other connections of the thread get their turn.
 constexpr std::size_t kRequestsPerTurn = 32;
 
 class ServerConnection {
@@ -38,8 +38,7 @@ class ServerConnection {
       if (!*has_head) co_return;
       ++served;
       goes_on = co_await answer(served == limits_.requests_per_connection);
-      if (served % kRequestsPerTurn == 0 && !wire_.buffer.empty())
-        co_await net::sleep_until(std::chrono::steady_clock::now());
+      if (served % kRequestsPerTurn == 0) co_await net::yield();
     }
   }
 
