@@ -18,7 +18,7 @@ using namespace openunison;
 
 namespace {
 
-constexpr std::size_t kMaxPieces = 200;
+constexpr std::size_t kMaxPieces = 64;
 constexpr int kQuietTurns = 8;
 
 // Reads, streams, leaves bodies alone, or opens a tunnel, by what the path begins with.
@@ -120,7 +120,7 @@ Task<bool> talk(std::unique_ptr<net::Stream> client, std::string_view text, std:
     read_all(*client, reading);
   }
   // Answers take several turns: a client that is gone sees none of them.
-  for (int quiet = 0; quiet < kQuietTurns; ++quiet) {
+  for (int quiet = 0; quiet < kQuietTurns && !ended->done(); ++quiet) {
     co_await turn(executor);
     if (read_all(*client, reading)) quiet = 0;
   }
