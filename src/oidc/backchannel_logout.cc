@@ -4,6 +4,7 @@
 #include <deque>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/log.h"
 #include "base/metrics.h"
@@ -30,7 +31,10 @@ struct Notice {
   text::Url url;
   std::string subject, sid;  // sid: empty where the client doesn't want it
   std::string session;       // for the log
+  std::string sign_in;
   std::size_t tries = 0;
+  MonoTime give_up_at{};
+  bool names_person_alone() const { return sid.empty(); }
 };
 
 enum class Outcome { delivered, refused, retry };
@@ -55,48 +59,74 @@ struct BackchannelLogout::State : std::enable_shared_from_this<State> {
         const Clock& c)
       : options(std::move(o)), fetch(std::move(f)), keys(k), random(r), clock(c) {}
 
-  // A client's notices that are next, and how many coroutines deliver them.
+  // A client's notices.
   struct Line {
     std::deque<Notice> next;
-    unsigned deliveries = 0;
+    // Of those next that name a person alone: their sign-ins. One tells of all sessions.
+    std::unordered_set<std::string> persons;
+    unsigned deliveries = 0;  // coroutines
+    std::size_t pending = 0;  // next, being delivered, or waiting for another try
   };
 
-  // `is_new`: not yet counted in `pending`.
+  // Whether there is room for another notice of this client, which is then counted as pending.
+  bool take_place(Line& line) {
+    if (line.pending >= options.share || pending >= options.limit) return false;
+    ++line.pending;
+    ++pending;
+    waiting.add(1);
+    return true;
+  }
+
+  // `is_new`: not yet counted as pending.
   void enqueue(Notice notice, const net::Executor& executor, bool is_new) {
     const std::string client_id = notice.client_id;
     {
       const std::lock_guard lock(mutex);
-      if (is_new && pending >= options.limit) {
+      Line& line = lines[client_id];
+      if (is_new && notice.names_person_alone() && line.persons.contains(notice.sign_in)) return;
+      if (is_new && !take_place(line)) {
+        if (line.pending == 0) lines.erase(client_id);
         dropped.add();
         log::warn("a client isn't told of a sign-out: too many such notices wait",
                   {{"client", client_id}, {"session", notice.session}});
         return;
       }
-      if (is_new) ++pending;
-      waiting.set(static_cast<double>(pending));
-      Line& line = lines[client_id];
+      if (notice.names_person_alone()) line.persons.insert(notice.sign_in);
       line.next.push_back(std::move(notice));
       if (line.deliveries >= kDeliveriesOfClient) return;
       ++line.deliveries;
     }
-    net::Runtime::spawn_on(executor, deliver_all(shared_from_this(), client_id));
+    // Posted: else it would begin here, and sign a token before the next session is told of.
+    net::Runtime::post(executor, [self = shared_from_this(), executor, client_id] {
+      net::Runtime::spawn_on(executor, deliver_all(self, client_id));
+    });
   }
 
   std::optional<Notice> take(const std::string& client_id) {
     const std::lock_guard lock(mutex);
     Line& line = lines[client_id];
     if (line.next.empty()) {
-      if (--line.deliveries == 0) lines.erase(client_id);
+      --line.deliveries;
+      forget_if_idle(client_id, line);
       return std::nullopt;
     }
     Notice notice = std::move(line.next.front());
     line.next.pop_front();
+    line.persons.erase(notice.sign_in);
     return notice;
   }
 
-  void finished() {
+  void finished(const std::string& client_id) {
     const std::lock_guard lock(mutex);
-    waiting.set(static_cast<double>(--pending));
+    --pending;
+    waiting.add(-1);
+    Line& line = lines[client_id];
+    --line.pending;
+    forget_if_idle(client_id, line);
+  }
+
+  void forget_if_idle(const std::string& client_id, const Line& line) {
+    if (line.deliveries == 0 && line.pending == 0) lines.erase(client_id);
   }
 
   static Task<void> deliver_all(std::shared_ptr<State> self, std::string client_id) {
@@ -105,21 +135,29 @@ struct BackchannelLogout::State : std::enable_shared_from_this<State> {
       co_await deliver(self, std::move(*notice), executor);
   }
 
-  static Task<void> deliver(std::shared_ptr<State> self, Notice notice, net::Executor executor) {
-    const std::string jti = self->random.token(16);
+  http::ClientRequest request_of(const Notice& notice, std::string_view jti) {
     const std::string claims = BackchannelLogout::claims(
-        self->options.issuer, notice.client_id, notice.subject, notice.sid, jti, self->clock.now());
+        options.issuer, notice.client_id, notice.subject, notice.sid, jti, clock.now());
     text::Form form;
-    form.add("logout_token", self->keys.snapshot()->signer->sign(claims, "logout+jwt"));
+    form.add("logout_token", keys.snapshot()->signer->sign(claims, "logout+jwt"));
     http::ClientRequest request;
     request.method = "POST";
     request.url = notice.url;
     request.headers = {{"content-type", "application/x-www-form-urlencoded"},
                        {"accept", "application/json"}};
     request.body = form.encode();
-    request.timeout = self->options.timeout;
+    request.timeout = options.timeout;
     request.max_response_bytes = kMaxAnswerBytes;
-    const auto answer = co_await self->fetch(std::move(request));
+    return request;
+  }
+
+  static Task<void> deliver(std::shared_ptr<State> self, Notice notice, net::Executor executor) {
+    const std::string jti = self->random.token(16);
+    if (self->clock.mono() >= notice.give_up_at) {
+      self->end(notice, jti, Outcome::retry, "it waited too long for earlier ones");
+      co_return;
+    }
+    const auto answer = co_await self->fetch(self->request_of(notice, jti));
 
     const Outcome outcome = outcome_of(answer);
     if (outcome == Outcome::retry && notice.tries < self->options.delays.size()) {
@@ -132,20 +170,25 @@ struct BackchannelLogout::State : std::enable_shared_from_this<State> {
       net::Runtime::spawn_on(executor, again(self, std::move(notice), delay));
       co_return;
     }
-    self->finished();
-    (outcome == Outcome::delivered ? self->delivered
-     : outcome == Outcome::refused ? self->refused
-                                   : self->failed)
+    self->end(notice, jti, outcome, outcome == Outcome::delivered ? "" : reason_of(answer));
+  }
+
+  // `retry`: given up.
+  void end(const Notice& notice, const std::string& jti, Outcome outcome,
+           const std::string& reason) {
+    finished(notice.client_id);
+    (outcome == Outcome::delivered ? delivered
+     : outcome == Outcome::refused ? refused
+                                   : failed)
         .add();
-    log::audit("logout_notice",
-               {{"client", notice.client_id},
-                {"user", notice.subject},
-                {"session", notice.session},
-                {"jti", jti},
-                {"outcome", outcome == Outcome::delivered ? "delivered"
-                            : outcome == Outcome::refused ? "refused"
-                                                          : "failed"},
-                {"reason", outcome == Outcome::delivered ? "" : reason_of(answer)}});
+    log::audit("logout_notice", {{"client", notice.client_id},
+                                 {"user", notice.subject},
+                                 {"session", notice.session},
+                                 {"jti", jti},
+                                 {"outcome", outcome == Outcome::delivered ? "delivered"
+                                             : outcome == Outcome::refused ? "refused"
+                                                                           : "failed"},
+                                 {"reason", reason}});
   }
 
   static Task<void> again(std::shared_ptr<State> self, Notice notice, Millis delay) {
@@ -168,7 +211,7 @@ struct BackchannelLogout::State : std::enable_shared_from_this<State> {
                                            "Logout tokens that wait to be delivered.");
   mutable std::mutex mutex;
   std::unordered_map<std::string, Line> lines;
-  std::size_t pending = 0;  // queued, being delivered, or waiting for another try
+  std::size_t pending = 0;  // of all lines
 };
 
 BackchannelLogout::BackchannelLogout(BackchannelLogoutOptions options, identity::Fetcher fetch,
@@ -190,7 +233,9 @@ void BackchannelLogout::notify(const Client& client, const store::Live& ended,
   notice.url = std::move(*url);
   notice.subject = ended.sign_in.user;
   notice.session = ended.session.id.text();
+  notice.sign_in = ended.sign_in.id.text();
   if (client.logout_names_session) notice.sid = notice.session;
+  notice.give_up_at = state_->clock.mono() + state_->options.give_up_after;
   state_->enqueue(std::move(notice), executor, true);
 }
 

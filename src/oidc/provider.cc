@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oidc/provider.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "oidc/provider_impl.h"
 #include "text/utf8.h"
@@ -26,6 +28,11 @@ namespace {
 BackchannelLogoutOptions for_issuer(const ProviderOptions& options) {
   BackchannelLogoutOptions logout = options.logout;
   logout.issuer = options.issuer;
+  const auto told =
+      static_cast<std::size_t>(std::ranges::count_if(options.clients, [](const Client& client) {
+        return client.cluster == nullptr && !client.backchannel_logout_uri.empty();
+      }));
+  logout.share = std::max<std::size_t>(1, logout.limit / std::max<std::size_t>(1, told));
   return logout;
 }
 

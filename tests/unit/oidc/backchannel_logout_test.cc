@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 
 #include "base/metrics.h"
@@ -72,9 +73,11 @@ class Backchannel : public ::testing::Test, protected Desk {
     return sent ? std::string(sent->value("logout_token")) : "";
   }
   double count(const char* outcome) {
+    return metric(std::string("openunison_logout_notices_total{outcome=\"") + outcome + "\"} ");
+  }
+  double waiting() { return metric("\nopenunison_logout_notices_waiting "); }
+  double metric(const std::string& name) {
     const std::string all = metrics::expose();
-    const std::string name =
-        std::string("openunison_logout_notices_total{outcome=\"") + outcome + "\"} ";
     const std::size_t at = all.find(name);
     return at == std::string::npos ? 0 : std::strtod(all.c_str() + at + name.size(), nullptr);
   }
@@ -245,6 +248,71 @@ TEST_F(Backchannel, AClientThatHangsHoldsUpNoSignOutAndTheQueueIsBounded) {
   EXPECT_TRUE(quiet());
   gate->complete();
   EXPECT_TRUE(told(6));
+}
+
+// A client whose server is dead keeps its own share of places and nobody else's.
+TEST_F(Backchannel, EachClientHasAShareOfThePlaces) {
+  spa.backchannel_logout_uri = "https://spa.example/logged-out";
+  const auto gate = std::make_shared<net::Completion>();
+  fetch = [this, gate](http::ClientRequest request) -> Task<Result<http::Response>> {
+    if (request.url.text().starts_with("https://app.")) return hang(gate, std::move(request));
+    return take(std::move(request));
+  };
+  notices = 6;
+  const double before = count("dropped");
+  const auto current = sign_in();
+  for (int i = 0; i < 8; ++i) ASSERT_EQ(app_tokens().status, 200);
+  const Fields of_spa{{"client_id", "spa"}, {"redirect_uri", "https://spa.example/cb"}};
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(redeem(code(of_spa), of_spa).status, 200);
+  end(current);
+  EXPECT_EQ(count("dropped") - before, 5) << "of the dead one's eight";
+  EXPECT_TRUE(told(3 + 3));
+  EXPECT_EQ(std::ranges::count_if(requests,
+                                  [](const http::ClientRequest& request) {
+                                    return request.url.text() == "https://spa.example/logged-out";
+                                  }),
+            3);
+  gate->complete();
+  ASSERT_TRUE(run_until([&] { return waiting() == 0; }));
+  // Its places are free again.
+  requests.clear();
+  const auto next = sign_in();
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(app_tokens().status, 200);
+  end(next);
+  EXPECT_TRUE(told(3));
+  EXPECT_EQ(count("dropped") - before, 5);
+}
+
+TEST_F(Backchannel, WhatWaitedTooLongBehindOthersIsGivenUp) {
+  const auto gate = std::make_shared<net::Completion>();
+  fetch = [this, gate](http::ClientRequest request) { return hang(gate, std::move(request)); };
+  const double before = count("failed");
+  const auto current = sign_in();
+  for (int i = 0; i < 6; ++i) ASSERT_EQ(app_tokens().status, 200);
+  end(current);
+  ASSERT_TRUE(told(4));
+  clock.advance(Seconds(1'200));
+  gate->complete();
+  EXPECT_TRUE(run_until([&] { return count("failed") - before == 2; }));
+  EXPECT_EQ(requests.size(), 4u);
+}
+
+TEST_F(Backchannel, OneNoticeNamesThePersonForAllSessionsOfASignIn) {
+  app.logout_names_session = false;
+  const auto current = sign_in();
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(app_tokens().status, 200);
+  end(current);
+  EXPECT_TRUE(told(1));
+  EXPECT_TRUE(quiet());
+  // Another sign-in is another matter, also of the same person.
+  requests.clear();
+  const auto one = sign_in();
+  ASSERT_EQ(app_tokens().status, 200);
+  const auto other = sign_in();
+  ASSERT_EQ(app_tokens().status, 200);
+  end(one);
+  end(other);
+  EXPECT_TRUE(told(2)) << requests.size();
 }
 
 // A client that never refreshes is told hours later; its refresh token is no longer good by then.
