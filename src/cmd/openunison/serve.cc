@@ -12,10 +12,10 @@
 #include <iostream>
 #include <thread>
 
+#include "base/clock_watch.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "cmd/openunison/admin_service.h"
-#include "cmd/openunison/clock_watch.h"
 #include "cmd/openunison/commands.h"
 #include "cmd/openunison/program_metrics.h"
 #include "cmd/openunison/provider_health.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/openunison/clock_watch.h"
+#include "base/clock_watch.h"
 
 #include "base/log.h"
 #include "base/metrics.h"
 
-namespace openunison::cmd {
+namespace openunison {
 namespace {
 
 // NTP slews what is less than an eighth of a second; between two looks a slewed clock gains less
@@ -33,20 +33,20 @@ Millis ClockWatch::distance() const {
 }
 
 void ClockWatch::look() {
+  const MonoTime at = clock_.mono();
+  if (at >= confirmed_at_) unconfirmed_ = Millis(0);
   const Millis now = distance(), step = now - distance_;
   if (std::chrono::abs(step) < kNotable) return;
   distance_ = now;
-  const bool forward = step > Millis(0);
-  steps(forward ? "forward" : "backward").add();
+  steps(step > Millis(0) ? "forward" : "backward").add();
   log::warn("the clock of this machine was set",
             {{"by_seconds", std::chrono::duration_cast<Seconds>(step).count()}});
-  if (forward && step >= kDoubtful) trusted_from_ = clock_.mono() + kHoldDeletions;
-  // Put right again: nothing is in doubt any more.
-  if (!forward) trusted_from_ = MonoTime{};
+  unconfirmed_ += step;
+  confirmed_at_ = at + kHoldDeletions;
 }
 
 bool ClockWatch::trusted() const {
-  return clock_.mono() >= trusted_from_;
+  return unconfirmed_ < kDoubtful || clock_.mono() >= confirmed_at_;
 }
 
-}  // namespace openunison::cmd
+}  // namespace openunison

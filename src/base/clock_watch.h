@@ -2,12 +2,14 @@
 //
 // ClockWatch: notices that the machine's clock was set, by the clock that nobody can set. It says
 // so in the log and counts it. After a step forward what seems to be over isn't deleted for a
-// while: a clock that is put right again finds the sessions still there. Used on one thread.
+// while: a clock that is put right again finds the sessions still there. Steps add up until ten
+// minutes went by without one: of a day forward and a few seconds back a day is still in doubt.
+// Used on one thread.
 #pragma once
 
 #include "base/clock.h"
 
-namespace openunison::cmd {
+namespace openunison {
 
 class ClockWatch {
  public:
@@ -23,7 +25,8 @@ class ClockWatch {
 
   const Clock& clock_;
   Millis distance_;
-  MonoTime trusted_from_{};
+  Millis unconfirmed_{0};    // sum of the steps that nothing has confirmed yet
+  MonoTime confirmed_at_{};  // when they are, if none follows
 };
 
-}  // namespace openunison::cmd
+}  // namespace openunison
