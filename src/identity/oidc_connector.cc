@@ -24,6 +24,10 @@ constexpr Millis kBeginDeadline{15'000};
 constexpr Millis kFinishDeadline{25'000};
 constexpr Millis kLogoutTokenDeadline{10'000};
 constexpr Millis kHealthAge{30'000};
+// What may wait for the provider, by the metric's label.
+constexpr const char* kSignIns = "sign-ins";
+constexpr const char* kRereads = "re-reads";
+constexpr const char* kLogoutTokens = "logout-tokens";
 constexpr std::size_t kMaxCodeBytes = 4'096;
 constexpr std::size_t kMaxHintBytes = 6'000;  // an id_token_hint goes into a URL
 constexpr std::size_t kVerifierCharacters =
@@ -88,8 +92,11 @@ class OidcConnector final : public Connector, public RedirectConnector {
         clock_(options.clock),
         sign_ins_(options.most_waiting),
         rereads_(options.most_waiting),
+        logout_tokens_(options.most_waiting),
         upstream_(std::move(options.settings), std::move(options.client_secret), std::move(fetch),
-                  options.clock) {}
+                  options.clock) {
+    for (const char* what : {kSignIns, kRereads, kLogoutTokens}) crowded_total(what);
+  }
 
   RedirectConnector* redirect() override { return this; }
 
@@ -123,19 +130,25 @@ class OidcConnector final : public Connector, public RedirectConnector {
 
   // What a request is told that finds no place.
   Error crowded(const char* what, Errc code) const;
+  metrics::Counter& crowded_total(const char* what) const;
 
   crypto::Random* random_;
   const Clock* clock_;
-  Places sign_ins_, rereads_;  // apart: sign-ins of strangers must not keep re-reads from happening
+  // Apart: sign-ins of strangers must keep neither re-reads nor the provider's logout tokens away.
+  Places sign_ins_, rereads_, logout_tokens_;
   Upstream upstream_;
   RescuedGrants rescued_;
 };
 
+metrics::Counter& OidcConnector::crowded_total(const char* what) const {
+  return metrics::counter(
+      "openunison_identity_provider_crowded_total",
+      "What was turned away because too much was waiting for the provider already.",
+      {{"provider", name()}, {"waiting", what}});
+}
+
 Error OidcConnector::crowded(const char* what, Errc code) const {
-  metrics::counter("openunison_identity_provider_crowded_total",
-                   "What was turned away because too much was waiting for the provider already.",
-                   {{"provider", name()}, {"waiting", what}})
-      .add();
+  crowded_total(what).add();
   return Error(code, std::string("too many ") + what + " wait for the identity provider already");
 }
 
@@ -143,7 +156,7 @@ Error OidcConnector::crowded(const char* what, Errc code) const {
 
 Task<Result<RedirectConnector::Begun>> OidcConnector::begin(BeginRequest request) {
   const auto place = sign_ins_.take();
-  if (!place) co_return std::unexpected(crowded("sign-ins", Errc::unreachable));
+  if (!place) co_return std::unexpected(crowded(kSignIns, Errc::unreachable));
   auto about = co_await upstream_.metadata(net::in(kBeginDeadline));
   if (!about) co_return std::unexpected(about.error());
   const Attempt attempt{random_->token(32), random_->token(32)};
@@ -191,7 +204,7 @@ Result<void> OidcConnector::check_iss_parameter(const Metadata& about,
 Task<Result<Identity>> OidcConnector::finish(FinishRequest request) {
   const Call call(net::in(kFinishDeadline), request.trace);
   const auto place = sign_ins_.take();
-  if (!place) co_return std::unexpected(crowded("sign-ins", Errc::unreachable));
+  if (!place) co_return std::unexpected(crowded(kSignIns, Errc::unreachable));
   const auto attempt = Attempt::parse(request.attempt);
   if (!attempt) co_return bad("this sign-in wasn't started here");
   if (const auto repeated = request.parameters.repeated()) {
@@ -427,7 +440,7 @@ Task<Result<Identity>> OidcConnector::reread_by_userinfo(std::string subject, Gr
 Task<Result<Identity>> OidcConnector::reread(std::string subject, Grant grant, Call call) {
   if (const auto wait = upstream_.hold()) co_return std::unexpected(wait_asked(*wait));
   const auto place = rereads_.take();
-  if (!place) co_return std::unexpected(crowded("re-reads", Errc::throttled));
+  if (!place) co_return std::unexpected(crowded(kRereads, Errc::throttled));
   if (grant.refresh_token.empty()) {
     auto identity = co_await reread_by_userinfo(std::move(subject), std::move(grant), call);
     co_return identity;
@@ -483,9 +496,12 @@ std::optional<std::string> OidcConnector::logout_url(const Grant& grant,
 }
 
 Task<Result<RedirectConnector::LogoutNotice>> OidcConnector::logout_token(std::string token) {
+  // What is no token at all needs no place.
+  if (auto parsed = jose::UnverifiedJwt::parse(token); !parsed)
+    co_return bad(parsed.error().message());
   const net::Deadline deadline = net::in(kLogoutTokenDeadline);
-  const auto place = sign_ins_.take();
-  if (!place) co_return std::unexpected(crowded("sign-ins", Errc::unreachable));
+  const auto place = logout_tokens_.take();
+  if (!place) co_return std::unexpected(crowded(kLogoutTokens, Errc::unreachable));
   auto about = co_await upstream_.metadata(deadline);
   if (!about) co_return std::unexpected(about.error());
   if (!(*about)->verifies_id_tokens())

@@ -202,12 +202,15 @@ Task<http::Response> Portal::Impl::backchannel_logout(http::Request& request,
   if (ended) co_return response;
   log::warn("a logout token was refused",
             {{"provider", provider}, {"reason", ended.error().message()}, {"request", request.id}});
-  const bool ours =
-      ended.error().is(store::Errc::unavailable) || ended.error().is(store::Errc::full);
-  response.status = ours ? 503 : 400;
+  // Whether the same token may be good later: the provider then sends it again.
+  const bool later =
+      ended.error().is(store::Errc::unavailable) || ended.error().is(store::Errc::full) ||
+      ended.error().is(identity::Errc::unreachable) || ended.error().is(identity::Errc::throttled);
+  response.status = later ? 503 : 400;
+  if (later) response.headers.add("retry-after", "30");
   response.headers.add("content-type", "application/json");
   response.body =
-      ours ? R"({"error":"temporarily_unavailable"})" : R"({"error":"invalid_request"})";
+      later ? R"({"error":"temporarily_unavailable"})" : R"({"error":"invalid_request"})";
   co_return response;
 }
 

@@ -32,6 +32,19 @@ class OidcWaiting : public OidcFixture {
     if (!result) refused->push_back(result.error());
   }
 
+  Task<void> log_one_out(std::string token, int* accepted, std::vector<Error>* refused) {
+    auto result = co_await connector().redirect()->logout_token(std::move(token));
+    if (result) ++*accepted;
+    if (!result) refused->push_back(result.error());
+  }
+  std::string logout_token() {
+    return provider_.sign(
+        *text::Json::parse(
+            R"({"iss":"https://idp.example","aud":"ou","iat":1700000000,"exp":1700000060,"jti":"j1","sub":"u1",
+                "events":{"http://schemas.openid.net/event/backchannel-logout":{}}})"),
+        "logout+jwt");
+  }
+
   net::Completion gate_;
 };
 
@@ -65,6 +78,27 @@ TEST_F(OidcWaiting, SignInsThatWaitLeaveTheirPlacesToReReads) {
   settle();
   EXPECT_EQ(begun, 3);
   EXPECT_EQ(confirmed, 3);
+}
+
+TEST_F(OidcWaiting, SignInsThatWaitLeaveTheirPlacesToLogoutTokens) {
+  int begun = 0, accepted = 0;
+  std::vector<Error> no_sign_in, no_logout;
+  for (int i = 0; i < 3; ++i) runtime_.spawn(0, begin_one(&begun, &no_sign_in));
+  for (int i = 0; i < 4; ++i) runtime_.spawn(0, log_one_out(logout_token(), &accepted, &no_logout));
+  settle();
+  EXPECT_TRUE(no_sign_in.empty());
+  ASSERT_EQ(no_logout.size(), 1u);
+  EXPECT_TRUE(no_logout[0].is(Errc::unreachable)) << "it may come again";
+  // What is no token is refused as such also where no place is free.
+  runtime_.spawn(0, log_one_out("stuff", &accepted, &no_logout));
+  settle();
+  ASSERT_EQ(no_logout.size(), 2u);
+  EXPECT_TRUE(no_logout[1].is(Errc::bad_response)) << no_logout[1].message();
+
+  gate_.complete();
+  settle();
+  EXPECT_EQ(begun, 3);
+  EXPECT_EQ(accepted, 3);
 }
 
 }  // namespace

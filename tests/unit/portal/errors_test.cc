@@ -272,5 +272,23 @@ TEST(BackchannelLogout, EndsTheAccountsSignIns) {
   EXPECT_EQ(repeated.header("content-type"), "application/json");
 }
 
+// The provider would take a 400 for final, and the person would stay signed in.
+TEST(BackchannelLogout, ThatCannotBeCheckedNowIsAskedForAgain) {
+  for (const auto code : {identity::Errc::unreachable, identity::Errc::throttled}) {
+    Site site;
+    Browser browser;
+    site.sign_in(browser);
+    site.upstream().logout_refusal = Error(code, "not now");
+    const Ask genuine = post("/auth/oidc/backchannel_logout", form({{"logout_token", "genuine"}}));
+    const Answer answer = site.ask(browser, genuine);
+    EXPECT_EQ(answer.status, 503);
+    EXPECT_EQ(answer.header("retry-after"), "30");
+    EXPECT_EQ(answer.body, R"({"error":"temporarily_unavailable"})");
+    site.upstream().logout_refusal.reset();
+    EXPECT_EQ(site.ask(browser, genuine).status, 200);
+    EXPECT_EQ(site.get(browser, "/profile").status, 303);
+  }
+}
+
 }  // namespace
 }  // namespace openunison::portal::testing

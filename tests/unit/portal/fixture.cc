@@ -63,6 +63,7 @@ std::optional<std::string> FakeUpstream::logout_url(const identity::Grant&, std:
 }
 Task<Result<identity::RedirectConnector::LogoutNotice>> FakeUpstream::logout_token(
     std::string token) {
+  if (logout_refusal) co_return std::unexpected(*logout_refusal);
   if (token != "genuine") co_return fail(identity::Errc::bad_response, "not a logout token");
   co_return LogoutNotice{"sub-alice", "", "jti-1", WallTime::max()};
 }

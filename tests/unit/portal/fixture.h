@@ -40,8 +40,9 @@ class FakeUpstream final : public identity::Connector, public identity::Redirect
   Task<Result<LogoutNotice>> logout_token(std::string token) override;
 
   Result<identity::Identity> identity = fail(identity::Errc::denied, "nobody came");
-  std::optional<Error> unreachable;  // what begin answers instead
-  BeginRequest begun;                // the last
+  std::optional<Error> unreachable;     // what begin answers instead
+  std::optional<Error> logout_refusal;  // of every logout token
+  BeginRequest begun;                   // the last
 };
 
 // Knows one password, "right".
