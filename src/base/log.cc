@@ -85,10 +85,15 @@ bool must_be_escaped(char32_t c) {
 }
 
 // ASCII that stands for itself in a JSON string: nearly all of what is logged.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (std::size_t c = 0x20; c < 0x7f; ++c) plain[c] = c != '"' && c != '\\';
+  return plain;
+}();
+
 std::size_t plain_prefix(std::string_view text) {
-  const auto special = std::find_if(text.begin(), text.end(), [](char c) {
-    return c < 0x20 || c >= 0x7f || c == '"' || c == '\\';
-  });
+  const auto special =
+      std::ranges::find_if_not(text, [](char c) { return kPlain[static_cast<unsigned char>(c)]; });
   return static_cast<std::size_t>(special - text.begin());
 }
 

@@ -2,6 +2,7 @@
 #include "identity/identity.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "identity/error.h"
 
@@ -17,17 +18,18 @@ WallTime from_millis(std::int64_t value) {
   return WallTime(Millis(value));
 }
 
-// Reads the members of a stored object and remembers the first that isn't of its kind.
+// Takes the members out of a stored object and remembers the first that isn't of its kind.
 class Reader {
  public:
-  Reader(const Json& json, std::string_view what) : json_(json), what_(what) {
-    if (json.object() == nullptr) note("it is no object");
+  Reader(Json json, std::string_view what) : json_(std::move(json)), what_(what) {
+    if (json_.object() == nullptr) note("it is no object");
   }
+  Json* find(std::string_view name) { return const_cast<Json*>(std::as_const(json_).find(name)); }
   void string(std::string_view name, std::string& into) {
-    const Json* member = json_.find(name);
+    Json* member = find(name);
     if (member == nullptr) return;
-    if (const std::string* value = member->string()) {
-      into = *value;
+    if (std::string* value = member->string()) {
+      into = std::move(*value);
     } else {
       note(name);
     }
@@ -38,7 +40,7 @@ class Reader {
     into = Secret(std::move(value));
   }
   void time(std::string_view name, WallTime& into) {
-    const Json* member = json_.find(name);
+    const Json* member = find(name);
     if (member == nullptr) return;
     if (const std::int64_t* value = member->integer()) {
       into = from_millis(*value);
@@ -47,13 +49,14 @@ class Reader {
     }
   }
   void strings(std::string_view name, std::vector<std::string>& into) {
-    const Json* member = json_.find(name);
+    Json* member = find(name);
     if (member == nullptr) return;
-    const Json::Array* items = member->array();
+    Json::Array* items = member->array();
     if (items == nullptr) return note(name);
-    for (const Json& item : *items) {
-      if (const std::string* value = item.string()) {
-        into.push_back(*value);
+    into.reserve(items->size());
+    for (Json& item : *items) {
+      if (std::string* value = item.string()) {
+        into.push_back(std::move(*value));
       } else {
         note(name);
       }
@@ -68,7 +71,7 @@ class Reader {
   }
 
  private:
-  const Json& json_;
+  Json json_;
   std::string_view what_;
   std::string problem_;
 };
@@ -132,9 +135,9 @@ std::string Principal::to_json() const {
 
 Result<Principal> Principal::from_json(std::string_view text) {
   // Four times the bound of the claims: a stored principal has them and what was made of them.
-  const Json json = TRY(Json::parse(text, 1 << 22));
+  Json json = TRY(Json::parse(text, 1 << 22));
   Principal principal;
-  Reader reader(json, "a stored principal");
+  Reader reader(std::move(json), "a stored principal");
   reader.string("provider", principal.provider);
   reader.string("subject", principal.subject);
   reader.string("user", principal.user);
@@ -142,7 +145,7 @@ Result<Principal> Principal::from_json(std::string_view text) {
   reader.string("given_name", principal.given_name);
   reader.string("family_name", principal.family_name);
   reader.string("email", principal.email);
-  if (const Json* verified = json.find("email_verified")) {
+  if (const Json* verified = reader.find("email_verified")) {
     if (const bool* value = verified->boolean()) {
       principal.email_verified = *value;
     } else {
@@ -150,7 +153,7 @@ Result<Principal> Principal::from_json(std::string_view text) {
     }
   }
   reader.strings("groups", principal.groups);
-  if (const Json* dropped = json.find("dropped")) {
+  if (const Json* dropped = reader.find("dropped")) {
     if (dropped->array() == nullptr) reader.note("dropped");
     for (const Json& item : dropped->array() ? *dropped->array() : Json::Array()) {
       const std::string* name = item.find_string("name");
@@ -164,7 +167,7 @@ Result<Principal> Principal::from_json(std::string_view text) {
   }
   reader.strings("amr", principal.amr);
   reader.string("acr", principal.acr);
-  if (const Json* claims = json.find("claims")) principal.claims = *claims;
+  if (Json* claims = reader.find("claims")) principal.claims = std::move(*claims);
   reader.time("authenticated_at", principal.authenticated_at);
   if (principal.user.empty()) reader.note("user");
   if (principal.subject.empty()) reader.note("subject");

@@ -46,7 +46,9 @@ class Json {
   // Integers and fractions alike.
   std::optional<double> number() const;
   const std::string* string() const { return std::get_if<std::string>(&value_); }
+  std::string* string() { return std::get_if<std::string>(&value_); }
   const Array* array() const { return std::get_if<Array>(&value_); }
+  Array* array() { return std::get_if<Array>(&value_); }
   const Object* object() const { return std::get_if<Object>(&value_); }
   Object* object() { return std::get_if<Object>(&value_); }
 

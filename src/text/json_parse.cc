@@ -19,6 +19,7 @@ namespace bj = boost::json;
 
 constexpr std::size_t kMaxDepth = 32;
 constexpr std::size_t kMaxMembers = 1024;  // of one object
+constexpr std::size_t kFirstRoom = 8;      // members and items
 
 // Builds the tree on a stack of open containers. Every on_* returns false, with `why` set, to stop.
 struct Handler {
@@ -41,13 +42,19 @@ struct Handler {
     code = bj::error::syntax;
     return false;
   }
+  // Growing from one moves everything again and again.
+  template <class T>
+  static std::vector<T>& with_room(std::vector<T>& items) {
+    if (items.empty()) items.reserve(kFirstRoom);
+    return items;
+  }
   void put(Json value) {
     if (open.empty()) {
       root = std::move(value);
-    } else if (open.back().value.object() != nullptr) {
-      open.back().value.object()->emplace_back(std::move(open.back().name), std::move(value));
+    } else if (Json::Object* object = open.back().value.object()) {
+      with_room(*object).emplace_back(std::move(open.back().name), std::move(value));
     } else {
-      const_cast<Json::Array*>(open.back().value.array())->push_back(std::move(value));
+      with_room(*open.back().value.array()).push_back(std::move(value));
     }
   }
   void close() {
@@ -59,7 +66,7 @@ struct Handler {
   bool on_document_begin(bj::error_code&) { return true; }
   bool on_document_end(bj::error_code&) { return true; }
   bool on_object_begin(bj::error_code&) {
-    open.push_back({Json(Json::Object()), {}});
+    with_room(open).push_back({Json(Json::Object()), {}});
     return true;
   }
   bool on_object_end(std::size_t, bj::error_code&) {
@@ -67,7 +74,7 @@ struct Handler {
     return true;
   }
   bool on_array_begin(bj::error_code&) {
-    open.push_back({Json(Json::Array()), {}});
+    with_room(open).push_back({Json(Json::Array()), {}});
     return true;
   }
   bool on_array_end(std::size_t, bj::error_code&) {

@@ -71,6 +71,19 @@ TEST(HmacSha256, Rfc4231) {
   for (const auto& test : cases) EXPECT_EQ(hex(view(hmac_sha256(test.key, test.data))), test.mac);
 }
 
+// The key of the call before is kept: neither its text nor its key may reach into the next.
+TEST(HmacSha256, CallsWithTheSameKeyAndWithOthersDoNotMix) {
+  const std::string key(32, 'k'), other(32, 'o');
+  const auto first = hmac_sha256(key, "one"), second = hmac_sha256(other, "one");
+  EXPECT_NE(first, second);
+  EXPECT_EQ(hmac_sha256(other, "one"), second);
+  EXPECT_NE(hmac_sha256(other, "two"), second);
+  EXPECT_EQ(hmac_sha256(other, "one"), second);
+  EXPECT_EQ(hmac_sha256(key, "one"), first);
+  EXPECT_NE(hmac_sha256({}, "one"), first);
+  EXPECT_EQ(hmac_sha256(key, "one"), first);
+}
+
 TEST(HmacSha256, EmptyKeyIsNotTheKeyOfTheCallBefore) {
   const auto other = hmac_sha256("some key", "data");
   const auto empty = hmac_sha256({}, "data");

@@ -2,9 +2,13 @@
 #include "crypto/random.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
+#include <mutex>
 #include <set>
+#include <thread>
 
 namespace openunison::crypto {
 namespace {
@@ -28,6 +32,39 @@ TEST(SystemRandom, FillsEveryByteAndDoesNotRepeat) {
   // 64 draws of 256 give about 57 different values; under 20 happens never.
   for (const auto& values : seen) EXPECT_GT(values.size(), 20u);
   EXPECT_EQ(random.bytes(0), "");
+}
+
+// Small amounts come from a stock that each thread has.
+TEST(SystemRandom, NoTwoThreadsAndNoForkedChildRepeatWhatWasHandedOut) {
+  SystemRandom random;
+  std::set<std::string> seen;
+  std::mutex adding;
+  const auto draw = [&] {
+    for (int i = 0; i < 1'000; ++i) {
+      std::string token = random.bytes(16);
+      const std::lock_guard lock(adding);
+      EXPECT_TRUE(seen.insert(std::move(token)).second);
+    }
+  };
+  {
+    std::jthread one(draw), other(draw);
+  }
+  draw();
+
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const std::string token = random.bytes(16);
+    ::_exit(::write(ends[1], token.data(), token.size()) == 16 ? 0 : 1);
+  }
+  std::string of_child(16, '\0');
+  ASSERT_EQ(::read(ends[0], of_child.data(), of_child.size()), 16);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_NE(random.bytes(16), of_child);
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST(Random, TokenIsBase64urlOfThatManyBytes) {
