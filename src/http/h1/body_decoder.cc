@@ -126,6 +126,9 @@ Result<void> ChunkedDecoder::parse_trailer_line() {
   }
   Headers dropped;
   TRY_VOID(parse_field_line(line_, dropped));
+  // What it says is dropped, but the next reader may not drop it.
+  if (dropped.contains("content-length") || dropped.contains("transfer-encoding"))
+    return bad("a trailer is about the message's framing (RFC 9110 §6.5.1)");
   trailer_bytes_ += line_.size() + 2;
   if (trailer_bytes_ > kMaxTrailers)
     return bad("a chunk's line or the trailers are too long (RFC 9112 §7.1)");

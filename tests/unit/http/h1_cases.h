@@ -261,6 +261,10 @@ inline std::vector<Case> field_cases() {
       {"connection nominates what isn't there", "RFC 9110 §7.6.1",
        with_line("Connection: keep-alive, X-Other"), 200, kOk},
       {"connection is no list", "RFC 9110 §7.6.1", with_line("Connection: close; x"), 400, ""},
+      {"close and keep-alive in http 1.0", "RFC 9112 §9.3",
+       "GET / HTTP/1.0\r\n" + kHost + "Connection: close\r\nConnection: keep-alive\r\n\r\n" +
+           get("/next"),
+       200, kOk},
       {"two upgrades", "RFC 9110 §7.8",
        with_line("Connection: upgrade\r\nUpgrade: a\r\nUpgrade: b"), 400, ""},
   };
@@ -378,6 +382,8 @@ inline std::vector<Case> chunk_cases() {
       {"cr in the size line", "RFC 9112 §7.1", chunked("5\r\rhello\r\n0\r\n\r\n"), 400, ""},
       {"line feed in an extension", "protocols §8, item 49", chunked("5;a\nhello\r\n0\r\n\r\n"),
        400, ""},
+      {"line feed in a quoted extension", "protocols §8, item 49",
+       chunked("5;a=\"b\nc\"\r\nhello\r\n0\r\n\r\n"), 400, ""},
       {"cr in an extension", "RFC 9112 §7.1.1", chunked("5;a\rb\r\nhello\r\n0\r\n\r\n"), 400, ""},
       {"nul in an extension", "RFC 9112 §7.1.1",
        chunked(std::string("5;a\0\r\nhello\r\n0\r\n\r\n", 19)), 400, ""},
@@ -405,6 +411,10 @@ inline std::vector<Case> chunk_cases() {
       {"trailer with a line feed", "RFC 9112 §7.1.2", chunked("0\r\nX-Trailer: a\nX-B: c\r\n\r\n"),
        400, ""},
       {"trailer with a cr", "RFC 9112 §7.1.2", chunked("0\r\nX-Trailer: a\rb\r\n\r\n"), 400, ""},
+      {"trailer with a length", "RFC 9110 §6.5.1", chunked("0\r\nContent-Length: 0\r\n\r\n"), 400,
+       ""},
+      {"trailer with a coding", "RFC 9110 §6.5.1",
+       chunked("0\r\nTransfer-Encoding: chunked\r\n\r\n"), 400, ""},
       {"trailers too long", "RFC 9112 §7.1.2",
        chunked("0\r\nX-Trailer: " + std::string(5000, 'a') + "\r\n\r\n"), 400, ""},
   };
