@@ -47,7 +47,7 @@ check-layers: ## Includes go downward only
 	@tools/check_layers
 
 format: setup ## Formats the C++ sources
-	@find src tests/unit tests/fuzz -name '*.cc' -o -name '*.h' | xargs clang-format-19 -i
+	@find src tests/unit tests/fuzz tests/differential -name '*.cc' -o -name '*.h' | xargs clang-format-19 -i
 
 sanitize: setup ## The unit tests under address, undefined and thread sanitizers
 	@tools/unit_tests asan; address=$$?; tools/unit_tests tsan && [ $$address -eq 0 ]
