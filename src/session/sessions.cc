@@ -40,6 +40,11 @@ metrics::Counter& refreshes(const char* outcome) {
                           {{"outcome", outcome}});
 }
 
+metrics::Gauge& living(store::SessionKind kind) {
+  return metrics::gauge("openunison_sessions", "Sessions that are alive.",
+                        {{"kind", std::string(kind_name(kind))}});
+}
+
 metrics::Counter& opened(store::SessionKind kind) {
   return metrics::counter("openunison_sessions_opened_total", "Sessions opened.",
                           {{"kind", std::string(kind_name(kind))}});
@@ -224,7 +229,8 @@ struct Sessions::Impl {
   metrics::Counter& repeated = refreshes("repeated");
   metrics::Counter& reused = refreshes("reuse");
   metrics::Counter& refused = refreshes("refused");
-  metrics::Gauge& living = metrics::gauge("openunison_sessions", "Sessions that are alive.");
+  metrics::Gauge& living_web = living(store::SessionKind::web);
+  metrics::Gauge& living_client = living(store::SessionKind::client);
 };
 
 Sessions::Sessions(Dependencies dependencies) : impl_(std::make_unique<Impl>(dependencies)) {}
@@ -533,8 +539,10 @@ Task<void> Sessions::sweep() {
     }
     if (*swept == 0) break;
   }
-  auto count = co_await impl_->store().count(impl_->now());
-  if (count) impl_->living.set(static_cast<double>(*count));
+  const auto counts = co_await impl_->store().count();
+  if (!counts) co_return;
+  impl_->living_web.set(static_cast<double>(counts->web));
+  impl_->living_client.set(static_cast<double>(counts->client));
 }
 
 }  // namespace openunison::session

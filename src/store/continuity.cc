@@ -13,6 +13,16 @@ namespace openunison::store {
 namespace {
 
 constexpr Seconds kLongestWrite{10};
+constexpr Standing kUntrusted[] = {Standing::older_database,  Standing::other_database,
+                                   Standing::older_counter,   Standing::no_counter,
+                                   Standing::damaged_counter, Standing::damaged_log};
+
+metrics::Counter& forgotten_sessions(Standing standing) {
+  return metrics::counter("openunison_store_sessions_forgotten_total",
+                          "Sessions that were ended at the start because the database wasn't the "
+                          "last one, by what told.",
+                          {{"reason", name(standing)}});
+}
 
 std::int64_t random_number(crypto::Random& random) {
   const std::string bytes = random.bytes(sizeof(std::int64_t));
@@ -95,7 +105,14 @@ Standing judge(const std::optional<Mark>& database, const Counter& counter) {
 
 Continuity::Continuity(DurableStore& store, std::string file, const crypto::MasterKey& master,
                        crypto::Random& random)
-    : store_(store), file_(std::move(file), master), random_(random) {}
+    : store_(store),
+      file_(std::move(file), master),
+      random_(random),
+      writable_(metrics::gauge("openunison_store_counter_writable",
+                               "1 unless the last write of the file sessions.counter failed.")) {
+  for (const Standing standing : kUntrusted) forgotten_sessions(standing);
+  writable_.set(1);
+}
 
 Task<Result<Standing>> Continuity::start() {
   CHECK(!started_);
@@ -112,10 +129,7 @@ Task<Result<Standing>> Continuity::start() {
     database_ = *database ? **database : Mark{random_number(random_), 0};
     started_ = true;
     // What is there is good: a disk that is full keeps nobody out who can be read.
-    const auto moved = co_await advance();
-    if (!moved)
-      log::warn("the counter of the session database couldn't be moved on",
-                {{"reason", moved.error().message()}});
+    co_await advance();  // says what fails
     co_return standing;
   }
 
@@ -131,11 +145,7 @@ Task<Result<Standing>> Continuity::start() {
   }
   log::error(notice_, {{"sessions", *forgotten}});
   log::audit("all_sessions_ended", {{"reason", name(standing)}, {"sessions", *forgotten}});
-  metrics::counter("openunison_store_sessions_forgotten_total",
-                   "Sessions that were ended at the start because the database wasn't the last "
-                   "one, by what told",
-                   {{"reason", name(standing)}})
-      .add(static_cast<double>(*forgotten));
+  forgotten_sessions(standing).add(static_cast<double>(*forgotten));
   // A crash before the file is written ends them again, and there are none then.
   const auto written = co_await write_file(next);
   if (!written) co_return std::unexpected(written.error());
@@ -153,6 +163,9 @@ Task<Result<void>> Continuity::advance() {
   if (done) {
     const Mark next{database_.database, database_.number + 1};
     done = co_await store_.set_mark(next);
+    if (!done)
+      log::warn("the counter in the session database couldn't be moved on",
+                {{"reason", done.error().message()}});
     if (done) database_ = next;
     if (done) done = co_await write_file(next);
   }
@@ -166,7 +179,23 @@ Task<Result<void>> Continuity::write_file(Mark mark) {
   if (!written && !written.error().is(Errc::unavailable))
     co_return fail(Errc::unavailable, file_.file() + ": the disk didn't answer in time");
   if (written) outside_ = mark.number;
+  note(written);
   co_return written;
+}
+
+// Said once, not every minute.
+void Continuity::note(const Result<void>& written) {
+  if (written.has_value() == !failing_) return;
+  failing_ = !failing_;
+  writable_.set(failing_ ? 0 : 1);
+  if (failing_) {
+    log::error(
+        "the counter of the session database can't be written; until it can, a start can't "
+        "tell as well whether an older database was put back",
+        {{"reason", written.error().message()}});
+  } else {
+    log::info("the counter of the session database can be written again");
+  }
 }
 
 }  // namespace openunison::store

@@ -14,6 +14,7 @@
 
 #include <string>
 
+#include "base/metrics.h"
 #include "crypto/random.h"
 #include "crypto/seal.h"
 #include "net/runtime.h"
@@ -51,7 +52,8 @@ class Continuity {
   // unavailable (the standing can't be learnt, or the sessions that must end can't be ended): then
   // nobody may be let in.
   Task<Result<Standing>> start();
-  // Moves the counter on, both copies. Error: unavailable; the next call catches up.
+  // Moves the counter on, both copies. Error: unavailable, said in the log; the next call catches
+  // up.
   Task<Result<void>> advance();
 
   // Why all sessions ended at the start, a sentence; empty where they didn't.
@@ -59,16 +61,19 @@ class Continuity {
 
  private:
   Task<Result<void>> write_file(Mark mark);
+  void note(const Result<void>& written);
 
   DurableStore& store_;
   CounterFile file_;
   crypto::Random& random_;
+  metrics::Gauge& writable_;
   // Writing may take its time where the disk is ill.
   net::WorkPool pool_{"session counter", 1, 2};
   Mark database_;             // as far as is known
   std::int64_t outside_ = 0;  // the number in the file
   bool started_ = false;
   bool advancing_ = false;
+  bool failing_ = false;  // the last write of the file
   std::string notice_;
 };
 

@@ -26,11 +26,11 @@ class DurableStore : public SessionStore {
   virtual Task<Result<std::optional<Mark>>> mark() = 0;
   virtual Task<Result<void>> set_mark(Mark mark) = 0;
   // Deletes every sign-in and session and sets the mark, in one step; gives how many sessions there
-  // were. Redeemed codes stay redeemed.
+  // were. Redeemed codes stay redeemed. Blocks for a moment where the log had been damaged.
   virtual Task<Result<std::size_t>> forget_all(Mark mark) = 0;
 
-  // The log that was found at opening had been damaged before its end, so that something that was
-  // acknowledged is missing.
+  // The log that was found at opening, or at an earlier one after which no sessions ended, had been
+  // damaged before its end, so that something that was acknowledged is missing.
   virtual bool lost_acknowledged() const = 0;
   // Why nothing is written at the moment, and what to do; nullopt: as far as is known it is.
   virtual std::optional<Error> fault() const = 0;

@@ -2,9 +2,9 @@
 #include "store/inspection.h"
 
 #include "store/continuity.h"
+#include "store/damage_note.h"
 #include "store/error.h"
 #include "store/file_lock.h"
-#include "store/sqlite_log.h"
 #include "store/sqlite_rows.h"
 
 namespace openunison::store {
@@ -32,8 +32,7 @@ Result<std::string> inspect(const std::string& file, const std::string& counter_
                             const crypto::MasterKey& master) {
   const FileLock lock = TRY(FileLock::take(file + ".lock"));
   // SQLite brings the log into the database when the connection ends; this must be seen before.
-  const sqlite::LogFile log = TRY(sqlite::examine_log(file, false));
-  if (log.lost) return explain(Standing::damaged_log, std::nullopt, {});
+  if (TRY(has_damaged_log(file))) return explain(Standing::damaged_log, std::nullopt, {});
   const Counter counter = TRY(CounterFile(counter_file, master).read());
   const auto connection = TRY(sqlite::Connection::open(file));
   std::optional<Mark> mark;

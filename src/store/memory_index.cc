@@ -168,7 +168,7 @@ void MemoryIndex::insert(const Session& record, MemorySignIn& owner) {
   by_id_.insert(session);
   if (!session->token_hash().empty()) by_token_.insert(session);
   queue_.push(*session, session->ends());
-  ++count_;
+  ++count_of(session->kind);
 }
 
 void MemoryIndex::erase(MemorySession& session) {
@@ -176,7 +176,7 @@ void MemoryIndex::erase(MemorySession& session) {
   by_id_.erase(&session);
   if (!session.token_hash().empty()) by_token_.erase(&session);
   queue_.remove(session);
-  --count_;
+  --count_of(session.kind);
   std::unique_ptr<MemorySession>* link = &owner.sessions;
   while (link->get() != &session) link = &(*link)->next;
   *link = std::move(session.next);

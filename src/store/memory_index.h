@@ -48,7 +48,7 @@ class MemoryIndex {
   // Sessions that `selector` names, oldest sign-in first, then oldest session, until `visit` gives
   // false. `visit` changes nothing here.
   void for_each(const Selector& selector, const std::function<bool(MemorySession&)>& visit) const;
-  std::size_t sessions() const { return count_; }
+  const SessionCounts& counts() const { return counts_; }
 
   // Whose names are free.
   MemorySignIn& insert(const SignIn& sign_in);
@@ -98,7 +98,10 @@ class MemoryIndex {
   MemorySignIn* oldest_ = nullptr;
   MemorySignIn* newest_ = nullptr;
   std::uint64_t next_sequence_ = 1;
-  std::size_t count_ = 0;
+  std::size_t& count_of(SessionKind kind) {
+    return kind == SessionKind::web ? counts_.web : counts_.client;
+  }
+  SessionCounts counts_;
   PointerTable<MemorySignIn, IdHash> sign_ins_;
   PointerTable<MemorySignIn, AccountHash> by_account_;
   PointerTable<MemorySignIn, UserHash> by_user_;

@@ -143,9 +143,9 @@ class MemoryStore final : public SessionStore {
     co_return deleted;
   }
 
-  Task<Result<std::size_t>> count(WallTime) override {
+  Task<Result<SessionCounts>> count() override {
     const std::lock_guard lock(mutex_);
-    co_return index_.sessions();
+    co_return index_.counts();
   }
 
   Task<Result<void>> probe() override { co_return Result<void>{}; }

@@ -67,6 +67,11 @@ struct Session {
 WallTime ends_at(const Session& session, const SignIn& sign_in);
 bool alive(const Session& session, const SignIn& sign_in, WallTime now);
 
+struct SessionCounts {
+  std::size_t web = 0, client = 0;
+  bool operator==(const SessionCounts&) const = default;
+};
+
 struct Live {
   Session session;
   SignIn sign_in;

@@ -108,8 +108,8 @@ class SessionStore {
   // Deletes at most `limit` (≥ 1) sessions and redemptions that are over; gives how many. 0:
   // nothing is left.
   virtual Task<Result<std::size_t>> sweep(WallTime now, std::size_t limit) = 0;
-  // Living sessions, for the metric; may be an estimate.
-  virtual Task<Result<std::size_t>> count(WallTime now) = 0;
+  // Sessions that are there, for the metric: those that are over and not yet deleted count as well.
+  virtual Task<Result<SessionCounts>> count() = 0;
   // Writes and reads back a value: the readiness probe. Error: unavailable, with the reason.
   virtual Task<Result<void>> probe() = 0;
 };

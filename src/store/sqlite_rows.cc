@@ -339,10 +339,16 @@ Result<std::vector<Row>> due_for_check(Connection& connection, WallTime now, std
   return rows;
 }
 
-Result<std::size_t> count_sessions(Connection& connection) {
-  Query query(connection, "SELECT count(*) FROM session");
-  TRY(query.step());
-  return static_cast<std::size_t>(query.integer_at(0));
+// Both by walking through an index, not through the rows.
+Result<SessionCounts> count_sessions(Connection& connection) {
+  Query all(connection, "SELECT count(*) FROM session");
+  TRY(all.step());
+  Query web(connection, "SELECT count(*) FROM session WHERE token_hash IS NOT NULL");
+  TRY(web.step());
+  SessionCounts counts;
+  counts.web = static_cast<std::size_t>(web.integer_at(0));
+  counts.client = static_cast<std::size_t>(all.integer_at(0)) - counts.web;
+  return counts;
 }
 
 Result<std::optional<Redeemed>> find_redemption(Connection& connection, CodeId code) {
@@ -378,11 +384,11 @@ Result<std::size_t> delete_expired_redemptions(Connection& connection, WallTime 
 }
 
 Result<std::size_t> delete_all(Connection& connection) {
-  const std::size_t count = TRY(count_sessions(connection));
+  const SessionCounts counts = TRY(count_sessions(connection));
   // The uses first: what refers to nothing any more goes without a look at each row.
   for (const char* sql : {"DELETE FROM session_use", "DELETE FROM session", "DELETE FROM sign_in"})
     TRY_VOID(connection.execute(sql));
-  return count;
+  return counts.web + counts.client;
 }
 
 Result<std::optional<std::int64_t>> read_number(Connection& connection, std::string_view name) {

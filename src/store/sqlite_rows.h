@@ -44,7 +44,7 @@ Result<void> delete_session(Connection& connection, std::int64_t key);
 Result<void> delete_sign_in_if_empty(Connection& connection, std::int64_t key);
 // At most `limit` sessions that may be over at `now`, those first that may have ended first.
 Result<std::vector<Row>> due_for_check(Connection& connection, WallTime now, std::size_t limit);
-Result<std::size_t> count_sessions(Connection& connection);
+Result<SessionCounts> count_sessions(Connection& connection);
 
 struct Redeemed {
   SessionId session;

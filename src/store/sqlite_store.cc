@@ -11,8 +11,8 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "store/damage_note.h"
 #include "store/file_lock.h"
-#include "store/sqlite_log.h"
 #include "store/sqlite_operations.h"
 #include "store/sqlite_rows.h"
 #include "store/sqlite_schema.h"
@@ -50,9 +50,11 @@ class Readers {
 
 class SqliteStore final : public DurableStore {
  public:
-  SqliteStore(FileLock lock, std::unique_ptr<Readers> readers, std::unique_ptr<Connection> writer,
-              std::unique_ptr<Connection> checkpointer, bool lost_acknowledged)
-      : lock_(std::move(lock)),
+  SqliteStore(std::string file, FileLock lock, std::unique_ptr<Readers> readers,
+              std::unique_ptr<Connection> writer, std::unique_ptr<Connection> checkpointer,
+              bool lost_acknowledged)
+      : file_(std::move(file)),
+        lock_(std::move(lock)),
         lost_acknowledged_(lost_acknowledged),
         readers_(std::move(readers)),
         writer_(std::move(writer), std::move(checkpointer), touches_),
@@ -127,7 +129,7 @@ class SqliteStore final : public DurableStore {
       if (swept->deleted > 0 || swept->examined == 0) co_return swept->deleted;
     }
   }
-  Task<Result<std::size_t>> count(WallTime) override {
+  Task<Result<SessionCounts>> count() override {
     return read([](sqlite::Context context) { return sqlite::count_sessions(context.connection); });
   }
   Task<Result<void>> probe() override {
@@ -154,11 +156,15 @@ class SqliteStore final : public DurableStore {
         [mark](sqlite::Context context) { return sqlite::write_mark(context.connection, mark); });
   }
   Task<Result<std::size_t>> forget_all(Mark mark) override {
-    return write([mark](sqlite::Context context) -> Result<std::size_t> {
+    auto forgotten = co_await write([mark](sqlite::Context context) -> Result<std::size_t> {
       const std::size_t count = TRY(sqlite::delete_all(context.connection));
       TRY_VOID(sqlite::write_mark(context.connection, mark));
       return count;
     });
+    if (!forgotten) co_return forgotten;
+    const auto done = forget_damage(file_);
+    if (!done) co_return std::unexpected(done.error());
+    co_return forgotten;
   }
   bool lost_acknowledged() const override { return lost_acknowledged_; }
   std::optional<Error> fault() const override { return writer_.fault(); }
@@ -194,6 +200,7 @@ class SqliteStore final : public DurableStore {
     co_return result;
   }
 
+  const std::string file_;
   const FileLock lock_;
   const bool lost_acknowledged_;
   Touches touches_;
@@ -223,15 +230,15 @@ Result<void> ensure_file(const std::string& file) {
 Result<std::unique_ptr<DurableStore>> sqlite_store(const std::string& file) {
   FileLock lock = TRY(FileLock::take(file + ".lock"));
   TRY_VOID(ensure_file(file));
-  // Before SQLite takes what it can of it.
-  const sqlite::LogFile log = TRY(sqlite::examine_log(file, false));
+  // Before SQLite takes what it can of the log.
+  const bool damaged = TRY(damaged_log(file));
   auto writer = TRY(Connection::open(file));
   TRY_VOID(sqlite::migrate(*writer, sqlite::migrations()));
   auto checkpointer = TRY(Connection::open(file));
   auto readers = std::make_unique<Readers>();
   for (unsigned i = 0; i < kReaders; ++i) readers->put(TRY(Connection::open(file)));
-  return std::make_unique<SqliteStore>(std::move(lock), std::move(readers), std::move(writer),
-                                       std::move(checkpointer), log.lost);
+  return std::make_unique<SqliteStore>(file, std::move(lock), std::move(readers), std::move(writer),
+                                       std::move(checkpointer), damaged);
 }
 
 }  // namespace openunison::store

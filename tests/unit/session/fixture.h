@@ -101,7 +101,7 @@ class FailingStore final : public store::SessionStore {
   Task<Result<std::size_t>> sweep(WallTime now, std::size_t limit) override {
     return real_->sweep(now, limit);
   }
-  Task<Result<std::size_t>> count(WallTime now) override { return real_->count(now); }
+  Task<Result<store::SessionCounts>> count() override { return real_->count(); }
   Task<Result<void>> probe() override { return real_->probe(); }
 
  private:

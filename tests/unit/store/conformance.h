@@ -88,6 +88,11 @@ inline ::testing::AssertionResult same(const Session& a, const Session& b) {
   return ::testing::AssertionFailure() << "the sessions differ";
 }
 
+inline std::size_t total(const Result<SessionCounts>& counts) {
+  EXPECT_TRUE(counts);
+  return counts ? counts->web + counts->client : std::size_t(-1);
+}
+
 // Makes records for tests at a time that stands until `now` is moved.
 class Records {
  public:

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/metrics.h"
 #include "store/conformance.h"
 #include "store/inspection.h"
 #include "store/sqlite_connection.h"
@@ -66,6 +67,10 @@ class ContinuityTest : public ::testing::Test, protected Records {
     continuity_.reset();
     store_.reset();
   }
+  Result<std::string> inspect_stopped() {
+    stop();
+    return inspect(file_, counter_, master_);
+  }
   // As on SIGTERM.
   void stop_well() {
     EXPECT_TRUE(run(continuity_->advance()));
@@ -124,7 +129,7 @@ TEST_F(ContinuityTest, AnOlderDatabaseThatIsPutBackEndsAllSessionsAndIsSaid) {
 
   EXPECT_EQ(start(), Standing::older_database);
   EXPECT_FALSE(lives(session)) << "a session that had been ended lives again";
-  EXPECT_EQ(run(store_->count(now)), std::size_t{0});
+  EXPECT_EQ(run(store_->count()), SessionCounts());
   EXPECT_NE(continuity_->notice().find("older session database was put back"), std::string::npos);
   // Once only.
   const Session next = open_client();
@@ -196,7 +201,7 @@ TEST_F(ContinuityTest, AnotherDatabaseALostFileAndADamagedFileEndAllSessions) {
     stop_well();
     each.change();
     EXPECT_EQ(start(), each.standing);
-    EXPECT_EQ(run(store_->count(now)), std::size_t{0});
+    EXPECT_EQ(run(store_->count()), SessionCounts());
     EXPECT_NE(continuity_->notice(), "");
     EXPECT_EQ(start(), Standing::same);
   }
@@ -240,22 +245,63 @@ TEST_F(ContinuityTest, NoCrashPointOfTheFirstStartOrOfAnEndingBringsAnAlarmTooMa
   open_client();
   ASSERT_TRUE(run(store_->forget_all({mark.database, mark.number + 6})));
   EXPECT_EQ(start(), Standing::interrupted);
-  EXPECT_EQ(run(store_->count(now)), std::size_t{0});
+  EXPECT_EQ(run(store_->count()), SessionCounts());
 }
 
 TEST_F(ContinuityTest, AFileThatCantBeWrittenEndsNothingAndIsCaughtUp) {
   start();
   const Session session = open_client();
+  const auto writable = [] {
+    return metrics::expose().find("\nopenunison_store_counter_writable 1\n") != std::string::npos;
+  };
+  EXPECT_TRUE(writable());
   std::filesystem::create_directory(counter_ + ".new");  // in the way of the temporary file
   for (int i = 0; i < 3; ++i)
     EXPECT_TRUE(failed_with(run(continuity_->advance()), Errc::unavailable));
+  EXPECT_FALSE(writable());
   EXPECT_EQ(start(), Standing::interrupted) << "ahead by one, however often it failed";
   EXPECT_EQ(start(), Standing::interrupted);
   EXPECT_TRUE(lives(session));
   std::filesystem::remove(counter_ + ".new");
   EXPECT_TRUE(run(continuity_->advance()));
+  EXPECT_TRUE(writable());
   EXPECT_EQ(start(), Standing::same);
   EXPECT_TRUE(lives(session));
+}
+
+// SQLite takes what it can of a damaged log, and after that the log looks sound: a start that finds
+// the damage and fails must not be the only one that knew.
+TEST_F(ContinuityTest, ADamagedLogIsKnownUntilTheSessionsHaveEnded) {
+  start();
+  std::vector<Session> sessions;
+  for (int i = 0; i < 6; ++i) sessions.push_back(open_client());
+  const std::string log = file_ + "-wal";
+  copy(file_, directory_.file("killed.db"));
+  copy(log, directory_.file("killed.db-wal"));
+  stop();
+  copy(directory_.file("killed.db"), file_);
+  copy(directory_.file("killed.db-wal"), log);
+  {
+    std::fstream bytes(log, std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekp(static_cast<std::streamoff>(std::filesystem::file_size(log) / 2));
+    bytes << "damaged!";
+  }
+  EXPECT_NE(*inspect(file_, counter_, master_), "");
+
+  // The note of it can't be written: SQLite isn't let near the database.
+  std::filesystem::create_directory(file_ + "-damaged.d");
+  std::filesystem::create_directory_symlink(file_ + "-damaged.d", file_ + "-damaged");
+  EXPECT_TRUE(failed_with(sqlite_store(file_), Errc::unavailable));
+  std::filesystem::remove(file_ + "-damaged");
+  // Opened, and dead before anything was ended.
+  ASSERT_TRUE(sqlite_store(file_));
+  EXPECT_TRUE((*sqlite_store(file_))->lost_acknowledged());
+  EXPECT_NE(inspect(file_, counter_, master_)->find("damaged"), std::string::npos);
+
+  EXPECT_EQ(start(), Standing::damaged_log);
+  for (const Session& session : sessions) EXPECT_FALSE(lives(session));
+  EXPECT_EQ(start(), Standing::same) << "once only";
+  EXPECT_EQ(*inspect_stopped(), "");
 }
 
 TEST_F(ContinuityTest, WhereSessionsMustEndAndTheFileCantBeWrittenNobodyIsLetIn) {
