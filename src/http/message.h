@@ -108,6 +108,9 @@ struct Response {
   int status = 200;
   Headers headers;
   std::string body;
+  std::shared_ptr<const std::string> shared_body;  // instead of `body`: a file that many get
+
+  std::string_view content() const { return shared_body ? *shared_body : body; }
 };
 
 // Streams a body out. Awaiting a write is the back-pressure.

@@ -100,7 +100,7 @@ std::string Assets::add(std::string_view name, std::string_view extension, std::
   const std::string hash =
       crypto::hex(crypto::view(crypto::sha256(body))).substr(0, kHashCharacters);
   std::string path = fmt::format("/assets/{}-{}.{}", name, hash, extension);
-  all_.push_back({path, std::move(type), std::move(body)});
+  all_.push_back({path, std::move(type), std::make_shared<const std::string>(std::move(body))});
   return path;
 }
 
@@ -120,7 +120,7 @@ http::Response Assets::serve(const http::Request& request) const {
       {"cache-control", "public, max-age=31536000, immutable"},
       // A logo may be any SVG that the admin gave: it must not run as a document of ours.
       {"content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox"}};
-  response.body = found->body;
+  response.shared_body = found->body;
   return response;
 }
 

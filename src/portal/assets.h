@@ -5,6 +5,7 @@
 // one stylesheet.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,7 +19,7 @@ namespace openunison::portal {
 struct Asset {
   std::string path;  // "/assets/portal-1a2b3c4d.css"
   std::string type;
-  std::string body;
+  std::shared_ptr<const std::string> body;
 };
 
 class Assets {

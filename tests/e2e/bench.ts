@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `make bench`: every row of docs/performance.md, each to build/bench/NAME.json. BENCH_RUNS rounds (5) of BENCH_SECONDS (3)
-// each; BENCH_SESSIONS in the large stores (1,000,000); BENCH_IDLE connections held open (10,000). Arguments: the rows to
-// measure; none or "all": every one.
+// each; BENCH_SESSIONS in the large stores (1,000,000); BENCH_IDLE connections held open (10,000);
+// KEYCLOAK_HOME adds a row. Arguments: the rows to measure; none or "all": every one.
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { Keycloak } from "./harness/bench_keycloak.ts";
 import { Visitor } from "./harness/browserless.ts";
 import { Authority } from "./harness/certs.ts";
 import {
@@ -71,6 +72,21 @@ async function refreshRow(name: string, store: "memory" | "sqlite", algorithm: "
     }
     save(name, row);
   });
+}
+
+/** Keycloak's refreshes and ours, in the same rounds. */
+async function keycloakRow(home: string): Promise<void> {
+  const algorithm = "RS256", warmUp = 100;
+  await withOurs("keycloak-ours", "sqlite", algorithm, async (ours) =>
+    withServer(Keycloak.start(home, authority, algorithm, chains), async (keycloak) => {
+      await runLoad(authority, keycloak, keycloak.refreshArgs(["--connections", "32", "--seconds", String(warmUp)]));  // for its compiler
+      const measured = await inRounds(async () => {
+        const mine = await rate(ours, ours.refreshArgs(["--connections", "32"]));
+        const theirs = await rate(keycloak, keycloak.refreshArgs(["--connections", "32"]));
+        return { per_cpu_second: mine.per_cpu_second, keycloak: theirs.per_cpu_second, times: mine.per_cpu_second / theirs.per_cpu_second, rss_kib: mine.rss_kib, keycloak_rss_kib: theirs.rss_kib };
+      });
+      save("keycloak", { ...measured, algorithm, store: "sqlite", wanted: 20 });
+    }));
 }
 
 /** Static answers beside nginx with the same bytes. */
@@ -191,6 +207,7 @@ const rows: Record<string, () => Promise<void>> = {
   latency: latencyRow,
   memory: memoryRow,
   sessions: sessionsRow,
+  ...(process.env.KEYCLOAK_HOME ? { keycloak: () => keycloakRow(process.env.KEYCLOAK_HOME!) } : {}),
 };
 
 const asked = process.argv.slice(2).flatMap((each) => each.split(",")).filter((each) => each !== "all");

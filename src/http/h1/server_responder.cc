@@ -33,10 +33,10 @@ ServerResponder::ServerResponder(Exchange exchange, const ParsedRequest& request
 Task<Result<void>> ServerResponder::send(Response response) {
   const bool no_body = never_has_body(response.status);
   auto head = begin({response.status, std::move(response.headers)},
-                    no_body ? Framing::none : Framing::length, response.body.size());
+                    no_body ? Framing::none : Framing::length, response.content().size());
   if (!head) co_return std::unexpected(head.error());
   const std::string_view body =
-      no_body || to_head_ ? std::string_view() : std::string_view(response.body);
+      no_body || to_head_ ? std::string_view() : response.content();
   auto written = co_await write_out(*head, body);
   if (!written) co_return written;
   bytes_ = body.size();

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kReadSize = 16 * 1024;
 constexpr std::size_t kWriteSize = 32 * 1024;
+constexpr std::size_t kFrameSize = 9 + 16 * 1024;  // the largest that is made
 constexpr Millis kLingerTime{2'000};
 
 // One for all connections of a thread that wait: a Stream writes to it only in the turn in which it
@@ -135,6 +136,7 @@ Task<void> ServerConnection::write_out(std::shared_ptr<ServerConnection> self) {
 // False: the connection is of no more use.
 Task<bool> ServerConnection::write_frames() {
   std::string frames;
+  frames.reserve(kWriteSize + kFrameSize);
   for (;;) {
     const bool sound = session_.produce(frames, kWriteSize);
     if (frames.empty()) co_return sound;

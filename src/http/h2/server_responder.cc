@@ -31,15 +31,15 @@ ServerResponder::ServerResponder(ServerConnection& connection, std::shared_ptr<S
 
 Task<Result<void>> ServerResponder::send(Response response) {
   const bool announced = !never_has_body(response.status);
-  const bool empty = !announced || to_head_ || response.body.empty();
-  auto begun =
-      begin({response.status, std::move(response.headers)},
-            announced ? std::optional<std::uint64_t>(response.body.size()) : std::nullopt, empty);
+  const std::string_view body = response.content();
+  const bool empty = !announced || to_head_ || body.empty();
+  auto begun = begin({response.status, std::move(response.headers)},
+                     announced ? std::optional<std::uint64_t>(body.size()) : std::nullopt, empty);
   if (!begun) co_return begun;
   if (!empty) {
-    auto written = co_await put(response.body, true);
+    auto written = co_await put(body, true);
     if (!written) co_return written;
-    bytes_ = response.body.size();
+    bytes_ = body.size();
   }
   whole_ = true;
   co_return Result<void>{};

@@ -51,7 +51,7 @@ class Recorder final : public EdgeResponder {
     ResponseHead head{response.status, std::move(response.headers)};
     if (auto whole = complete(head); !whole) co_return whole;  // the edge then answers 500
     status_ = head.status;
-    answer = {head.status, std::move(head.headers), std::move(response.body)};
+    answer = {head.status, std::move(head.headers), std::string(response.content())};
     co_return Result<void>{};
   }
   Task<Result<BodyWriter*>> start(ResponseHead, std::optional<std::uint64_t>) override {
