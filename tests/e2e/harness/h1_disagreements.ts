@@ -149,8 +149,8 @@ export const kClasses: Class[] = [
   },
   {
     name: "what follows a request for an upgrade", peers: ["Node"], section: "RFC 9110 §7.8", right: "both",
-    why: "A server that doesn't change protocols goes on with HTTP. Node's server without an upgrade listener looks at what came in the same piece no more.",
-    matches: ({ kind, theirs, form }) => (kind === "end" || kind === "laxer") && theirs.end === "clean" && /^upgrade:/im.test(form),
+    why: "A server that doesn't change protocols goes on with HTTP. Node's server without an upgrade listener looks no more at what came in the same piece, a body among it.",
+    matches: ({ kind, theirs, form }) => kind !== "different" && theirs.end === "clean" && /^upgrade:/im.test(form),
   },
 ];
 
