@@ -29,11 +29,10 @@ void count_connection(bool is_h2) {
   (is_h2 ? http2 : http1).add();
 }
 
-void count_retry(const std::string& reason) {
-  metrics::counter("openunison_http_client_retries_total",
-                   "Requests to other servers that were sent again, by reason.",
-                   {{"reason", reason}})
-      .add();
+metrics::Counter& retries(const std::string& reason) {
+  return metrics::counter("openunison_http_client_retries_total",
+                          "Requests to other servers that were sent again, by reason.",
+                          {{"reason", reason}});
 }
 
 std::string host_and_port(const text::Url& url) {
@@ -256,10 +255,10 @@ struct Client::Impl {
           co_await try_once({request, *head, *h2_fields, deadline}, origin, thread, executor);
       if (attempt.outcome == Outcome::unprocessed && refused < kMaxRefused) {
         ++refused;
-        count_retry("refused");
+        retries("refused").add();
       } else if (attempt.outcome == Outcome::was_closed && may_repeat && !repeated) {
         repeated = true;
-        count_retry("closed");
+        retries("closed").add();
       } else {
         co_return std::move(attempt.response);
       }
@@ -337,7 +336,9 @@ struct Client::Impl {
 };
 
 Client::Client(net::Runtime& runtime, ClientOptions options)
-    : impl_(std::make_unique<Impl>(runtime.size(), std::move(options))) {}
+    : impl_(std::make_unique<Impl>(runtime.size(), std::move(options))) {
+  for (const char* reason : {"refused", "closed"}) retries(reason);
+}
 Client::~Client() = default;
 
 Task<Result<Response>> Client::fetch(ClientRequest request) {

@@ -108,7 +108,7 @@ Continuity::Continuity(DurableStore& store, std::string file, const crypto::Mast
     : store_(store),
       file_(std::move(file), master),
       random_(random),
-      writable_(metrics::gauge("openunison_store_counter_writable",
+      writable_(metrics::gauge("openunison_store_mark_writable",
                                "1 unless the last write of the file sessions.counter failed.")) {
   for (const Standing standing : kUntrusted) forgotten_sessions(standing);
   writable_.set(1);

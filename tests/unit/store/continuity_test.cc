@@ -252,7 +252,7 @@ TEST_F(ContinuityTest, AFileThatCantBeWrittenEndsNothingAndIsCaughtUp) {
   start();
   const Session session = open_client();
   const auto writable = [] {
-    return metrics::expose().find("\nopenunison_store_counter_writable 1\n") != std::string::npos;
+    return metrics::expose().find("\nopenunison_store_mark_writable 1\n") != std::string::npos;
   };
   EXPECT_TRUE(writable());
   std::filesystem::create_directory(counter_ + ".new");  // in the way of the temporary file
