@@ -271,6 +271,16 @@ class LocalConnector final : public Connector, public PasswordConnector {
     text::Json::Array groups(user.groups.begin(), user.groups.end());
     claims.set(names.groups, text::Json(std::move(groups)));
     set(names.sub, user.name);
+    if (user.claims.object() != nullptr) {
+      for (const auto& [claim, value] : *user.claims.object()) {
+        // Never in the place of the keys above, whatever values call them.
+        if (claim == "acr") {
+          identity.acr = *value.string();
+        } else if (claims.find(claim) == nullptr) {
+          claims.set(claim, value);
+        }
+      }
+    }
     identity.claims = std::move(claims);
     identity.amr = {"pwd"};
     identity.recheckable = true;

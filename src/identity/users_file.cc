@@ -17,6 +17,7 @@
 #include "crypto/password.h"
 #include "identity/error.h"
 #include "identity/names.h"
+#include "identity/user_claims.h"
 #include "text/yaml.h"
 
 namespace openunison::identity {
@@ -135,8 +136,7 @@ std::unexpected<Error> unknown_key(const std::string& file, const Yaml::Entry& e
   return failure_at(file, entry.position,
                     "unknown key \"" + printable(entry.key, 64) +
                         "\"; a user has name, password_hash, display_name, given_name, "
-                        "family_name, email, groups "
-                        "and disabled");
+                        "family_name, email, groups, claims and disabled");
 }
 
 Result<LocalUser> read_user(const std::string& file, const Yaml& yaml) {
@@ -146,6 +146,10 @@ Result<LocalUser> read_user(const std::string& file, const Yaml& yaml) {
   for (const Yaml::Entry& entry : yaml.entries) {
     if (entry.key == "groups") {
       user.groups = TRY(read_groups(file, entry.value));
+    } else if (entry.key == "claims") {
+      auto claims = parse_user_claims(entry.value);
+      if (!claims) return failure_at(file, claims.error().position, claims.error().message);
+      user.claims = std::move(*claims);
     } else if (entry.key == "disabled") {
       user.disabled = TRY(read_boolean(file, entry));
     } else {
@@ -244,6 +248,7 @@ std::string users_text(const std::vector<LocalUser>& users) {
     }
     if (!user.groups.empty()) out += "    groups:\n";
     for (const std::string& group : user.groups) out += "      - " + quoted(group) + '\n';
+    out += user_claims_text(user.claims);
     if (user.disabled) out += "    disabled: true\n";
   }
   return out;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "text/json.h"
 
 namespace openunison::identity {
 
@@ -18,6 +19,7 @@ struct LocalUser {
   std::string password_hash;  // argon2id PHC
   std::string display_name, given_name, family_name, email;
   std::vector<std::string> groups;
+  text::Json claims;  // further standard claims, and acr (user_claims.h); null: none
   bool disabled = false;
   bool operator==(const LocalUser&) const = default;
 };

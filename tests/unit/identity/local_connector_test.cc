@@ -66,6 +66,27 @@ class LocalConnectorTest : public ::testing::Test {
   int addresses_ = 0;
 };
 
+TEST_F(LocalConnectorTest, StandardClaimsOfTheFileComeWithTheIdentityAndItsReReads) {
+  alice_.claims.set("nickname", "Al");
+  alice_.claims.set("acr", "urn:example:silver");
+  text::Json address;
+  address.set("country", "US");
+  alice_.claims.set("address", address);
+  save();
+  for (const auto& identity : {check("alice", "wonderland"), reread("alice")}) {
+    ASSERT_TRUE(identity) << identity.error().message();
+    EXPECT_EQ(identity->acr, "urn:example:silver");
+    EXPECT_EQ(*identity->claims.find_string("nickname"), "Al");
+    EXPECT_EQ(*identity->claims.find("address"), address);
+    EXPECT_EQ(identity->claims.find("acr"), nullptr);
+    const auto principal = map_identity(*identity, connector_->settings(), config::Values());
+    ASSERT_TRUE(principal);
+    EXPECT_EQ(principal->acr, "urn:example:silver");
+    EXPECT_EQ(*principal->claims.find("address"), address);
+  }
+  EXPECT_EQ(check("bob", "builder")->acr, "");
+}
+
 TEST_F(LocalConnectorTest, RightPasswordGivesTheIdentity) {
   const auto identity = check("alice", "wonderland");
   ASSERT_TRUE(identity) << identity.error().message();

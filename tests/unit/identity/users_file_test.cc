@@ -48,6 +48,85 @@ TEST(UsersFile, MissingAndEmptyFilesAreEmptyLists) {
   }
 }
 
+constexpr std::string_view kAllClaims = R"(    claims:
+      middle_name: M.
+      nickname: Al
+      profile: https://people.example/alice
+      picture: https://people.example/alice.png
+      website: https://alice.example/
+      gender: female
+      birthdate: 1990-05-17
+      zoneinfo: Europe/Paris
+      locale: fr-FR
+      updated_at: 1700000000
+      phone_number: "+1 (425) 555-1212"
+      phone_number_verified: true
+      address:
+        formatted: "1 Main Street\nSpringfield"
+        street_address: 1 Main Street
+        locality: Springfield
+        region: OR
+        postal_code: "97475"
+        country: US
+      acr: urn:example:silver
+)";
+
+TEST(UsersFile, ReadsAndWritesStandardClaims) {
+  TemporaryDirectory directory;
+  const std::string file = directory.file("u");
+  write_text(file, "users:\n  - name: alice\n    password_hash: '" + hash() + "'\n" +
+                       std::string(kAllClaims));
+  const auto users = read_users(file);
+  ASSERT_TRUE(users) << users.error().message();
+  const text::Json& claims = users->front().claims;
+  ASSERT_NE(claims.object(), nullptr);
+  EXPECT_EQ(claims.object()->size(), 14u);
+  EXPECT_EQ(*claims.find("updated_at")->integer(), 1'700'000'000);
+  EXPECT_TRUE(*claims.find("phone_number_verified")->boolean());
+  EXPECT_EQ(*claims.find("address")->find_string("formatted"), "1 Main Street\nSpringfield");
+  EXPECT_EQ(*claims.find("address")->find_string("postal_code"), "97475");
+  EXPECT_EQ(*claims.find_string("birthdate"), "1990-05-17");
+  // As `openunison users` writes them.
+  const auto written = write_users(file, *users);
+  ASSERT_TRUE(written) << written.error().message();
+  EXPECT_EQ(*read_users(file), *users);
+}
+
+TEST(UsersFile, ClaimsAreAClosedListOfValuesOfTheirForm) {
+  struct Case {
+    const char* claims;
+    const char* problem;  // file:line:column and the start of what is wrong
+  };
+  const Case cases[] = {
+      {"claims: yes", "u:4:13: claims must be a map"},
+      {"claims: {nick: Al}", "u:4:14: unknown claim \"nick\"; there are middle_name, nickname"},
+      {"claims: {sub: bob}", "u:4:14: unknown claim \"sub\""},
+      {"claims: {groups: [ops]}", "u:4:14: unknown claim \"groups\""},
+      {"claims: {email: a@b.example}", "u:4:14: unknown claim \"email\""},
+      {"claims: {nickname: [a]}", "u:4:24: nickname must be text"},
+      {"claims: {nickname: \"\"}", "u:4:24: nickname must be text"},
+      {"claims: {nickname: \"a\\tb\"}", "u:4:24: nickname has control characters"},
+      {"claims: {picture: alice.png}", "u:4:23: picture must be an address"},
+      {"claims: {birthdate: 17.5.1990}", "u:4:25: birthdate must be YYYY-MM-DD or YYYY"},
+      {"claims: {updated_at: -1}", "u:4:26: updated_at must be seconds since 1970"},
+      {"claims: {updated_at: \"1\"}", "u:4:26: updated_at must be seconds since 1970"},
+      {"claims: {phone_number_verified: \"true\"}",
+       "u:4:37: phone_number_verified must be true or false"},
+      {"claims: {address: Springfield}", "u:4:23: address must be a map"},
+      {"claims: {address: {town: Springfield}}", "u:4:24: unknown claim \"address.town\""},
+      {"claims: {address: {country: [US]}}", "u:4:33: address.country must be text"},
+      {"claims: {acr: \"a b\"}", "u:4:19: acr must be one word"},
+  };
+  TemporaryDirectory directory;
+  for (const Case& c : cases) {
+    write_text(directory.file("u"), "users:\n  - name: alice\n    password_hash: '" + hash() +
+                                        "'\n    " + c.claims + "\n");
+    const auto users = read_users(directory.file("u"));
+    ASSERT_FALSE(users) << c.claims;
+    EXPECT_THAT(users.error().message(), HasSubstr(c.problem)) << c.claims;
+  }
+}
+
 TEST(UsersFile, ReadsEveryKey) {
   TemporaryDirectory directory;
   write_text(directory.file("u"),
