@@ -10,7 +10,6 @@ namespace openunison::text {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-constexpr std::size_t kSubscriberBytes = 8;
 
 // The byte with only the first `bits` bits of the range left, of those in byte number `index`.
 std::uint8_t mask_of(unsigned bits, std::size_t index) {
@@ -18,6 +17,12 @@ std::uint8_t mask_of(unsigned bits, std::size_t index) {
   if (bits <= before) return 0;
   const unsigned own = std::min(bits - before, 8u);
   return static_cast<std::uint8_t>(0xFF00u >> own);
+}
+
+// With the length, so that no bytes read as an IPv4 address.
+std::string network_key(const IpAddress& address, std::size_t bytes) {
+  std::string key(reinterpret_cast<const char*>(address.bytes().data()), bytes);
+  return key.append("/").append(std::to_string(8 * bytes));
 }
 
 }  // namespace
@@ -54,6 +59,18 @@ IpAddress IpAddress::v6(const std::array<std::uint8_t, 16>& bytes) {
 
 bool IpAddress::is_v4() const {
   return std::equal(kMapped.begin(), kMapped.end(), bytes_.begin());
+}
+
+bool IpAddress::is_private() const {
+  static const std::vector<IpRange> kPrivate = [] {
+    std::vector<IpRange> ranges;
+    for (const char* text : {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10",
+                             "169.254.0.0/16", "127.0.0.0/8", "::1", "fc00::/7", "fe80::/10"})
+      ranges.push_back(IpRange::parse(text).value());
+    return ranges;
+  }();
+  return std::ranges::any_of(kPrivate,
+                             [this](const IpRange& range) { return range.contains(*this); });
 }
 
 std::string IpAddress::text() const {
@@ -100,11 +117,17 @@ bool IpRange::contains(const IpAddress& address) const {
   return true;
 }
 
+std::vector<std::string> address_networks(std::string_view ip) {
+  const auto address = IpAddress::parse(ip);
+  if (!address || address->is_v4()) return {};
+  return {network_key(*address, 7), network_key(*address, 6)};
+}
+
 std::string address_group(std::string_view ip) {
   const auto address = IpAddress::parse(ip);
   if (!address) return std::string(ip);
   if (address->is_v4()) return address->text();
-  return std::string(reinterpret_cast<const char*>(address->bytes().data()), kSubscriberBytes);
+  return network_key(*address, 8);
 }
 
 }  // namespace openunison::text

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace openunison::text {
 
@@ -22,6 +23,9 @@ class IpAddress {
   static IpAddress v6(const std::array<std::uint8_t, 16>& bytes);
 
   bool is_v4() const;
+  // Of a local network, or of this machine (RFC 1918, 6598, 3927, 4193, 4291): nobody on the
+  // internet has it.
+  bool is_private() const;
   std::string text() const;
   // In network order; IPv4 in its IPv6 form.
   const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
@@ -46,5 +50,9 @@ class IpRange {
 // What counts as one address: an IPv4 address, or the /64 of an IPv6 one, since that is what one
 // subscriber has. A key for tables; of what is no address, the text itself.
 std::string address_group(std::string_view ip);
+// The networks around it, the narrower first: the /56 and the /48 of an IPv6 address, which whole
+// subscribers are given. Keys for tables, different from those of address_group. Empty for IPv4,
+// whose networks belong to many, and for what is no address.
+std::vector<std::string> address_networks(std::string_view ip);
 
 }  // namespace openunison::text

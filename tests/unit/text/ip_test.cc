@@ -91,6 +91,28 @@ TEST(IpRange, NoRange) {
   }
 }
 
+TEST(IpAddress, PrivateOnes) {
+  for (const char* text : {"10.0.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "169.254.1.1",
+                           "127.0.0.2", "::1", "fd12::1", "fe80::1%eth0", "::ffff:10.0.0.1"})
+    EXPECT_TRUE(IpAddress::parse(text)->is_private()) << text;
+  for (const char* text : {"11.0.0.1", "172.32.0.1", "192.169.0.1", "100.128.0.1", "203.0.113.7",
+                           "2001:db8::1", "::2", "fec0::1"})
+    EXPECT_FALSE(IpAddress::parse(text)->is_private()) << text;
+}
+
+TEST(AddressNetworks, AreThoseThatOneSubscriberMayHaveOfIpv6) {
+  const auto networks = address_networks("2001:db8:1:234::1");
+  ASSERT_EQ(networks.size(), 2u);
+  EXPECT_EQ(networks, address_networks("2001:db8:1:2ff::1")) << "one /56";
+  const auto next = address_networks("2001:db8:1:334::1");
+  EXPECT_NE(networks[0], next[0]) << "another /56";
+  EXPECT_EQ(networks[1], next[1]) << "of one /48";
+  EXPECT_NE(networks[1], address_networks("2001:db8:2:234::1")[1]);
+  EXPECT_NE(networks[0], address_group("2001:db8:1:234::1"));
+  for (const char* text : {"192.0.2.1", "::ffff:192.0.2.1", "", "no address"})
+    EXPECT_TRUE(address_networks(text).empty()) << text;
+}
+
 TEST(AddressGroup, IsAnAddressOrASubscribersNetwork) {
   EXPECT_EQ(address_group("1.2.3.4"), "1.2.3.4");
   EXPECT_EQ(address_group("2001:db8:1:2:3::4"), address_group("2001:db8:1:2:ffff::"));
