@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/seldom.h"
 #include "net/address.h"
 #include "net/fd_stream.h"
 
@@ -24,6 +25,8 @@ namespace {
 constexpr int kBacklog = 1024;
 constexpr Millis kPauseWithoutFiles{100};
 constexpr Millis kWarnEvery{1'000};
+// Connections that are accepted before others of the thread get their turn.
+constexpr int kAcceptsPerTurn = 32;
 
 std::unexpected<Error> failed(const std::string& address) {
   return fail(Errc::io, "can't listen on " + address + ": " + std::strerror(errno));
@@ -59,13 +62,12 @@ struct Listener::Impl {
     Descriptor descriptor;
     bool closed = false;
     Spare spare;
-    MonoTime warned{};
+    Seldom warning{kWarnEvery};
 
-    void warn(int cause) {
-      const MonoTime now = std::chrono::steady_clock::now();
-      if (now - warned < kWarnEvery) return;
-      warned = now;
-      log::warn("a connection can't be accepted", {{"reason", std::strerror(cause)}});
+    void warn(std::string_view reason) {
+      const auto left_out = warning.now();
+      if (!left_out) return;
+      log::warn("a connection can't be accepted", {{"reason", reason}, {"left_out", *left_out}});
     }
   };
   std::vector<std::shared_ptr<Acceptor>> acceptors;
@@ -76,23 +78,32 @@ struct Listener::Impl {
   std::string unlink_path;
 
   static Task<void> run(std::shared_ptr<Impl> impl, std::shared_ptr<Acceptor> acceptor) {
+    int accepted = 0;
     while (!acceptor->closed) {
+      if (accepted >= kAcceptsPerTurn) {
+        accepted = 0;
+        co_await sleep_until(std::chrono::steady_clock::now());
+        continue;  // it may have been closed meanwhile
+      }
       sockaddr_storage address{};
       socklen_t length = sizeof address;
       const int fd =
           ::accept4(acceptor->descriptor.native_handle(), reinterpret_cast<sockaddr*>(&address),
                     &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
-        impl->serve(acceptor->executor, fd, address);
+        ++accepted;
+        impl->serve(*acceptor, fd, address);
         continue;
       }
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno == EAGAIN) {
+        accepted = 0;
         co_await acceptor->descriptor.async_wait(Descriptor::wait_read, kAwaitTuple);
         continue;
       }
       const int cause = errno;
-      acceptor->warn(cause);
+      ++accepted;
+      acceptor->warn(std::strerror(cause));
       if ((cause == EMFILE || cause == ENFILE) && impl->turn_away(*acceptor)) continue;
       // Out of memory, or of the last descriptor too: connections wait in the backlog.
       co_await sleep_until(in(kPauseWithoutFiles));
@@ -110,7 +121,7 @@ struct Listener::Impl {
     return fd >= 0;
   }
 
-  void serve(const Executor& executor, int fd, const sockaddr_storage& address) {
+  void serve(Acceptor& acceptor, int fd, const sockaddr_storage& address) {
     PeerAddress peer = peer_of(address);
     if (is_unix) {
       ucred who{};
@@ -126,13 +137,13 @@ struct Listener::Impl {
       ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     }
-    auto socket = Socket::create(executor, fd);
+    auto socket = Socket::create(acceptor.executor, fd);
     if (!socket) {
-      log::warn("a connection can't be accepted", {{"reason", socket.error().message()}});
+      acceptor.warn(socket.error().message());
       if (no_files) no_files();
       return;
     }
-    Runtime::spawn_on(executor,
+    Runtime::spawn_on(acceptor.executor,
                       accept(std::make_unique<FdStream>(std::move(*socket), std::move(peer))));
   }
 };

@@ -23,12 +23,19 @@ struct CertificatePair {
 
 class TlsServerContext {
  public:
-  // The first pair answers where no name matches. Errors: bad_certificate (key doesn't belong to
-  // the certificate, not PEM, expired is only a warning in the log).
+  // A name that a certificate has as it is goes before another one's wildcard. The first pair
+  // answers where no name matches. Errors: bad_certificate (key doesn't belong to the certificate,
+  // not PEM, expired is only a warning in the log).
   static Result<std::shared_ptr<const TlsServerContext>> create(
       const std::vector<CertificatePair>& pairs, std::vector<std::string> alpn = {"http/1.1"});
   // Whether one of the certificates is for that host.
   bool has_name(std::string_view host) const;
+  // Whether the certificate that is shown to who asks for `server_name` ("": for none) isn't for
+  // `host`, and another one is: who connects anew by the right name would be served (RFC 9110
+  // §15.5.20).
+  bool misdirects(std::string_view server_name, std::string_view host) const;
+  // More than one certificate; otherwise nothing is ever misdirected.
+  bool has_several() const;
   struct Impl;
   explicit TlsServerContext(std::unique_ptr<Impl> impl);
   ~TlsServerContext();

@@ -4,6 +4,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/log.h"
 #include "crypto/x509.h"
@@ -50,12 +52,35 @@ int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_length, cons
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+std::string_view view(const unsigned char* bytes, std::size_t size) {
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
+// The one host name of a server_name extension (RFC 6066 §3); "" if it can't be read, which OpenSSL
+// refuses itself.
+std::string_view server_name_of(SSL* ssl) {
+  const unsigned char* bytes = nullptr;
+  std::size_t size = 0;
+  constexpr std::size_t kBeforeName = 5;  // length of the list, type, length of the name
+  if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &bytes, &size) != 1 ||
+      size < kBeforeName || bytes[2] != TLSEXT_NAMETYPE_host_name)
+    return {};
+  const std::size_t length = static_cast<std::size_t>(bytes[3]) << 8 | bytes[4];
+  return length == size - kBeforeName ? view(bytes + kBeforeName, length) : std::string_view();
+}
+
+// Before OpenSSL looks at a ticket, since the certificate's context decides which are taken.
+// Unknown names get the first certificate; the Host is checked later.
 int choose_certificate(SSL* ssl, int*, void* arg) {
   const auto* impl = static_cast<const TlsServerContext::Impl*>(arg);
-  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  const SSL_CTX* found = name != nullptr ? impl->find(name) : nullptr;
-  if (found != nullptr) SSL_set_SSL_CTX(ssl, const_cast<SSL_CTX*>(found));
-  return SSL_TLSEXT_ERR_OK;  // unknown names get the first certificate; the Host is checked later
+  const std::size_t found = impl->find(server_name_of(ssl)).value_or(0);
+  if (found > 0) SSL_set_SSL_CTX(ssl, impl->contexts[found].get());
+  return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+// Has the name noted: OpenSSL forgets one that nobody acknowledges.
+int acknowledge_name(SSL*, int*, void*) {
+  return SSL_TLSEXT_ERR_OK;
 }
 
 // RFC 6125 §6.4.3: a wildcard stands for the whole left-most label only.
@@ -121,20 +146,34 @@ std::string openssl_reason() {
   return reason != nullptr ? reason : "";
 }
 
-const SSL_CTX* TlsServerContext::Impl::find(std::string_view server_name) const {
-  const std::string name = lower(server_name);
+std::optional<std::size_t> TlsServerContext::Impl::find(std::string_view given) const {
+  const std::string name = lower(given);
+  std::optional<std::size_t> by_wildcard;
   for (std::size_t i = 0; i < contexts.size(); ++i) {
     for (const std::string& pattern : names[i]) {
-      if (matches(pattern, name)) return contexts[i].get();
+      if (pattern == name) return i;
+      if (!by_wildcard && matches(pattern, name)) by_wildcard = i;
     }
   }
-  return nullptr;
+  return by_wildcard;
+}
+
+bool TlsServerContext::Impl::is_for(std::size_t certificate, std::string_view given) const {
+  const std::string name = lower(given);
+  return std::ranges::any_of(
+      names[certificate], [&name](const std::string& pattern) { return matches(pattern, name); });
 }
 
 TlsServerContext::TlsServerContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TlsServerContext::~TlsServerContext() = default;
 bool TlsServerContext::has_name(std::string_view host) const {
-  return impl_->find(host) != nullptr;
+  return impl_->find(host).has_value();
+}
+bool TlsServerContext::has_several() const {
+  return impl_->contexts.size() > 1;
+}
+bool TlsServerContext::misdirects(std::string_view server_name, std::string_view host) const {
+  return !impl_->is_for(impl_->find(server_name).value_or(0), host) && has_name(host);
 }
 TlsClientContext::TlsClientContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TlsClientContext::~TlsClientContext() = default;
@@ -157,11 +196,14 @@ Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::create(
     std::vector<std::string> names;
     for (const std::string& name : leaf.names) names.push_back(lower(name));
     SSL_CTX_set_alpn_select_cb(context.get(), choose_alpn, &impl->alpn);
-    SSL_CTX_set_tlsext_servername_callback(context.get(), choose_certificate);
-    SSL_CTX_set_tlsext_servername_arg(context.get(), impl.get());
-    // Resumption by tickets: sessions are bound to this server's contexts.
+    SSL_CTX_set_client_hello_cb(context.get(), choose_certificate, impl.get());
+    SSL_CTX_set_tlsext_servername_callback(context.get(), acknowledge_name);
+    // Resumption by tickets. All are sealed with the first context's keys, so that each must say
+    // which certificate its session began with: a name is served by its own only (RFC 6066 §3).
+    const std::string session = "openunison " + std::to_string(impl->contexts.size());
     SSL_CTX_set_session_id_context(context.get(),
-                                   reinterpret_cast<const unsigned char*>("openunison"), 10);
+                                   reinterpret_cast<const unsigned char*>(session.data()),
+                                   static_cast<unsigned>(session.size()));
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context.get(), 1);
     impl->names.push_back(std::move(names));

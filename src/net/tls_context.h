@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 
 #include <memory>
+#include <optional>
 
 #include "net/tls.h"
 
@@ -22,8 +23,9 @@ struct TlsServerContext::Impl {
       contexts;  // one a certificate; the first is what handshakes start with
   std::vector<std::vector<std::string>> names;  // of each certificate, lower case
   std::string alpn;                             // wire format, our order
-  // The certificate for that name; null if there is none.
-  const SSL_CTX* find(std::string_view server_name) const;
+  // Which certificate is for that name.
+  std::optional<std::size_t> find(std::string_view name) const;
+  bool is_for(std::size_t certificate, std::string_view name) const;
 };
 
 struct TlsClientContext::Impl {

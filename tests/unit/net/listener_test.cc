@@ -2,12 +2,14 @@
 #include "net/listener.h"
 
 #include <gmock/gmock.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "loopback.h"
@@ -74,6 +76,44 @@ TEST_F(Loopback, ClosedListenerAcceptsNoMoreAndConnectionsLiveOn) {
   const auto got = run(pair.far->read_some(buffer, in(kPatience)));
   ASSERT_TRUE(got);
   EXPECT_EQ(std::string(buffer, *got), "still");
+}
+
+// Goes on for as long as connections come, and notes how many came between two turns of its own.
+Task<void> look_between(const std::size_t& accepted, std::size_t all, std::size_t& most) {
+  std::size_t seen = 0;
+  const Deadline end = in(kPatience);
+  while (seen < all && std::chrono::steady_clock::now() < end) {
+    co_await sleep_until(std::chrono::steady_clock::now());
+    most = std::max(most, accepted - seen);
+    seen = accepted;
+  }
+}
+
+// A flood of connections doesn't keep a thread from the connections that it has.
+TEST(Listener, OthersHaveTheirTurnWhileManyConnect) {
+  constexpr std::size_t kMany = 500;
+  Runtime runtime(1);
+  std::size_t accepted = 0, most = 0;
+  const auto listener =
+      Listener::open(runtime, "127.0.0.1:0", [&accepted](std::unique_ptr<Stream> stream) {
+        ++accepted;
+        return drop(std::move(stream));
+      });
+  ASSERT_TRUE(listener);
+  std::vector<int> clients;
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons((*listener)->port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  for (std::size_t i = 0; i < kMany; ++i) {
+    clients.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(
+        ::connect(clients.back(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  }
+  runtime.block_on(look_between(accepted, kMany, most));
+  EXPECT_EQ(accepted, kMany);
+  EXPECT_LE(most, 64u);
+  for (const int client : clients) ::close(client);
 }
 
 TEST_F(Loopback, AcceptedConnectionsSayWhoseTheyAre) {

@@ -131,6 +131,41 @@ TEST_F(Tls, TheServerNameChoosesTheCertificate) {
   EXPECT_TRUE(handshake(server, trusting({one_.chain_pem}), "127.0.0.1").client) << "the first";
 }
 
+TEST_F(Tls, AnExactNameGoesBeforeAnothersWildcard) {
+  const auto wide = make_certificate("DNS:*.wild.example"),
+             exact = make_certificate("DNS:a.wild.example");
+  for (const auto& server : {serving({wide, exact}), serving({exact, wide})}) {
+    EXPECT_TRUE(handshake(server, trusting({exact.chain_pem}), "a.wild.example").client);
+    EXPECT_TRUE(handshake(server, trusting({exact.chain_pem}), "A.WILD.example").client);
+    EXPECT_TRUE(handshake(server, trusting({wide.chain_pem}), "b.wild.example").client);
+  }
+}
+
+// By the server name that was asked for and the host of the request.
+TEST_F(Tls, MisdirectsTable) {
+  const auto server = serving({one_, two_, make_certificate("DNS:three.example,DNS:two.example")});
+  const std::tuple<const char*, const char*, bool> cases[] = {
+      {"one.example", "one.example", false},
+      {"one.example", "two.example", true},
+      {"two.example", "one.example", true},
+      {"two.example", "x.wild.example", false},  // one certificate for both
+      {"two.example", "TWO.example", false},
+      {"two.example", "three.example", true},
+      {"three.example", "two.example", false},
+      {"", "one.example", false},  // no name: the first
+      {"", "two.example", true},
+      {"", "127.0.0.1", false},
+      {"nobody.example", "one.example", false},
+      {"nobody.example", "two.example", true},
+      {"one.example", "nobody.example", false},  // no certificate would do
+      {"one.example", "", false},
+  };
+  for (const auto& [server_name, host, misdirected] : cases)
+    EXPECT_EQ(server->misdirects(server_name, host), misdirected) << server_name << " " << host;
+  EXPECT_TRUE(server->has_several());
+  EXPECT_FALSE(serving({one_})->has_several());
+}
+
 TEST_F(Tls, HasNameTable) {
   const auto server = serving({one_, two_});
   for (const char* name : {"one.example", "ONE.example", "two.example", "x.wild.example"})
@@ -207,7 +242,8 @@ TEST_F(Tls, AHandshakeHasADeadline) {
 struct ForeignClient {
   int max_version = 0;
   const char* ciphers = nullptr;
-  SSL_SESSION* session = nullptr;  // to resume
+  SSL_SESSION* session = nullptr;    // to resume
+  const char* name = "one.example";  // null: none
   // What became of it:
   bool connected = false, resumed = false;
   SSL_SESSION* ticket = nullptr;
@@ -223,7 +259,7 @@ struct ForeignClient {
     BIO* bio = BIO_new_ssl_connect(context);
     SSL* ssl = nullptr;
     BIO_get_ssl(bio, &ssl);
-    SSL_set_tlsext_host_name(ssl, "one.example");
+    if (name != nullptr) SSL_set_tlsext_host_name(ssl, name);
     if (session != nullptr) SSL_set_session(ssl, session);
     BIO_set_conn_hostname(bio, ("127.0.0.1:" + std::to_string(port)).c_str());
     connected = BIO_do_handshake(bio) == 1;
@@ -327,6 +363,69 @@ TEST_P(TlsResumption, NotAcrossCertificatesThatWereReplaced) {
   const Seen seen = serve(serving({make_certificate("DNS:one.example")}), second);
   EXPECT_TRUE(seen.accepted);
   EXPECT_FALSE(seen.tls.resumed);
+}
+
+// RFC 6066 §3: what began by one name isn't resumed by another one's, whose certificate the client
+// never saw. It gets a full handshake, and that name's certificate.
+TEST_P(TlsResumption, NotByTheNameOfAnotherCertificate) {
+  const auto context = serving({one_, two_});
+  const std::tuple<const char*, const char*, bool> cases[] = {
+      {"one.example", "one.example", true},
+      {"two.example", "two.example", true},
+      {"one.example", "two.example", false},
+      {"two.example", "one.example", false},
+      {nullptr, nullptr, true},
+      {nullptr, "two.example", false},
+      {"two.example", nullptr, false},
+  };
+  for (const auto& [first_name, second_name, resumed] : cases) {
+    const std::string label = std::string(first_name != nullptr ? first_name : "-") + " " +
+                              (second_name != nullptr ? second_name : "-");
+    ForeignClient first;
+    first.max_version = GetParam();
+    first.name = first_name;
+    EXPECT_TRUE(serve(context, first).accepted) << label;
+    ForeignClient second;
+    second.max_version = GetParam();
+    second.name = second_name;
+    second.session = first.ticket;
+    const Seen seen = serve(context, second);
+    EXPECT_TRUE(seen.accepted) << label;
+    EXPECT_EQ(seen.tls.resumed, resumed) << label;
+    EXPECT_EQ(seen.tls.server_name, second_name != nullptr ? second_name : "") << label;
+  }
+}
+
+// New contexts have new keys: what is sealed with the former ones isn't opened, and nobody is kept
+// out by it.
+TEST_P(TlsResumption, NotWithFormerTicketKeysButWithTheNewOnes) {
+  ForeignClient first;
+  first.max_version = GetParam();
+  serve(serving({one_}), first);
+  const auto renewed = serving({one_});  // the very same certificate
+  ForeignClient second;
+  second.max_version = GetParam();
+  second.session = first.ticket;
+  const Seen seen = serve(renewed, second);
+  EXPECT_TRUE(seen.accepted);
+  EXPECT_FALSE(seen.tls.resumed);
+  ASSERT_NE(second.ticket, nullptr);
+  ForeignClient third;
+  third.max_version = GetParam();
+  third.session = second.ticket;
+  EXPECT_TRUE(serve(renewed, third).tls.resumed);
+}
+
+// Whoever comes back again and again needs a ticket from each time: those of 1.3 are used once.
+TEST_P(TlsResumption, AResumedSessionCanBeResumedAgain) {
+  const auto context = serving({one_});
+  ForeignClient clients[4];
+  for (int i = 0; i < 4; ++i) {
+    clients[i].max_version = GetParam();
+    if (i > 0) clients[i].session = clients[i - 1].ticket;
+    EXPECT_EQ(serve(context, clients[i]).tls.resumed, i > 0);
+    ASSERT_NE(clients[i].ticket, nullptr);
+  }
 }
 
 // --- the end ---
