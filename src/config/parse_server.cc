@@ -39,7 +39,16 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
+// A written share beyond this part of the whole is warned of.
+constexpr std::uint64_t kAddressesThatFill = 4;
+
 }  // namespace
+
+// A browser opens half a dozen connections and asks for as many things at once.
+std::uint64_t share_of_an_address(std::uint64_t whole) {
+  constexpr std::uint64_t kAddresses = 16, kLeast = 8;
+  return std::min(whole, std::max(whole / kAddresses, kLeast));
+}
 
 void Parser::read_portal() {
   constexpr const char* kName = "openunison.portal.name";
@@ -155,6 +164,18 @@ void Parser::read_limits() {
   const auto limit = [&](const char* key) {
     return static_cast<std::uint64_t>(in_.integer(std::string("server.limits.") + key));
   };
+  // Unless it is written, the share of one address is no more than a sixteenth of the whole:
+  // whoever makes the whole small doesn't mean that one may have all of it.
+  const auto share = [&](const char* key, const char* whole_key, std::uint64_t whole) {
+    const std::uint64_t own = limit(key);
+    const std::string path = std::string("server.limits.") + key;
+    if (!written(root(), path)) return std::min(own, share_of_an_address(whole));
+    if (own > whole / kAddressesThatFill && own > share_of_an_address(whole))
+      warning(root(), path,
+              "is more than a quarter of server.limits." + std::string(whole_key) + ", " +
+                  std::to_string(whole) + ": so few addresses can keep everybody else out");
+    return own;
+  };
   LimitsValues& limits = values_.limits;
   limits.target_bytes = limit("target_bytes");
   limits.header_bytes = limit("header_bytes");
@@ -168,13 +189,15 @@ void Parser::read_limits() {
   limits.body_min_bytes_per_second = limit("body_min_bytes_per_second");
   limits.write_min_bytes_per_second = limit("write_min_bytes_per_second");
   limits.requests_in_flight = limit("requests_in_flight");
-  limits.requests_in_flight_per_address = limit("requests_in_flight_per_address");
+  limits.requests_in_flight_per_address =
+      share("requests_in_flight_per_address", "requests_in_flight", limits.requests_in_flight);
   limits.requests = limit("requests");
-  limits.requests_per_address = limit("requests_per_address");
+  limits.requests_per_address = share("requests_per_address", "requests", limits.requests);
   limits.connections = limit("connections");
-  limits.connections_per_address = limit("connections_per_address");
+  limits.connections_per_address =
+      share("connections_per_address", "connections", limits.connections);
   limits.handshakes = limit("handshakes");
-  limits.handshakes_per_address = limit("handshakes_per_address");
+  limits.handshakes_per_address = share("handshakes_per_address", "handshakes", limits.handshakes);
   limits.held_body_bytes = limit("held_body_bytes");
   limits.held_body_bytes_per_address = limit("held_body_bytes_per_address");
   limits.requests_per_connection = limit("requests_per_connection");
@@ -182,6 +205,8 @@ void Parser::read_limits() {
   limits.pushed_requests_per_address = limit("pushed_requests_per_address");
   limits.logout_notices = limit("logout_notices");
   limits.streams_per_connection = limit("streams_per_connection");
+  limits.body_silence_timeout_seconds = limit("body_silence_timeout_seconds");
+  limits.waiting_bytes_per_connection = limit("waiting_bytes_per_connection");
   limits.drain_timeout_seconds = limit("drain_timeout_seconds");
   limits.identity_provider_waiting = limit("identity_provider_waiting");
 }

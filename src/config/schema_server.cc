@@ -146,6 +146,9 @@ constexpr Key kKeys[] = {
      3600},
     {"server.limits.body_min_bytes_per_second", integer, "512",
      "Bytes a second that a request's body must have on average. Under it: 408.", ours, 1, 1000000},
+    {"server.limits.body_silence_timeout_seconds", integer, "30",
+     "Between two pieces of a request's body, however fast the rest came. Over it: 408.", ours, 1,
+     3600},
     {"server.limits.write_min_bytes_per_second", integer, "512",
      "Bytes a second at which an answer must be taken. Under it the connection is closed.", ours, 1,
      1000000},
@@ -154,7 +157,10 @@ constexpr Key kKeys[] = {
      "or to take the answer don't count. Over it: 503.",
      ours, 1, 1000000},
     {"server.limits.requests_in_flight_per_address", integer, "256",
-     "The same, of one address (IPv6: of one /64 network). Over it: 429.", ours, 1, 1000000},
+     "The same, of one address (IPv6: of one /64 network; a /56 has twice that, a /48 four times, "
+     "but no more than a quarter of the whole). By default a sixteenth of the whole at most, as "
+     "with the other limits of one address. Over it: 429.",
+     ours, 1, 1000000},
     {"server.limits.requests", integer, "32768",
      "Requests at once from their header to their answer's end, whoever is waited for. Over it: "
      "503.",
@@ -166,8 +172,7 @@ constexpr Key kKeys[] = {
      10000000},
     {"server.limits.connections_per_address", integer, "1024",
      "Connections at once from one address (IPv6: from one /64 network). Over it they are closed "
-     "at "
-     "once.",
+     "at once.",
      ours, 1, 10000000},
     {"server.limits.handshakes", integer, "4096",
      "TLS handshakes at once. Over it connections are closed at once.", ours, 1, 10000000},
@@ -194,6 +199,11 @@ constexpr Key kKeys[] = {
     {"server.limits.streams_per_connection", integer, "100",
      "Requests at once of one HTTP/2 connection. Over it they are refused, to be sent again.", ours,
      1, 10000},
+    {"server.limits.waiting_bytes_per_connection", integer, "4194304",
+     "Bytes of answers that one HTTP/2 connection may leave untaken at once, over all its "
+     "requests; "
+     "a trusted proxy's may leave sixteen times as much. What comes on top is cut.",
+     ours, 65536, 1099511627776},
     {"server.limits.drain_timeout_seconds", integer, "20",
      "For requests that run when the server is told to stop.", ours, 0, 3600},
     {"server.limits.identity_provider_waiting", integer, "256",

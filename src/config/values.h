@@ -127,6 +127,7 @@ struct LimitsValues {
   std::uint64_t idle_timeout_seconds = 0;
   std::uint64_t rate_grace_seconds = 0;
   std::uint64_t body_min_bytes_per_second = 0;
+  std::uint64_t body_silence_timeout_seconds = 0;
   std::uint64_t write_min_bytes_per_second = 0;
   std::uint64_t requests_in_flight = 0;
   std::uint64_t requests_in_flight_per_address = 0;
@@ -140,6 +141,7 @@ struct LimitsValues {
   std::uint64_t held_body_bytes_per_address = 0;
   std::uint64_t requests_per_connection = 0;
   std::uint64_t streams_per_connection = 0;
+  std::uint64_t waiting_bytes_per_connection = 0;
   std::uint64_t drain_timeout_seconds = 0;
   std::uint64_t identity_provider_waiting = 0;  // identity/connectors.h
   // Of the provider: oidc/pushed_requests.h, oidc/backchannel_logout.h.
@@ -147,6 +149,9 @@ struct LimitsValues {
   std::uint64_t pushed_requests_per_address = 0;
   std::uint64_t logout_notices = 0;
 };
+
+// What one address may have of `whole` of something where values don't say it.
+std::uint64_t share_of_an_address(std::uint64_t whole);
 
 struct Branding {
   std::string name = "OpenUnison";  // openunison.portal.name

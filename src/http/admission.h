@@ -3,14 +3,15 @@
 // Admission: how much of the server one address, and all of them together, may hold at once:
 // connections, TLS handshakes, requests, and bytes of bodies that wait in memory for their rest
 // (docs/adr/0009-admission.md). What is taken is given back when the Place is destroyed. An address
-// is text::address_group. Thread-safe. Private to http/.
+// is text::address_group; whoever has many of those of IPv6 has one of text::address_networks, and
+// those have shares too. Thread-safe. Private to http/.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
+#include <expected>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,37 +28,43 @@ class Admission {
   struct Table;
 
  public:
-  // What one address holds. The table forgets it when nobody holds anything.
+  // What one address, or one network, holds. The table forgets it when nobody holds anything.
   struct Share {
-    Share(std::shared_ptr<Table> owner, std::string group);
+    Share(std::shared_ptr<Table> owner, std::string group, std::shared_ptr<Share> around,
+          std::size_t addresses);
     Share(const Share&) = delete;
     ~Share();
 
     std::atomic<std::size_t> connections{0}, handshakes{0}, requests{0}, in_flight{0},
         body_bytes{0};
+    // The network around it, which holds what all its addresses do; null: none.
+    const std::shared_ptr<Share> wider;
+    // How many addresses' shares it may hold.
+    const std::size_t shares;
 
    private:
     std::shared_ptr<Table> table_;
     const std::string key_;
   };
   using Count = std::atomic<std::size_t>;
+  using Counted = Count Share::*;
 
   // One of something, of the server and of an address.
   class Place {
    public:
-    Place(std::shared_ptr<Share> share, Count& own, Count& common)
-        : share_(std::move(share)), own_(&own), common_(&common) {}
+    Place(std::shared_ptr<Share> share, Counted own, Count& common)
+        : share_(std::move(share)), own_(own), common_(&common) {}
     Place(Place&& other) noexcept
         : share_(std::move(other.share_)), own_(other.own_), common_(other.common_) {
-      other.own_ = nullptr;
+      other.common_ = nullptr;
     }
     Place& operator=(Place&&) = delete;
     ~Place();
 
    private:
     std::shared_ptr<Share> share_;
-    Count* own_;     // null: moved from
-    Count* common_;  // of the server
+    Counted own_;
+    Count* common_;  // of the server; null: moved from
   };
 
   explicit Admission(const Limits& limits);
@@ -65,16 +72,19 @@ class Admission {
 
   std::shared_ptr<Share> share(std::string_view address);
 
-  // Each: nullopt is over a limit, and was counted as refused. `limited`: false for a proxy's own
-  // address, which stands for many.
-  std::optional<Place> connection(const std::shared_ptr<Share>& share, bool limited = true);
-  std::optional<Place> handshake(const std::shared_ptr<Share>& share, bool limited = true);
+  // Over a limit: by which, and it was counted as refused.
+  using Admitted = std::expected<Place, Refusal>;
+  // `limited`: false for a proxy's own address, which stands for many.
+  Admitted connection(const std::shared_ptr<Share>& share, bool limited = true);
+  Admitted handshake(const std::shared_ptr<Share>& share, bool limited = true);
   // A request from its head to its end.
-  std::optional<Place> request(const std::shared_ptr<Share>& share);
+  Admitted request(const std::shared_ptr<Share>& share);
   // One that the server works on: not while it waits for the client to send or to take.
-  std::optional<Place> in_flight(const std::shared_ptr<Share>& share);
-  // The same of one that was admitted, and has its body now: never refused.
-  Place in_flight_again(const std::shared_ptr<Share>& share);
+  Admitted in_flight(const std::shared_ptr<Share>& share);
+  // The same of one that was admitted, and has its body now. Half-done work isn't refused lightly,
+  // but bodies that were kept back to end all at once are no way around the limits: refused over
+  // twice of each.
+  Admitted in_flight_again(const std::shared_ptr<Share>& share);
 
   std::size_t connections() const { return connections_.load(); }
   std::size_t in_flight() const { return in_flight_.load(); }
@@ -99,7 +109,9 @@ class Admission {
 
  private:
   struct Kind;
-  std::optional<Place> take(const std::shared_ptr<Share>& share, const Kind& kind, bool limited);
+  std::shared_ptr<Share> find(std::string group, std::shared_ptr<Share> around,
+                              std::size_t addresses);
+  Admitted take(const std::shared_ptr<Share>& share, const Kind& kind);
 
   const Limits limits_;
   std::shared_ptr<Table> table_;

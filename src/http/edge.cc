@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "http/syntax.h"
+#include "text/ip.h"
 
 namespace openunison::http {
 namespace {
@@ -42,6 +43,7 @@ constexpr const char* kRefusals[] = {"malformed",
                                      "held_body_bytes_per_address",
                                      "open_files",
                                      "proxy_header",
+                                     "misdirected",
                                      "h2_resets",
                                      "h2_settings",
                                      "h2_continuations",
@@ -49,8 +51,9 @@ constexpr const char* kRefusals[] = {"malformed",
                                      "h2_empty_frames",
                                      "h2_control_frames",
                                      "h2_header_bomb",
-                                     "h2_streams"};
-static_assert(std::size(kRefusals) == static_cast<std::size_t>(Refusal::h2_streams) + 1);
+                                     "h2_streams",
+                                     "h2_waiting_bytes"};
+static_assert(std::size(kRefusals) == static_cast<std::size_t>(Refusal::h2_waiting_bytes) + 1);
 
 // For what must be unique and is no secret.
 std::uint64_t random_word() {
@@ -175,10 +178,14 @@ class Edge::Guest {
     in_flight_.reset();
     edge_.in_flight_gauge_.add(-1);
   }
-  void go_on() {
-    if (in_flight_ || answers_) return;
-    in_flight_.emplace(edge_.admission_.in_flight_again(share_));
+  // False: too much is being worked on.
+  bool go_on() {
+    if (in_flight_ || answers_) return true;
+    auto again = edge_.admission_.in_flight_again(share_);
+    if (!again) return false;
+    in_flight_.emplace(std::move(*again));
     edge_.in_flight_gauge_.add(1);
+    return true;
   }
   void begin_answer() {
     answers_ = true;
@@ -198,7 +205,8 @@ class Edge::Guest {
     Task<Result<std::size_t>> read(std::span<char> into) override {
       guest_.wait_for_client();
       auto got = co_await inner_->read(into);
-      guest_.go_on();
+      if (!guest_.go_on())
+        co_return fail(Errc::unavailable, "too many requests are running; try again");
       co_return got;
     }
     std::optional<std::uint64_t> length() const override { return inner_->length(); }
@@ -231,7 +239,11 @@ Edge::Edge(std::string name, Limits limits, Service& service, bool hsts, Proxies
           metrics::gauge("openunison_http_connections", "Open connections.", {{"server", name_}})),
       held_gauge_(metrics::gauge("openunison_http_held_body_bytes",
                                  "Bytes of requests' bodies that are kept in memory.",
-                                 {{"server", name_}})) {
+                                 {{"server", name_}})),
+      unsaid_clients_(
+          metrics::counter("openunison_http_proxied_without_client_total",
+                           "Requests that a trusted proxy passed on without saying for whom.",
+                           {{"server", name_}})) {
   refusal_counters();  // all reasons are there from the start, at 0
   const auto limit = [this](const char* name, const char* help, std::size_t value) {
     metrics::gauge(name, help, {{"server", name_}}).set(static_cast<double>(value));
@@ -323,7 +335,8 @@ Task<void> Edge::handle(Request& request, EdgeResponder& responder) {
 
 // A refusal may wait for a client that doesn't read, and has no place meanwhile: a small compressed
 // head must not be large in memory for so long. What is logged stays.
-void keep_what_is_logged(Request& request) {
+void keep_what_is_logged(Request& request, EdgeResponder& responder) {
+  responder.drop_body();
   request.path = request.path.substr(0, kMaxLoggedPath);
   request.query = std::string();
   Headers kept;
@@ -332,21 +345,103 @@ void keep_what_is_logged(Request& request) {
   request.headers = std::move(kept);
 }
 
+void Edge::set_certificates(std::shared_ptr<const net::TlsServerContext> certificates) {
+  const std::lock_guard lock(mutex_);
+  several_certificates_ = certificates && certificates->has_several();
+  certificates_ = std::move(certificates);
+}
+
+// RFC 9110 §15.5.20, RFC 9113 §9.1.1. A proxy that encrypts anew connects by a name of its own, and
+// has seen to it that the client came by the right one.
+bool Edge::is_misdirected(const Request& request) {
+  if (!request.tls.active || !several_certificates_) return false;
+  std::shared_ptr<const net::TlsServerContext> certificates;
+  {
+    const std::lock_guard lock(mutex_);
+    certificates = certificates_;
+  }
+  return certificates &&
+         certificates->misdirects(request.tls.server_name, request.authority.host) &&
+         !proxies_.trusts(request.peer.ip);
+}
+
+bool is_per_address(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::in_flight_per_address:
+    case Refusal::requests_per_address:
+    case Refusal::connections_per_address:
+    case Refusal::handshakes_per_address:
+    case Refusal::held_body_bytes_per_address:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Whoever comes from a private network is rarely an attacker, and often many people.
+void Edge::turned_away(std::string_view ip, Refusal refusal) {
+  if (!is_per_address(refusal)) return;
+  const auto address = text::IpAddress::parse(ip);
+  if (!address || !address->is_private()) return;
+  const auto left_out = turned_away_warning_.now();
+  if (!left_out) return;
+  const char* const message =
+      proxies_.trusts(ip)
+          ? "a trusted proxy is over the share of one address, since it doesn't say for whom it "
+            "passes requests on; see server.forwarded_field"
+          : "an address of a private network is over its share; if it is a proxy or a NAT in front "
+            "of this server, name the proxy in server.trusted_proxies or raise the limit";
+  log::warn(message, {{"server", name_},
+                      {"address", ip},
+                      {"limit", kRefusals[static_cast<std::size_t>(refusal)]},
+                      {"left_out", *left_out}});
+}
+
+// Health checks of a proxy's own have no client, but neither forms nor cookies.
+void Edge::note_unsaid_client(const Request& request) {
+  unsaid_clients_.add();
+  if (request.method != "POST" && !request.headers.contains("cookie")) return;
+  const auto left_out = unsaid_client_warning_.now();
+  if (!left_out) return;
+  log::warn(
+      "a trusted proxy doesn't say for whom it passes requests on, so that all people behind it "
+      "are "
+      "one address; see server.forwarded_field",
+      {{"server", name_}, {"address", request.peer.ip}, {"left_out", *left_out}});
+}
+
+// Both, or none: what is refused holds nothing while its answer waits.
+std::expected<std::pair<Admission::Place, Admission::Place>, Refusal> take_places(
+    Admission& admission, const std::shared_ptr<Admission::Share>& share) {
+  auto request = admission.request(share);
+  if (!request) return std::unexpected(request.error());
+  auto in_flight = admission.in_flight(share);
+  if (!in_flight) return std::unexpected(in_flight.error());
+  return std::pair(std::move(*request), std::move(*in_flight));
+}
+
 Task<void> Edge::admit_and_serve(Request& request, EdgeResponder& responder) {
-  const auto revealed = proxies_.reveal(request);
+  if (is_misdirected(request)) {
+    keep_what_is_logged(request, responder);
+    count_refusal(Refusal::misdirected);
+    co_await responder.send(plain_response(
+        421, "This connection's certificate isn't for that host name; connect by it.\n"));
+    co_return;
+  }
+  auto revealed = proxies_.reveal(request);
   if (!revealed) {
-    keep_what_is_logged(request);
+    keep_what_is_logged(request, responder);
     count_refusal(Refusal::malformed);
     co_await responder.send(plain_response(400, revealed.error().message() + "\n"));
     co_return;
   }
+  if (*revealed == Proxies::Client::unsaid) note_unsaid_client(request);
   std::shared_ptr<Admission::Share> share = admission_.share(request.peer.ip);
-  auto place = admission_.request(share);
-  auto in_flight = place ? admission_.in_flight(share) : std::nullopt;
-  if (!in_flight) {
-    keep_what_is_logged(request);
-    const bool own = share->requests.load() >= limits_.requests_per_address ||
-                     share->in_flight.load() >= limits_.requests_in_flight_per_address;
+  auto places = take_places(admission_, share);
+  if (!places) {
+    keep_what_is_logged(request, responder);
+    turned_away(request.peer.ip, places.error());
+    const bool own = is_per_address(places.error());
     Response busy = plain_response(
         own ? 429 : 503, own ? "Too many requests of your address are running; try again in a "
                                "second.\n"
@@ -355,7 +450,7 @@ Task<void> Edge::admit_and_serve(Request& request, EdgeResponder& responder) {
     co_await responder.send(std::move(busy));
     co_return;
   }
-  Guest guest(*this, std::move(share), std::move(*place), std::move(*in_flight));
+  Guest guest(*this, std::move(share), std::move(places->first), std::move(places->second));
   responder.on_begin([&guest] { guest.begin_answer(); });
   if (request.body->length() != 0)
     request.body = std::make_unique<Guest::Body>(guest, std::move(request.body));

@@ -15,11 +15,13 @@
 #include <unordered_set>
 
 #include "base/metrics.h"
+#include "base/seldom.h"
 #include "http/admission.h"
 #include "http/limits.h"
 #include "http/proxies.h"
 #include "http/service.h"
 #include "net/runtime.h"
+#include "net/tls.h"
 
 namespace openunison::http {
 
@@ -47,6 +49,7 @@ enum class Refusal {
   held_body_bytes_per_address,
   open_files,
   proxy_header,
+  misdirected,
   h2_resets,
   h2_settings,
   h2_continuations,
@@ -55,8 +58,11 @@ enum class Refusal {
   h2_control_frames,
   h2_header_bomb,
   h2_streams,
+  h2_waiting_bytes,
 };
 void count_refusal(Refusal refusal);
+// That one address had its share.
+bool is_per_address(Refusal refusal);
 // Of a request that could not be read.
 Refusal refusal_of(const Error& error);
 
@@ -84,6 +90,8 @@ class EdgeResponder : public Responder {
   int status() const { return status_; }
   // Of the body, as sent.
   std::uint64_t bytes() const { return bytes_; }
+  // The request is refused: what came of its body isn't kept while the answer waits.
+  virtual void drop_body() {}
   // Called once, when the answer begins: from here on it is the client that is waited for.
   void on_begin(std::move_only_function<void()> f) { on_begin_ = std::move(f); }
 
@@ -113,6 +121,9 @@ class Edge {
   const Proxies& proxies() const { return proxies_; }
   metrics::Gauge& connections_gauge() { return connections_gauge_; }
 
+  // The certificates that connections are shown from now on; null: none. Any thread.
+  void set_certificates(std::shared_ptr<const net::TlsServerContext> certificates);
+
   // After the TLS handshake. What comes while the server drains sees draining() and ends by itself.
   void add(const std::shared_ptr<Connection>& connection);
   void remove(const std::shared_ptr<Connection>& connection);
@@ -125,6 +136,8 @@ class Edge {
   // Everything around one request that isn't the version's: id, gate, service, fallback answer,
   // log, metrics.
   Task<void> handle(Request& request, EdgeResponder& responder);
+  // Says, now and then, that a limit may be wrong for what stands in front of the server.
+  void turned_away(std::string_view ip, Refusal refusal);
   // A request that could not be read.
   void log_refused(const net::PeerAddress& peer, const Error& error, int status);
 
@@ -133,6 +146,8 @@ class Edge {
   Task<void> admit_and_serve(Request& request, EdgeResponder& responder);
   void log_request(const Request& request, const EdgeResponder& responder, double seconds) const;
   void close_connections(bool only_idle);
+  bool is_misdirected(const Request& request);
+  void note_unsaid_client(const Request& request);
   // What is counted of one route; routes are as many as the program has, whatever is asked for.
   struct RouteMetrics {
     std::array<metrics::Counter*, 5> by_class;
@@ -151,11 +166,16 @@ class Edge {
   net::Completion drained_;
   std::mutex mutex_;  // for what follows
   std::unordered_set<std::shared_ptr<Connection>> open_;
+  std::shared_ptr<const net::TlsServerContext> certificates_;
+  std::atomic<bool> several_certificates_{false};
   std::shared_mutex routes_mutex_;
   std::map<std::string, RouteMetrics, std::less<>> routes_;
   metrics::Gauge& in_flight_gauge_;
   metrics::Gauge& connections_gauge_;
   metrics::Gauge& held_gauge_;
+  metrics::Counter& unsaid_clients_;
+  static constexpr Millis kWarnEvery{60'000};
+  Seldom turned_away_warning_{kWarnEvery}, unsaid_client_warning_{kWarnEvery};
 };
 
 // Serves one connection until it ends, in the version that its ALPN names.

@@ -21,6 +21,8 @@ struct Limits {
   Millis header_timeout{10'000};                  // from the first byte to the end of the head: 408
   Millis idle_timeout{120'000};                   // between requests: closed silently
   std::uint64_t body_min_bytes_per_second = 512;  // averaged over the body, after rate_grace: 408
+  // Between two pieces of it, however fast the rest came: 408.
+  Millis body_silence{30'000};
   std::uint64_t write_min_bytes_per_second =
       512;  // each 32 KiB of an answer, after rate_grace: cut
   Millis rate_grace{10'000};
@@ -37,7 +39,10 @@ struct Limits {
   std::size_t held_body_bytes_per_address = 8 * 1024 * 1024;  // 503
   std::size_t requests_per_connection = 100'000;
   std::size_t streams_per_connection = 100;  // HTTP/2: at once; more are refused, one by one
-  Millis drain_timeout{20'000};              // after SIGTERM
+  // HTTP/2: of answers that wait for the client to take them, over all streams; more are cut, but
+  // for the first. Sixteen times as much of a trusted proxy.
+  std::size_t waiting_bytes_per_connection = 4 * 1024 * 1024;
+  Millis drain_timeout{20'000};  // after SIGTERM
 };
 
 }  // namespace openunison::http

@@ -13,6 +13,11 @@ namespace {
 constexpr std::string_view kFields[] = {"forwarded",        "x-forwarded-for",   "x-forwarded-host",
                                         "x-forwarded-port", "x-forwarded-proto", "x-real-ip"};
 
+// Proxies that a request may have come through. What stands further left is looked at no more.
+constexpr std::size_t kMostHops = 16;
+// RFC 7239 knows four parameters of an element.
+constexpr std::size_t kMostParameters = 16;
+
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
@@ -28,14 +33,17 @@ std::optional<std::uint16_t> port_of(std::string_view text) {
   return port;
 }
 
-std::vector<std::string> split_list(std::string_view value) {
+// The last elements of a list, at most kMostHops.
+std::vector<std::string> last_of_list(std::string_view value) {
   std::vector<std::string> parts;
-  for (;;) {
-    const std::size_t comma = value.find(',');
-    parts.emplace_back(trimmed(value.substr(0, comma)));
-    if (comma == std::string_view::npos) return parts;
-    value.remove_prefix(comma + 1);
+  while (parts.size() < kMostHops) {
+    const std::size_t comma = value.rfind(',');
+    const bool is_first = comma == std::string_view::npos;
+    parts.emplace(parts.begin(), trimmed(value.substr(is_first ? 0 : comma + 1)));
+    if (is_first) break;
+    value = value.substr(0, comma);
   }
+  return parts;
 }
 
 // Takes a token, or a quoted string (RFC 9110 §5.6.4), off the front.
@@ -68,11 +76,12 @@ bool Proxies::trusts(std::string_view ip) const {
          });
 }
 
-Result<void> Proxies::reveal(Request& request) const {
+Result<Proxies::Client> Proxies::reveal(Request& request) const {
   std::vector<std::string> chain;
-  if (trusts(request.peer.ip)) {
+  const bool by_proxy = trusts(request.peer.ip);
+  if (by_proxy) {
     if (field == ForwardedField::x_forwarded_for && request.headers.contains("x-forwarded-for")) {
-      chain = split_list(request.headers.joined("x-forwarded-for"));
+      chain = last_of_list(request.headers.joined("x-forwarded-for"));
     } else if (field == ForwardedField::forwarded && request.headers.contains("forwarded")) {
       auto parsed = parse_forwarded(request.headers.joined("forwarded"));
       if (!parsed)
@@ -88,7 +97,7 @@ Result<void> Proxies::reveal(Request& request) const {
   }
   request.headers.remove_if(
       [](const Field& each) { return std::ranges::find(kFields, each.name) != std::end(kFields); });
-  return {};
+  return by_proxy && trusts(request.peer.ip) ? Client::unsaid : Client::known;
 }
 
 std::optional<net::PeerAddress> forwarded_node(std::string_view text) {
@@ -137,7 +146,8 @@ std::optional<std::vector<std::string>> parse_forwarded(std::string_view rest) {
         return std::nullopt;
       std::string name(rest.substr(0, equals));
       for (char& c : name) c = (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : c;
-      if (std::ranges::find(seen, name) != seen.end()) return std::nullopt;
+      if (seen.size() == kMostParameters || std::ranges::find(seen, name) != seen.end())
+        return std::nullopt;
       rest.remove_prefix(equals + 1);
       auto value = take_value(rest);
       if (!value) return std::nullopt;
@@ -147,6 +157,7 @@ std::optional<std::vector<std::string>> parse_forwarded(std::string_view rest) {
       if (!rest.starts_with(';')) break;
       rest.remove_prefix(1);
     }
+    if (all.size() == kMostHops) all.erase(all.begin());
     all.push_back(std::move(node));
     if (rest.empty()) return all;
     if (rest.front() != ',') return std::nullopt;

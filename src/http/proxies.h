@@ -28,18 +28,21 @@ struct Proxies {
   ForwardedField field = ForwardedField::x_forwarded_for;
 
   bool trusts(std::string_view ip) const;
+  // Whether request.peer is a client, or a trusted proxy that doesn't say whose request it is.
+  enum class Client { known, unsaid };
   // Puts the true client's address into request.peer, and takes off the fields. With a trusted peer
   // that is the right-most address that isn't a trusted proxy's: what stands further left was
   // written by somebody who isn't believed. Error bad_request: a trusted proxy's Forwarded can't be
   // read, so that nobody hides behind the proxy's own address.
-  Result<void> reveal(Request& request) const;
+  Result<Client> reveal(Request& request) const;
 };
 
 // "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:80". nullopt: none of
 // these, such as RFC 7239's "unknown" and "_hidden".
 std::optional<net::PeerAddress> forwarded_node(std::string_view text);
-// The `for` of each element, left to right; "" where an element has none. nullopt: RFC 7239 §4 is
-// broken.
+// The `for` of each of the last 16 elements, left to right; "" where an element has none. nullopt:
+// RFC 7239 §4 is broken, or an element has more than 16 parameters. Takes time in proportion to the
+// value's length.
 std::optional<std::vector<std::string>> parse_forwarded(std::string_view value);
 
 // What a PROXY header says.

@@ -28,6 +28,7 @@ struct Server::Impl {
   std::mutex mutex;
   std::shared_ptr<const net::TlsServerContext> tls;
   std::vector<std::unique_ptr<net::Listener>> listeners;
+  Seldom proxy_header_warning{Millis(10'000)};
 
   std::shared_ptr<const net::TlsServerContext> current_tls() {
     const std::lock_guard lock(mutex);
@@ -41,16 +42,21 @@ struct Server::Impl {
     const Proxies& proxies = impl->edge->proxies();
     bool is_proxy = proxies.trusts(stream->peer().ip);
     auto share = admission.share(stream->peer().ip);
-    auto place = admission.connection(share, !is_proxy);
-    if (!place) co_return;
+    auto admitted = admission.connection(share, !is_proxy);
+    if (!admitted) co_return impl->edge->turned_away(stream->peer().ip, admitted.error());
+    std::optional<Admission::Place> place(std::move(*admitted));
     const Counted counted(impl->edge->connections_gauge());
     if (is_proxy && proxies.proxy_protocol) {
       auto header =
           co_await read_proxy_header(*stream, net::in(impl->edge->limits().handshake_timeout));
       if (!header) {
         count_refusal(Refusal::proxy_header);
-        log::warn("a trusted proxy's connection has no good PROXY header",
-                  {{"address", stream->peer().ip}, {"reason", header.error().message()}});
+        if (const auto left_out = impl->proxy_header_warning.now()) {
+          log::warn("a trusted proxy's connection has no good PROXY header",
+                    {{"address", stream->peer().ip},
+                     {"reason", header.error().message()},
+                     {"left_out", *left_out}});
+        }
         co_return;
       }
       if (header->source) {
@@ -58,15 +64,15 @@ struct Server::Impl {
         share = admission.share(header->source->ip);
         net::assume_peer(*stream, std::move(*header->source));
         place.reset();
-        auto own_place = admission.connection(share, !is_proxy);
-        if (!own_place) co_return;
-        place.emplace(std::move(*own_place));
+        auto own = admission.connection(share, !is_proxy);
+        if (!own) co_return impl->edge->turned_away(stream->peer().ip, own.error());
+        place.emplace(std::move(*own));
       }
     }
     const std::string address = stream->peer().ip;
     if (auto tls = impl->current_tls()) {
       const auto handshake = admission.handshake(share, !is_proxy);
-      if (!handshake) co_return;
+      if (!handshake) co_return impl->edge->turned_away(address, handshake.error());
       auto secured = co_await net::tls_accept(std::move(stream), std::move(tls),
                                               net::in(impl->edge->limits().handshake_timeout));
       if (!secured) {
@@ -94,6 +100,7 @@ Result<std::unique_ptr<Server>> Server::start(net::Runtime& runtime, ServerOptio
   impl->tls = std::move(options.tls);
   impl->edge = std::make_shared<Edge>(options.name, options.limits, *impl->service, options.hsts,
                                       std::move(options.proxies));
+  impl->edge->set_certificates(impl->tls);
   // Weak: the listener is the server's and must not keep it alive.
   const net::AcceptHandler accept = [weak =
                                          std::weak_ptr(impl)](std::unique_ptr<net::Stream> stream) {
@@ -113,6 +120,7 @@ std::vector<std::uint16_t> Server::ports() const {
 }
 
 void Server::set_tls(std::shared_ptr<const net::TlsServerContext> tls) {
+  impl_->edge->set_certificates(tls);
   const std::lock_guard lock(impl_->mutex);
   impl_->tls = std::move(tls);
 }

@@ -44,7 +44,7 @@ afterAll(async () => {
 function site(options: Partial<OpenUnisonOptions> & { port: number; managementPort: number }, issuer = upstream.issuer): OpenUnison {
   return new OpenUnison({
     folder, authority, apiServer: "https://127.0.0.1:1", upstream: { issuer, clientSecret: "upstream-secret" }, authentication: "group_refresh_seconds: 1",
-    extra: `  limits: {requests_in_flight: ${kInFlight}, identity_provider_waiting: ${kWaiting}}\n`, ...options,
+    extra: `  limits: {requests_in_flight: ${kInFlight}, requests_in_flight_per_address: ${kInFlight}, identity_provider_waiting: ${kWaiting}}\n`, ...options,
   });
 }
 

@@ -77,6 +77,8 @@ http::Limits limits_of(const config::LimitsValues& values) {
   limits.held_body_bytes_per_address = values.held_body_bytes_per_address;
   limits.requests_per_connection = values.requests_per_connection;
   limits.streams_per_connection = values.streams_per_connection;
+  limits.body_silence = Seconds(values.body_silence_timeout_seconds);
+  limits.waiting_bytes_per_connection = values.waiting_bytes_per_connection;
   limits.drain_timeout = Seconds(values.drain_timeout_seconds);
   return limits;
 }
@@ -92,8 +94,9 @@ void fit_connections(http::Limits& limits) {
         "raise the hard limit of open files (ulimit -Hn, LimitNOFILE=)",
         {{"open_files", files}, {"wanted", limits.connections}, {"connections", fit}});
     limits.connections = fit;
+    limits.connections_per_address =
+        std::min<std::size_t>(limits.connections_per_address, config::share_of_an_address(fit));
   }
-  limits.connections_per_address = std::min(limits.connections_per_address, limits.connections);
 }
 
 http::Proxies proxies_of(const config::Values& values) {

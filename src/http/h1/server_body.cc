@@ -84,7 +84,8 @@ Task<Result<std::size_t>> ServerBody::read_more(std::span<char> into) {
 Task<Result<std::size_t>> ServerBody::timed_read(std::span<char> into) {
   const net::Deadline started = std::chrono::steady_clock::now();
   const net::Deadline deadline =
-      rate_deadline(limits_, total_, limits_.body_min_bytes_per_second) - waited_;
+      std::min(rate_deadline(limits_, total_, limits_.body_min_bytes_per_second) - waited_,
+               net::in(limits_.body_silence));
   auto got = into.empty() ? co_await wire_.fill(deadline)
                           : co_await wire_.stream->read_some(into, deadline);
   waited_ += std::chrono::steady_clock::now() - started;

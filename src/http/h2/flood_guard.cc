@@ -27,8 +27,14 @@ const Budget& budget_of(FloodGuard::Kind kind) {
 
 }  // namespace
 
-FloodGuard::FloodGuard(net::Deadline now) {
-  for (std::size_t i = 0; i < buckets_.size(); ++i) buckets_[i] = {kBudgets[i].burst, now};
+FloodGuard::FloodGuard(net::Deadline now, bool for_many) : for_many_(for_many) {
+  for (std::size_t i = 0; i < buckets_.size(); ++i)
+    buckets_[i] = {kBudgets[i].burst * scale(static_cast<Kind>(i)), now};
+}
+
+// Settings and pings are the proxy's own matter, however many people are behind it.
+double FloodGuard::scale(Kind kind) const {
+  return for_many_ && kind != Kind::settings && kind != Kind::ping ? kPeopleBehindAProxy : 1;
 }
 
 bool FloodGuard::take(Kind kind, net::Deadline now) {
@@ -36,7 +42,8 @@ bool FloodGuard::take(Kind kind, net::Deadline now) {
   const Budget& budget = budget_of(kind);
   const double seconds = std::chrono::duration<double>(now - bucket.filled).count();
   bucket.filled = now;
-  bucket.left = std::min(budget.burst, bucket.left + seconds * budget.per_second);
+  const double times = scale(kind);
+  bucket.left = std::min(times * budget.burst, bucket.left + seconds * times * budget.per_second);
   if (bucket.left < 1) return false;
   bucket.left -= 1;
   return true;

@@ -12,6 +12,10 @@
 
 namespace openunison::http::h2 {
 
+// How many times of what one client may a trusted proxy's connection may. As many as may share the
+// server's own limits (limits.h).
+inline constexpr std::size_t kPeopleBehindAProxy = 16;
+
 class FloodGuard {
  public:
   enum class Kind {
@@ -21,7 +25,9 @@ class FloodGuard {
     empty,     // frames without content that end nothing
     control,   // priorities, window updates, what is not known
   };
-  explicit FloodGuard(net::Deadline now);
+  // `for_many`: a trusted proxy's connection, which carries requests of many people. Of what they
+  // can make it send it may send kPeopleBehindAProxy times as much.
+  explicit FloodGuard(net::Deadline now, bool for_many = false);
 
   // False: one too many.
   bool take(Kind kind, net::Deadline now);
@@ -34,6 +40,9 @@ class FloodGuard {
     double left;
     net::Deadline filled;
   };
+  double scale(Kind kind) const;
+
+  const bool for_many_;
   std::array<Bucket, 5> buckets_;
 };
 

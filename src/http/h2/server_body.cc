@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/h2/server_body.h"
 
+#include <algorithm>
+
 namespace openunison::http::h2 {
 
 Task<Result<std::size_t>> ServerBody::read(std::span<char> into) {
@@ -39,7 +41,8 @@ Task<bool> ServerBody::wait() {
   const Limits& limits = connection_.edge().limits();
   const net::Deadline started = std::chrono::steady_clock::now();
   const bool changed = co_await stream_->arrived.wait(
-      rate_deadline(limits, total_, limits.body_min_bytes_per_second) - waited_);
+      std::min(rate_deadline(limits, total_, limits.body_min_bytes_per_second) - waited_,
+               net::in(limits.body_silence)));
   waited_ += std::chrono::steady_clock::now() - started;
   co_return changed;
 }

@@ -34,7 +34,8 @@ ServerConnection::ServerConnection(std::unique_ptr<net::Stream> stream, std::sha
       connection_(std::move(connection)),
       limits_(edge_->limits()),
       secure_(stream_->tls().active),
-      session_(limits_, secure_, *this),
+      for_many_(edge_->proxies().trusts(stream_->peer().ip)),
+      session_(limits_, secure_, for_many_, *this),
       executor_(connection_->executor),
       idle_since_(now()) {}
 
@@ -163,6 +164,14 @@ Task<void> ServerConnection::say_goodbye() {
   stream_->close();
 }
 
+bool ServerConnection::keep_waiting(std::size_t bytes) {
+  const std::size_t most =
+      limits_.waiting_bytes_per_connection * (for_many_ ? kPeopleBehindAProxy : 1);
+  if (waiting_bytes_ > 0 && (waiting_bytes_ > most || bytes > most - waiting_bytes_)) return false;
+  waiting_bytes_ += bytes;
+  return true;
+}
+
 Task<Result<void>> ServerConnection::put(ServerStream& stream, std::string_view data, bool last,
                                          net::Deadline deadline) {
   if (stream.closed) co_return fail(net::Errc::closed, "the client has ended the stream");
@@ -215,13 +224,15 @@ Task<void> ServerConnection::answer_one(const std::shared_ptr<ServerStream>& str
     const int status = status_of(head.error().code());
     count_refusal(refusal_of(head.error()));
     edge_->log_refused(peer(), head.error(), status);
+    session_.discard(*stream);
     co_await responder.send(plain_response(status, head.error().message() + "\n"));
   }
   session_.discard(*stream);
   if (responder.whole()) {
     co_await see_off(*stream);
   } else {
-    session_.reset(*stream, Code::internal_error);
+    session_.reset(*stream,
+                   stream->asked_too_much ? Code::enhance_your_calm : Code::internal_error);
   }
 }
 

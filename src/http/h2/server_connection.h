@@ -29,6 +29,10 @@ class ServerConnection final : public std::enable_shared_from_this<ServerConnect
   const net::TlsInfo& tls() const { return stream_->tls(); }
   // Sees to it that what the session has gets sent.
   void flush();
+  // So many bytes of an answer are kept until the client takes them. False: too many are already;
+  // nothing was added.
+  bool keep_waiting(std::size_t bytes);
+  void taken(std::size_t bytes) { waiting_bytes_ -= bytes; }
   // Hands over `data`, and with `last` the end; returns when it is in frames, which the client's
   // windows allow. Errors: closed, timed_out.
   Task<Result<void>> put(ServerStream& stream, std::string_view data, bool last,
@@ -55,6 +59,7 @@ class ServerConnection final : public std::enable_shared_from_this<ServerConnect
   std::shared_ptr<Connection> connection_;
   const Limits& limits_;
   const bool secure_;
+  const bool for_many_;  // a trusted proxy's
   Session session_;
   net::Executor executor_;
   bool heard_ = false;  // a first byte came
@@ -65,7 +70,8 @@ class ServerConnection final : public std::enable_shared_from_this<ServerConnect
   bool said_goodbye_ = false;  // nothing more is sent
   std::size_t running_ = 0;    // requests, also of streams that the client has cancelled
   std::size_t served_ = 0;
-  net::Signal changed_;  // of the members above
+  std::size_t waiting_bytes_ = 0;  // of answers that the client hasn't taken
+  net::Signal changed_;            // of the members above
 };
 
 }  // namespace openunison::http::h2

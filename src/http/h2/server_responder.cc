@@ -15,6 +15,19 @@ bool never_has_body(int status) {
   return status == 204 || status == 304;
 }
 
+// Of an answer, until the client has taken it.
+class Waiting {
+ public:
+  Waiting(ServerConnection& connection, std::size_t bytes)
+      : connection_(connection), bytes_(bytes) {}
+  Waiting(const Waiting&) = delete;
+  ~Waiting() { connection_.taken(bytes_); }
+
+ private:
+  ServerConnection& connection_;
+  const std::size_t bytes_;
+};
+
 std::unexpected<Error> wrong(const char* why) {
   return fail(Errc::internal, why);
 }
@@ -84,6 +97,12 @@ Result<void> ServerResponder::begin(ResponseHead head, std::optional<std::uint64
 
 Task<Result<void>> ServerResponder::put(std::string_view data, bool last) {
   if (broken_) co_return fail(net::Errc::closed, "the stream failed before");
+  if (!connection_.keep_waiting(data.size())) {
+    broken_ = stream_->asked_too_much = true;
+    count_refusal(Refusal::h2_waiting_bytes);
+    co_return fail(net::Errc::closed, "the client doesn't take the answers that it asks for");
+  }
+  const Waiting waiting(connection_, data.size());
   const Limits& limits = connection_.edge().limits();
   for (;;) {
     const std::string_view slice = data.substr(0, kSlice);
@@ -93,7 +112,10 @@ Task<Result<void>> ServerResponder::put(std::string_view data, bool last) {
         rate_deadline(limits, slice.size(), limits.write_min_bytes_per_second));
     if (!written) {
       broken_ = true;
-      if (written.error().is(net::Errc::timed_out)) count_refusal(Refusal::write_time);
+      if (written.error().is(net::Errc::timed_out)) {
+        count_refusal(Refusal::write_time);
+        connection_.session().charge_reset();
+      }
       co_return written;
     }
     if (data.empty()) co_return written;

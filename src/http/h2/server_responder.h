@@ -25,6 +25,7 @@ class ServerResponder final : public EdgeResponder, private BodyWriter {
   bool handed_over() const { return handed_over_; }
 
  private:
+  void drop_body() override { connection_.session().discard(*stream_); }
   Result<void> begin(ResponseHead head, std::optional<std::uint64_t> length, bool ended);
   // All of it, in slices, so that a reader that stands still is told from one that is slow.
   Task<Result<void>> put(std::string_view data, bool last);

@@ -31,12 +31,15 @@ struct ServerStream {
   net::Signal arrived;
 
   // The answer's body: frames are made of it as the client's windows allow.
+  bool answered = false;  // its head is on its way
   std::string_view outbound;
   bool outbound_last = false;    // nothing follows `outbound`
   bool end_queued = false;       // END_STREAM is in a frame
   bool end_sent = false;         // that frame is among the bytes to send
   bool reset_after_end = false;  // the client is still sending what nobody wants (RFC 9113 §8.1)
   net::Signal taken;
+
+  bool asked_too_much = false;  // the answer was cut since the client doesn't take what it asks for
 
   bool is_tunnel = false;   // of an extended CONNECT: no limit on the whole
   bool reset_here = false;  // closed by a reset of ours

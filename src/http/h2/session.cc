@@ -35,11 +35,18 @@ bool ends_stream(const nghttp2_frame& frame) {
   return (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 }
 
+// Sessions, codes and states stay out of HPACK's tables, here and at proxies on the way (RFC 7541
+// §7.1.3).
+bool is_secret(std::string_view name) {
+  return name == "set-cookie" || name == "location";
+}
+
 nghttp2_nv name_value(std::string_view name, std::string_view value) {
   const auto bytes = [](std::string_view text) {
     return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
   };
-  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+  const std::uint8_t flags = is_secret(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+  return {bytes(name), bytes(value), name.size(), value.size(), flags};
 }
 
 }  // namespace
@@ -222,6 +229,8 @@ struct Session::Callbacks {
       nghttp2_option_set_no_auto_window_update(made, 1);
       // What is to be known of closed streams is in ClosedStreams.
       nghttp2_option_set_no_closed_streams(made, 1);
+      // Resets are FloodGuard's; nghttp2's own budget is smaller than a proxy's.
+      nghttp2_option_set_stream_reset_rate_limit(made, 10'000, 1'000);
       return made;
     }();
     return kOptions;
@@ -232,12 +241,12 @@ void Session::Deleter::operator()(nghttp2_session* session) const {
   nghttp2_session_del(session);
 }
 
-Session::Session(const Limits& limits, bool secure, SessionEvents& events)
+Session::Session(const Limits& limits, bool secure, bool for_many, SessionEvents& events)
     : limits_(limits),
       secure_(secure),
       events_(events),
       splitter_(kPrefaceSize),
-      guard_(now()),
+      guard_(now(), for_many),
       head_began_(now()) {
   nghttp2_session* made = nullptr;
   CHECK(nghttp2_session_server_new2(&made, Callbacks::all(), this, Callbacks::options()) == 0);
@@ -446,11 +455,13 @@ void Session::submit_head(ServerStream& stream, const ResponseHead& head, bool e
   const int submitted = nghttp2_submit_response(session_.get(), stream.id, fields.data(),
                                                 fields.size(), ended ? nullptr : &body);
   CHECK(submitted == 0);
+  stream.answered = true;
   if (ended) stream.end_queued = true;
 }
 
 void Session::submit_continue(ServerStream& stream) {
-  if (stream.closed || broken_) return;
+  // Behind the answer's head it would be a second one (RFC 9110 §15.2).
+  if (stream.closed || broken_ || stream.answered) return;
   const nghttp2_nv status = name_value(":status", "100");
   nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, stream.id, nullptr, &status, 1,
                          nullptr);
@@ -485,6 +496,10 @@ void Session::discard(ServerStream& stream) {
     nghttp2_session_consume_connection(session_.get(), stream.unread().size());
   stream.inbound = std::string();
   stream.inbound_taken = 0;
+}
+
+void Session::charge_reset() {
+  if (!broken_ && !failed_) take(FloodGuard::Kind::reset);
 }
 
 bool Session::is_full(const ServerStream& stream) const {

@@ -42,8 +42,8 @@ class SessionEvents {
 
 class Session {
  public:
-  // Both outlive it.
-  Session(const Limits& limits, bool secure, SessionEvents& events);
+  // `limits` and `events` outlive it. `for_many`: as FloodGuard has it.
+  Session(const Limits& limits, bool secure, bool for_many, SessionEvents& events);
   ~Session();
   Session(const Session&) = delete;
 
@@ -65,6 +65,8 @@ class Session {
   // `outbound` has changed.
   void resume(ServerStream& stream);
   void reset(ServerStream& stream, Code code);
+  // A stream that ends otherwise costs the client no less than cancelling it.
+  void charge_reset();
   // So many bytes of the body were taken: the client may send as many more.
   void consume(ServerStream& stream, std::size_t bytes);
   // Nobody reads the body any more.

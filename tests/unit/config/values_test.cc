@@ -192,7 +192,28 @@ TEST(Values, LimitsWithoutAnyWrittenAreTheEdges) {
   EXPECT_EQ(limits.connections, edge.connections);
   EXPECT_EQ(limits.connections_per_address, edge.connections_per_address);
   EXPECT_EQ(limits.requests_per_connection, edge.requests_per_connection);
+  EXPECT_EQ(Seconds(limits.body_silence_timeout_seconds), edge.body_silence);
+  EXPECT_EQ(limits.waiting_bytes_per_connection, edge.waiting_bytes_per_connection);
   EXPECT_EQ(Seconds(limits.drain_timeout_seconds), edge.drain_timeout);
+}
+
+// Whoever makes the whole small, and writes no share, means no address to have all of it.
+TEST(Values, AnAddressHasASixteenthOfTheWholeAtMostUnlessItIsWritten) {
+  const LimitsValues small =
+      values_of(good_and("server: {limits: {connections: 320, requests: 160, requests_in_flight: "
+                         "64, handshakes: 4}}\n"))
+          .limits;
+  EXPECT_EQ(small.connections_per_address, 20u);
+  EXPECT_EQ(small.requests_per_address, 10u);
+  EXPECT_EQ(small.requests_in_flight_per_address, 8u) << "what one browser needs";
+  EXPECT_EQ(small.handshakes_per_address, 4u) << "never more than the whole";
+  const LimitsValues written =
+      values_of(good_and("server: {limits: {connections: 320, connections_per_address: 80}}\n"))
+          .limits;
+  EXPECT_EQ(written.connections_per_address, 80u);
+  const LimitsValues large =
+      values_of(good_and("server: {limits: {connections: 100000}}\n")).limits;
+  EXPECT_EQ(large.connections_per_address, 1024u) << "the default";
 }
 
 TEST(Values, EveryServerKeyArrives) {

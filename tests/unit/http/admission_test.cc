@@ -4,6 +4,7 @@
 // bodies that trickle, handshakes that never end.
 #include "http/admission.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -17,11 +18,17 @@ namespace openunison::http::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr Millis kPatience{10'000};
 
 double refused(const std::string& reason) {
   return metric("openunison_http_refused_total{reason=\"" + reason + "\"}");
+}
+
+std::optional<Admission::Place> take(Admission::Admitted admitted) {
+  if (!admitted) return std::nullopt;
+  return std::move(*admitted);
 }
 
 TEST(Admission, CountsByAddressAndForAll) {
@@ -31,7 +38,7 @@ TEST(Admission, CountsByAddressAndForAll) {
   Admission admission(limits);
   const auto one = admission.share("192.0.2.1"), other = admission.share("192.0.2.2");
   const double own = refused("connections_per_address"), all = refused("connections");
-  auto a = admission.connection(one), b = admission.connection(one);
+  auto a = take(admission.connection(one)), b = take(admission.connection(one));
   EXPECT_TRUE(a && b);
   EXPECT_FALSE(admission.connection(one));
   EXPECT_EQ(refused("connections_per_address"), own + 1);
@@ -96,12 +103,109 @@ TEST(Admission, FirstBytesOfABodyAreLeftToEachAddress) {
   EXPECT_EQ(admission.body_bytes(), 0u);
 }
 
+// Takes as many connections as it gets, each from the next /64 of the network.
+std::vector<Admission::Place> fill(Admission& admission, const std::string& network, int subnets,
+                                   int from_each) {
+  std::vector<Admission::Place> places;
+  for (int subnet = 0; subnet < subnets; ++subnet) {
+    const auto share = admission.share(fmt::format("{}{:02x}::1", network, subnet));
+    for (int i = 0; i < from_each; ++i) {
+      auto admitted = admission.connection(share);
+      if (!admitted) break;
+      places.push_back(std::move(*admitted));
+    }
+  }
+  return places;
+}
+
+Limits limits_of_connections(std::size_t all, std::size_t per_address) {
+  Limits limits;
+  limits.connections = all;
+  limits.connections_per_address = per_address;
+  return limits;
+}
+
+// What broke once: whoever has a /56 has 256 addresses, and with them all of the server.
+TEST(Admission, NetworksHoldABoundedPartHoweverManyAddressesTheyHave) {
+  Admission admission(limits_of_connections(160, 10));
+  const double before = refused("connections_per_address");
+  {
+    auto of_56 = fill(admission, "2001:db8:1:2", 256, 10);
+    EXPECT_EQ(of_56.size(), 20u) << "two addresses' shares";
+    EXPECT_GT(refused("connections_per_address"), before);
+    const auto next_56 = fill(admission, "2001:db8:1:3", 256, 10);
+    EXPECT_EQ(next_56.size(), 20u);
+    EXPECT_TRUE(fill(admission, "2001:db8:1:4", 256, 10).empty()) << "four, of one /48";
+    const auto elsewhere = fill(admission, "2001:db8:2:4", 1, 10);
+    EXPECT_EQ(elsewhere.size(), 10u) << "others have theirs";
+    of_56.clear();
+    EXPECT_EQ(fill(admission, "2001:db8:1:4", 256, 10).size(), 20u) << "given back";
+  }
+  EXPECT_EQ(admission.connections(), 0u);
+}
+
+// Whatever the share of one address is set to, a network is never below it, and the limit of the
+// whole is what keeps it in where the share is everything.
+TEST(Admission, NetworksHoldAQuarterAtMostUnlessOneAddressMayHoldMore) {
+  for (const auto& [per_address, of_56, of_48] :
+       {std::tuple{30u, 40u, 40u}, {60u, 60u, 60u}, {160u, 160u, 160u}, {1u, 2u, 4u}}) {
+    Admission admission(limits_of_connections(160, per_address));
+    EXPECT_EQ(fill(admission, "2001:db8:1:2", 256, 200).size(), of_56) << per_address;
+    const auto first = fill(admission, "2001:db8:1:2", 256, 200);
+    const auto second = fill(admission, "2001:db8:1:3", 256, 200);
+    const auto third = fill(admission, "2001:db8:1:4", 256, 200);
+    EXPECT_EQ(first.size() + second.size() + third.size(), of_48) << per_address;
+  }
+}
+
+// 16 KiB are left to each address, but a network has as many addresses as it likes.
+TEST(Admission, FirstBytesAreNotLeftToEachAddressOfANetwork) {
+  Limits limits;
+  limits.held_body_bytes = 65'536;
+  Admission admission(limits);
+  const auto greedy = admission.share("192.0.2.1");
+  Admission::HeldBytes all(admission, *greedy);
+  EXPECT_TRUE(all.add(65'536));
+  std::vector<std::unique_ptr<Admission::HeldBytes>> little;
+  std::vector<std::shared_ptr<Admission::Share>> shares;
+  std::size_t held = 0;
+  for (int i = 0; i < 256; ++i) {
+    shares.push_back(admission.share(fmt::format("2001:db8:1:2{:02x}::1", i)));
+    little.push_back(std::make_unique<Admission::HeldBytes>(admission, *shares.back()));
+    held += little.back()->add(16'384) ? 16'384 : 0;
+  }
+  EXPECT_EQ(held, 2u * 16'384);
+}
+
+// Bodies that are kept back to end all at once were a way around the limit.
+TEST(Admission, WorkThatComesBackIsBoundedByTwiceTheLimits) {
+  Limits limits;
+  limits.requests_in_flight = 4;
+  limits.requests_in_flight_per_address = 2;
+  Admission admission(limits);
+  std::vector<Admission::Place> back;
+  const auto take_back = [&](const char* address) {
+    const auto share = admission.share(address);
+    for (int i = 0; i < 10; ++i) {
+      auto again = admission.in_flight_again(share);
+      if (again) back.push_back(std::move(*again));
+    }
+    return back.size();
+  };
+  EXPECT_EQ(take_back("192.0.2.1"), 4u);
+  EXPECT_EQ(take_back("192.0.2.2"), 8u);
+  EXPECT_EQ(take_back("192.0.2.3"), 8u);
+  EXPECT_FALSE(admission.in_flight(admission.share("192.0.2.3")));
+}
+
 // --- Over sockets ---
 
 std::unique_ptr<Server> start(net::Runtime& runtime, std::shared_ptr<Service> service,
                               Limits limits,
-                              std::shared_ptr<const net::TlsServerContext> tls = nullptr) {
+                              std::shared_ptr<const net::TlsServerContext> tls = nullptr,
+                              Proxies proxies = {}) {
   ServerOptions options;
+  options.proxies = std::move(proxies);
   options.name = "admission";
   options.listen = {"127.0.0.1:0"};
   options.limits = limits;
@@ -128,6 +232,67 @@ Task<std::string> answer(net::Stream& stream) {
 Task<std::string> ask(std::uint16_t port, std::string raw) {
   auto stream = co_await send(port, std::move(raw));
   co_return co_await answer(*stream);
+}
+
+// What the program writes to its standard error meanwhile.
+class CapturedLog {
+ public:
+  CapturedLog() { ::testing::internal::CaptureStderr(); }
+  std::string take() { return ::testing::internal::GetCapturedStderr(); }
+};
+
+Proxies trusting(const char* range) {
+  Proxies proxies;
+  proxies.trusted.push_back(*text::IpRange::parse(range));
+  return proxies;
+}
+
+// Who may be a proxy that was forgotten is told of, once a minute; a stranger from outside isn't.
+TEST(Admission, RefusalsOfPrivateAddressesAreExplained) {
+  MirrorService mirror;
+  const std::tuple<const char*, const char*, std::size_t> cases[] = {
+      {"10.1.2.3", "if it is a proxy or a NAT", 1},
+      {"fd00::1", "if it is a proxy or a NAT", 1},
+      {"192.168.7.7", "doesn't say for whom", 1},
+      {"203.0.113.7", "\"warn\"", 0},
+  };
+  for (const auto& [ip, text, times] : cases) {
+    Edge edge("local", {}, mirror, true, trusting("192.168.7.0/24"));
+    CapturedLog log;
+    for (int i = 0; i < 3; ++i) edge.turned_away(ip, Refusal::connections_per_address);
+    edge.turned_away(ip, Refusal::connections);
+    const std::string said = log.take();
+    std::size_t found = 0;
+    for (std::size_t at = said.find(text); at != std::string::npos; at = said.find(text, at + 1))
+      ++found;
+    EXPECT_EQ(found, times) << ip << said;
+    if (times > 0) EXPECT_THAT(said, HasSubstr("connections_per_address"));
+  }
+}
+
+TEST(AdmissionOverSockets, ATrustedProxyThatSaysNobodyIsCountedAndTold) {
+  const auto count = [] {
+    return metric("openunison_http_proxied_without_client_total{server=\"admission\"}");
+  };
+  net::Runtime runtime(1);
+  auto server =
+      start(runtime, std::make_shared<MirrorService>(), {}, nullptr, trusting("127.0.0.1"));
+  const double before = count();
+  const auto said_by = [&](const std::string& request) {
+    CapturedLog log;
+    const std::string answered = runtime.block_on(ask(server->ports()[0], request));
+    const std::string said = log.take();
+    EXPECT_THAT(answered, HasSubstr("200 OK"));
+    return said;
+  };
+  const std::string warning = "doesn't say for whom it passes requests on";
+  EXPECT_THAT(said_by(with_line("X-Forwarded-For: 203.0.113.7")), Not(HasSubstr(warning)));
+  EXPECT_EQ(count(), before);
+  EXPECT_THAT(said_by(get("/healthz")), Not(HasSubstr(warning))) << "the proxy's own health check";
+  EXPECT_EQ(count(), before + 1);
+  EXPECT_THAT(said_by(with_line("Cookie: a=b")), HasSubstr(warning));
+  EXPECT_THAT(said_by(with_line("Cookie: a=b")), Not(HasSubstr(warning))) << "not each time";
+  EXPECT_EQ(count(), before + 3);
 }
 
 // Until all heads have been read: the answers of the requests behind them come then.

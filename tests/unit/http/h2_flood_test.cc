@@ -106,6 +106,58 @@ TEST_P(H2Floods, FewAreServed) {
   EXPECT_TRUE(peer.got.go_aways.empty());
 }
 
+// --- Of a trusted proxy, behind which are many ---
+
+Proxies trusted_proxy() {
+  Proxies proxies;
+  proxies.trusted.push_back(*text::IpRange::parse("127.0.0.1"));
+  return proxies;
+}
+
+// Few at a time, so that it isn't the number of streams at once that ends it. False: the server
+// closed.
+bool cancel_requests(H2Peer& peer, Id count) {
+  peer.send(preface());
+  for (Id id = 1; id < 2 * count; id += 100) {
+    std::string some;
+    for (Id i = id; i < id + 98; i += 2) some += h2_get(i) + reset(i);
+    const auto last = static_cast<std::int32_t>(id + 98);
+    if (!peer.send(some + h2_get(id + 98)) || !peer.wait_for_answer(last)) return false;
+  }
+  return true;
+}
+
+// What broke once: one person who cancels much ended the connection for all.
+TEST(H2FloodOfAProxy, ManyPeopleMayCancelTheirRequests) {
+  MirrorService mirror;
+  H2Peer peer(mirror, {}, 0, trusted_proxy());
+  ASSERT_TRUE(cancel_requests(peer, 2'000));
+  peer.send(h2_get(9001, "/after"));
+  ASSERT_TRUE(peer.wait_for_answer(9001));
+  EXPECT_EQ(peer.stream(9001).status, 200);
+  EXPECT_TRUE(peer.got.go_aways.empty());
+}
+
+TEST(H2FloodOfAProxy, IsBoundedToo) {
+  MirrorService mirror;
+  H2Peer peer(mirror, {}, 0, trusted_proxy());
+  EXPECT_FALSE(cancel_requests(peer, 8'000));
+  EXPECT_TRUE(peer.wait_for_end());
+  ASSERT_FALSE(peer.got.go_aways.empty());
+  EXPECT_EQ(peer.got.go_aways.back(), kEnhanceYourCalm);
+}
+
+TEST(H2FloodOfAProxy, SettingsAndPingsAreItsOwn) {
+  for (const std::string& frames : {repeated(settings(), 50), repeated(ping(), 100)}) {
+    MirrorService mirror;
+    H2Peer peer(mirror, {}, 0, trusted_proxy());
+    peer.send(preface() + frames);
+    EXPECT_TRUE(peer.wait_for_end());
+    ASSERT_FALSE(peer.got.go_aways.empty());
+    EXPECT_EQ(peer.got.go_aways.back(), kEnhanceYourCalm);
+  }
+}
+
 // A field in the table of 4 KiB, named again and again by one byte each.
 TEST(H2Flood, AHeadThatIsABomb) {
   const double before = metric("openunison_http_refused_total{reason=\"h2_header_bomb\"}");

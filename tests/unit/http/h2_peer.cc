@@ -137,6 +137,8 @@ void H2Reading::take_block(const ReceivedFrame& frame) {
       answer.fields.emplace_back(
           std::string(reinterpret_cast<const char*>(field.name), field.namelen),
           std::string(reinterpret_cast<const char*>(field.value), field.valuelen));
+      if ((field.flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0)
+        answer.never_indexed.push_back(answer.fields.back().first);
     }
     if ((flags & NGHTTP2_HD_INFLATE_FINAL) != 0) break;
   }
@@ -147,8 +149,8 @@ void H2Reading::take_block(const ReceivedFrame& frame) {
   if (answer.status < 200) answer.interim.push_back(answer.status);
 }
 
-H2Peer::H2Peer(Service& service, const Limits& limits, std::size_t split)
-    : edge_(std::make_shared<Edge>("local", limits, service, true)),
+H2Peer::H2Peer(Service& service, const Limits& limits, std::size_t split, Proxies proxies)
+    : edge_(std::make_shared<Edge>("local", limits, service, true, std::move(proxies))),
       ended_(std::make_shared<net::Completion>()) {
   auto [client, server] = net::memory_pipe(split);
   client_ = std::move(client);

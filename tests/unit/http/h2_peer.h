@@ -25,9 +25,10 @@ struct ReceivedFrame {
 
 // What came on one stream.
 struct H2Answer {
-  int status = 0;            // of the last head that has one
-  std::vector<int> interim;  // 1xx before it
-  FieldList fields;          // of the last head
+  int status = 0;                          // of the last head that has one
+  std::vector<int> interim;                // 1xx before it
+  FieldList fields;                        // of the last head
+  std::vector<std::string> never_indexed;  // names of those that may be in no table
   std::string body;
   bool ended = false;
   std::optional<std::uint32_t> reset;
@@ -61,7 +62,8 @@ class H2Reading {
 
 class H2Peer {
  public:
-  H2Peer(Service& service, const Limits& limits = {}, std::size_t split = 0);
+  // The server sees it at 127.0.0.1.
+  H2Peer(Service& service, const Limits& limits = {}, std::size_t split = 0, Proxies proxies = {});
   ~H2Peer();
 
   // False: the server had closed before it took all of it.

@@ -121,6 +121,55 @@ TEST(Proxies, BrokenForwardedIsRefused) {
   }
 }
 
+TEST(Proxies, ATrustedProxyThatSaysNobodyIsFoundOut) {
+  using Client = Proxies::Client;
+  const std::tuple<const char*, std::vector<std::string>, Client> cases[] = {
+      {"10.0.0.1", {"203.0.113.7"}, Client::known},
+      {"10.0.0.1", {}, Client::unsaid},
+      {"10.0.0.1", {"unknown"}, Client::unsaid},
+      {"10.0.0.1", {"10.9.9.9"}, Client::unsaid},
+      {"198.51.100.9", {}, Client::known},
+      {"198.51.100.9", {"203.0.113.7"}, Client::known},
+  };
+  for (const auto& [peer, lines, client] : cases) {
+    Request request = request_from(peer, "x-forwarded-for", lines);
+    EXPECT_EQ(proxies().reveal(request).value(), client) << peer << " " << lines.size();
+  }
+  Request other_field = request_from("10.0.0.1", "forwarded", {"for=203.0.113.7"});
+  EXPECT_EQ(proxies().reveal(other_field).value(), Client::unsaid);
+}
+
+// A client may write what it likes in front of what the proxies add.
+TEST(Proxies, OnlyTheLastHopsAreLookedAt) {
+  std::string spoofed, forwarded;
+  for (int i = 0; i < 2'000; ++i) {
+    spoofed += "9.9.9.9,";
+    forwarded += "for=9.9.9.9,";
+  }
+  for (int hops = 1; hops <= 20; ++hops) {
+    std::string way = "203.0.113.7", named = "for=203.0.113.7";
+    for (int i = 1; i < hops; ++i) {
+      way += ", 10.0.0.9";
+      named += ", for=10.0.0.9";
+    }
+    const char* const client = hops <= 16 ? "203.0.113.7" : "10.0.0.9";
+    Request request = request_from("10.0.0.1", "x-forwarded-for", {spoofed + way});
+    EXPECT_TRUE(proxies().reveal(request));
+    EXPECT_EQ(request.peer.ip, client) << hops;
+    request = request_from("10.0.0.1", "forwarded", {forwarded + named});
+    EXPECT_TRUE(proxies(ForwardedField::forwarded).reveal(request));
+    EXPECT_EQ(request.peer.ip, client) << hops;
+  }
+  EXPECT_EQ(parse_forwarded(forwarded)->size(), 16u);
+}
+
+TEST(Proxies, AnElementHasFewParameters) {
+  std::string element = "for=203.0.113.7";
+  for (int i = 1; i < 16; ++i) element += ";p" + std::to_string(i) + "=a";
+  EXPECT_TRUE(parse_forwarded(element));
+  EXPECT_FALSE(parse_forwarded(element + ";p16=a"));
+}
+
 TEST(Proxies, OnlyTheChosenFieldIsRead) {
   for (const ForwardedField field :
        {ForwardedField::none, ForwardedField::x_forwarded_for, ForwardedField::forwarded}) {

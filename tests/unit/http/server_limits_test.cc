@@ -141,6 +141,9 @@ TEST(ServerConnectionTimes, EachWaitHasItsEnd) {
       {"a head drips", "GET / HT", &Limits::header_timeout, 408, "header_time"},
       {"a body drips by length", post("Content-Length: 5\r\n", "hell"), &Limits::rate_grace, 408,
        "body_time"},
+      // What it was earlier makes up for nothing.
+      {"a body falls silent", post("Content-Length: 20000\r\n", std::string(16'000, 'a')),
+       &Limits::body_silence, 408, "body_time"},
       {"a body drips in chunks", chunked("5\r\nhel"), &Limits::rate_grace, 408, "body_time"},
       {"idle between requests", get("/"), &Limits::idle_timeout, 200, nullptr},
   };
