@@ -119,16 +119,18 @@ struct Client::Impl {
   }
 
   // What both versions send. Error internal: something in the request can't be sent; it would be
-  // our bug.
+  // our bug. The answer to CONNECT is another protocol's beginning.
   static Result<std::vector<Field>> fields_of(const ClientRequest& request) {
-    if (!is_token(request.method)) return fail(Errc::internal, "the method is not a token");
+    if (!is_token(request.method) || request.method == "CONNECT")
+      return fail(Errc::internal, "the method can't be sent");
     std::vector<Field> fields;
     if (!request.headers.contains("user-agent"))
       fields.push_back({"user-agent", std::string(kUserAgent)});
     for (const Field& field : request.headers.fields()) {
       if (!is_token(field.name) || !is_field_value(field.value))
         return fail(Errc::internal, "a field of the request can't be sent");
-      if (!is_own_field(field.name)) fields.push_back(field);
+      std::string name = text::ascii_lower(field.name);
+      if (!is_own_field(name)) fields.push_back({std::move(name), field.value});
     }
     if (announces_length(request))
       fields.push_back({"content-length", std::to_string(request.body.size())});
@@ -137,9 +139,12 @@ struct Client::Impl {
 
   static Result<std::string> target_of(const text::Url& url) {
     std::string target = url.path.empty() ? "/" : url.path;
+    // A space would end the target, and who made the address didn't mean what it would then say.
+    const bool is_path = target.starts_with('/') && target.find('?') == std::string::npos;
     if (url.query) target.append("?").append(*url.query);
-    if (target.find_first_of("\r\n") != std::string::npos)
-      return fail(Errc::internal, "the address can't be sent");
+    const bool is_sound = std::all_of(target.begin(), target.end(),
+                                      [](char c) { return c > ' ' && c < '\x7f' && c != '#'; });
+    if (!is_path || !is_sound) return fail(Errc::internal, "the address can't be sent");
     return target;
   }
 
