@@ -48,7 +48,8 @@ class ServerConnection {
     wire_.buffer.consume(parser_.consumed());
     ParsedRequest head = parser_.take();
     if (head.framing == Framing::length && head.length > limits_.body_bytes) {
-      co_await refuse(Error(Errc::body_too_large, "the body is too large (RFC 9110 §15.5.14)"));
+      co_await refuse(Error(Errc::body_too_large, "the body is too large (RFC 9110 §15.5.14)"),
+                      head.method == "HEAD");
       co_return false;
     }
     ServerBody body(wire_, head, limits_);
@@ -109,7 +110,7 @@ class ServerConnection {
   }
 
   // What could not be read as a request: nothing behind it can be trusted.
-  Task<void> refuse(Error error) {
+  Task<void> refuse(Error error, bool to_head = false) {
     const int status = status_of(error.code());
     count_refusal(refusal_of(error));
     edge_.log_refused(wire_.stream->peer(), error, status);
@@ -118,7 +119,8 @@ class ServerConnection {
     std::string text;
     append_response_head(text, {status, std::move(response.headers)}, Framing::length,
                          response.body.size(), ConnectionField::close);
-    auto written = co_await wire_.stream->write(text, response.body, net::in(kLingerTime));
+    const std::string_view body = to_head ? std::string_view() : response.body;
+    auto written = co_await wire_.stream->write(text, body, net::in(kLingerTime));
     if (written) co_await linger();
   }
 

@@ -35,8 +35,7 @@ Task<Result<void>> ServerResponder::send(Response response) {
   auto head = begin({response.status, std::move(response.headers)},
                     no_body ? Framing::none : Framing::length, response.content().size());
   if (!head) co_return std::unexpected(head.error());
-  const std::string_view body =
-      no_body || to_head_ ? std::string_view() : response.content();
+  const std::string_view body = no_body || to_head_ ? std::string_view() : response.content();
   auto written = co_await write_out(*head, body);
   if (!written) co_return written;
   bytes_ = body.size();

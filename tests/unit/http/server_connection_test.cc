@@ -425,6 +425,15 @@ TEST_P(ServerConnection, TooLargeIsRefusedBeforeContinue) {
   EXPECT_EQ(got[0].status, 413);
 }
 
+// RFC 9110 §9.3.2: what looks like a body would be the next answer's beginning.
+TEST_P(ServerConnection, RefusedHeadRequestGetsNoBody) {
+  MirrorService mirror;
+  const std::string text = converse(
+      mirror, "HEAD / HTTP/1.1\r\n" + kHost + "Content-Length: 2000000\r\n\r\n", {}, GetParam());
+  EXPECT_TRUE(text.starts_with("HTTP/1.1 413 ")) << text;
+  EXPECT_TRUE(text.ends_with("\r\n\r\n")) << text;
+}
+
 // --- Upgrade (RFC 9110 §7.8) ---
 
 struct Upgraded {
