@@ -115,12 +115,9 @@ http::Response Provider::Impl::answer_error(const http::Request& request, const 
 }
 
 Task<http::Response> Provider::Impl::posted_authorize(http::Request& request) {
-  // A cross-site POST comes without our Lax cookie; after a 303 to the same request as a GET it is
-  // there again.
   auto form = co_await read_form(request);
-  if (!form)
-    co_return pages.error_page(request, Error(Errc::malformed_request, form.error().description));
-  co_return redirect(options.path + "/auth?" + form->encode());
+  if (!form) co_return unreadable(request, form.error());
+  co_return as_get(request, "/auth", *form);
 }
 
 std::optional<text::Form> Provider::Impl::request_of(const text::Form& parameters,
@@ -156,8 +153,9 @@ Task<http::Response> Provider::Impl::authorize_form(http::Request& request, text
   if (!effective) {
     co_return pages.error_page(
         request, Error(Errc::malformed_request,
-                       "The application's request was used before, or has waited for too long. "
-                       "Start again from the application."));
+                       "The application's request isn't known here any more (invalid_request_uri): "
+                       "it was used before, has waited for too long, or this server was restarted "
+                       "meanwhile. Start again from the application."));
   }
   auto parsed = parse_authorization(*effective, clients);
   if (const auto* error = std::get_if<Error>(&parsed)) co_return pages.error_page(request, *error);

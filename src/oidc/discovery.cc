@@ -71,7 +71,9 @@ std::string Provider::Impl::make_discovery() const {
 
 http::Response Provider::Impl::discovery() const {
   http::Response response;
-  response.headers = {{"content-type", "application/json"}, {"cache-control", jwks_cache_control}};
+  response.headers = {{"content-type", "application/json"},
+                      {"cache-control", jwks_cache_control},
+                      {"access-control-allow-origin", "*"}};
   response.body = discovery_json;
   return response;
 }
@@ -79,7 +81,8 @@ http::Response Provider::Impl::discovery() const {
 http::Response Provider::Impl::jwks() const {
   http::Response response;
   response.headers = {{"content-type", "application/jwk-set+json"},
-                      {"cache-control", jwks_cache_control}};
+                      {"cache-control", jwks_cache_control},
+                      {"access-control-allow-origin", "*"}};
   response.body = keys.snapshot()->jwks;
   return response;
 }

@@ -17,10 +17,8 @@ Task<http::Response> Provider::Impl::end_session(http::Request& request) {
   text::Form parameters;
   if (request.method == "POST") {
     auto form = co_await read_form(request);
-    if (!form)
-      co_return pages.error_page(request, Error(Errc::malformed_request, form.error().description));
-    // The session's cookie isn't sent with a cross-site POST; it is with the GET that follows.
-    co_return redirect(options.path + "/end_session?" + form->encode());
+    if (!form) co_return unreadable(request, form.error());
+    co_return as_get(request, "/end_session", *form);
   }
   auto query = text::Form::parse(request.query);
   if (!query || query->repeated()) {

@@ -51,6 +51,7 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
       jwks_cache_control("public, max-age=" +
                          std::to_string(sessions.values().jwks_max_age.count())) {
   discovery_json = make_discovery();
+  script_origins = script_origins_of(options.clients);
   for (const Client& client : options.clients) {
     for (const char* grant : {"authorization_code", "refresh_token"})
       issued[client.id][grant] = &tokens_issued(client.id, grant);
@@ -92,15 +93,26 @@ void Provider::mount(http::Router& router) {
     router.route(std::move(methods), path + std::string(name),
                  [impl, endpoint](http::Request& request) { return (impl->*endpoint)(request); });
   };
+  const auto ready = [](http::Response response) -> Task<http::Response> { co_return response; };
+  // Those that scripts may call as well.
+  const auto add_open = [&](std::vector<std::string> methods, std::string_view name,
+                            Impl::Endpoint endpoint) {
+    router.route(std::move(methods), path + std::string(name),
+                 [impl, endpoint](http::Request& request) {
+                   return request.headers.get("origin") ? impl->for_scripts(request, endpoint)
+                                                        : (impl->*endpoint)(request);
+                 });
+    router.route({"OPTIONS"}, path + std::string(name),
+                 [impl, ready](http::Request& request) { return ready(impl->preflight(request)); });
+  };
   add({"GET"}, "/auth", &Impl::authorize);
   add({"POST"}, "/auth", &Impl::posted_authorize);
   add({"POST"}, "/consent", &Impl::consent);
   add({"POST"}, "/par", &Impl::push_request);
-  add({"POST"}, "/token", &Impl::token);
-  add({"GET", "POST"}, "/userinfo", &Impl::userinfo);
-  add({"POST"}, "/revoke", &Impl::revoke);
+  add_open({"POST"}, "/token", &Impl::token);
+  add_open({"GET", "POST"}, "/userinfo", &Impl::userinfo);
+  add_open({"POST"}, "/revoke", &Impl::revoke);
   add({"GET", "POST"}, "/end_session", &Impl::end_session);
-  const auto ready = [](http::Response response) -> Task<http::Response> { co_return response; };
   router.route({"GET"}, path + "/.well-known/openid-configuration",
                [impl, ready](http::Request&) { return ready(impl->discovery()); });
   router.route({"GET"}, path + "/certs",
@@ -114,6 +126,29 @@ http::Response redirect(std::string location) {
                       {"cache-control", "no-store"},
                       {"referrer-policy", "no-referrer"}};
   return response;
+}
+
+http::Response Provider::Impl::as_get(const http::Request& request, std::string_view name,
+                                      const text::Form& form) const {
+  std::string target = options.path + std::string(name) + '?' + form.encode();
+  if (target.size() > options.max_target_bytes) {
+    return pages.error_page(
+        request,
+        Error(http::Errc::body_too_large,
+              "The application's request is over " + std::to_string(options.max_target_bytes) +
+                  " bytes. It must ask for less, or push its requests (RFC 9126)."));
+  }
+  return redirect(std::move(target));
+}
+
+http::Response Provider::Impl::unreadable(const http::Request& request,
+                                          const OAuthError& error) const {
+  if (error.status == 413) {
+    return pages.error_page(
+        request, Error(http::Errc::body_too_large, "The application's request is over " +
+                                                       std::to_string(kMaxFormBytes) + " bytes."));
+  }
+  return pages.error_page(request, Error(Errc::malformed_request, error.description));
 }
 
 Task<std::expected<text::Form, OAuthError>> read_form(http::Request& request) {

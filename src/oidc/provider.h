@@ -26,6 +26,8 @@ struct ProviderOptions {
   std::string issuer;  // "https://HOST[:port]/auth/idp/k8sIdp"
   std::string path;    // "/auth/idp/k8sIdp"
   std::vector<Client> clients;
+  // What the server takes as the target of a request (http::Limits).
+  std::size_t max_target_bytes = 16 * 1024;
   PushedRequestLimits pushed;
   BackchannelLogoutOptions logout;  // the issuer in it is set here
 };

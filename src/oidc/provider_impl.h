@@ -32,6 +32,19 @@ struct Provider::Impl {
   http::Response discovery() const;
   http::Response jwks() const;
 
+  // A cross-site POST comes without our Lax cookie; after a 303 to the same request as a GET it is
+  // there again. `name` as in endpoint(). 413 where it would be too long.
+  http::Response as_get(const http::Request& request, std::string_view name,
+                        const text::Form& form) const;
+  // The page for a posted request that can't be read.
+  http::Response unreadable(const http::Request& request, const OAuthError& error) const;
+
+  // Scripts of public clients at endpoints without cookies (cross_origin.cc).
+  using Endpoint = Task<http::Response> (Impl::*)(http::Request&);
+  Task<http::Response> for_scripts(http::Request& request, Endpoint endpoint);
+  http::Response preflight(const http::Request& request) const;
+  void allow_origin(const http::Request& request, http::Response& response) const;
+
   // An authorization request on its way to an answer (authorize.cc).
   struct Walk;
   Task<http::Response> authorize_form(http::Request& request, text::Form form, bool consented);
@@ -79,6 +92,7 @@ struct Provider::Impl {
   crypto::Sealer resume_sealer;
   mutable PushedRequests pushed;
   BackchannelLogout logout;
+  std::vector<std::string> script_origins;  // of public clients' redirect addresses
   std::string discovery_json;
   std::string jwks_cache_control;
   // Tokens given out, by client and grant: made at the start, since looking one up takes a lock.
@@ -88,5 +102,6 @@ struct Provider::Impl {
 // A form body of at most kMaxFormBytes without repeated parameters (RFC 6749 §3.2).
 Task<std::expected<text::Form, OAuthError>> read_form(http::Request& request);
 http::Response redirect(std::string location);
+std::vector<std::string> script_origins_of(const std::vector<Client>& clients);
 
 }  // namespace openunison::oidc

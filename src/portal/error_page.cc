@@ -106,6 +106,12 @@ Words words_of(const Error& error) {
   if (status == 404)
     return {404, "There is nothing here", kYou, "Check the address, or go to the first page.",
             false};
+  if (status == 413) {
+    return {413, "That request is too large", kYou,
+            "Go back and try again with less. If an application sent you here, whoever looks after "
+            "it has to make its request shorter.",
+            false};
+  }
   if (status >= 400 && status < 500)
     return {status, "That request can’t be answered", kYou, "Go back and try again.", false};
   return {500, "Something went wrong here", kUs,

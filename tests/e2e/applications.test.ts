@@ -3,7 +3,7 @@
 // Applications that others wrote, or that use libraries of others, sign people in through the portal: pushed requests, answers
 // as forms, signing out both ways. openid-client and oauth4webapi, jose for logout tokens, Chromium, and Apache with
 // mod_auth_openidc. A portal of its own with built-in users; no cluster.
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import * as jose from "jose";
@@ -43,6 +43,9 @@ beforeAll(async () => {
 - client_id: pushing
   redirect_uris: ["${receiver.origin}/callback"]
   require_pushed_authorization_requests: true
+- client_id: in-browser
+  public: true
+  redirect_uris: ["${receiver.origin}/callback"]
 - client_id: apache
   redirect_uris: ["${apacheOrigin}/inside/callback"]
   post_logout_redirect_uris: ["${apacheOrigin}/bye.html"]
@@ -54,6 +57,12 @@ beforeAll(async () => {
   await portal.prepare();
   for (const id of ["application", "pushing", "apache"]) writeFileSync(join(portal.secrets, `CLIENT_${id}`), secret);
   await portal.addUser("dora", "password-of-dora", ["staff"], "Dora Door");
+  appendFileSync(join(portal.secrets, "users.yaml"), `    claims:
+      nickname: Do
+      phone_number: "+1 (425) 555-1212"
+      address: {locality: Springfield, country: US}
+      acr: urn:example:silver
+`);
   await portal.start();
   apache = await Apache.start({ authority, port: apachePort, issuer: portal.issuer, clientId: "apache", clientSecret: secret });
 
@@ -171,6 +180,55 @@ test("Chromium sends the form by itself under the strict policy, and by its butt
       expect(tokens.claims()!.sub).toBe("dora");
       await context.close();
     }
+  } finally {
+    await browser.close();
+  }
+});
+
+test("a built-in user's standard claims come by scope and by name, and an acr that was asked for", async () => {
+  const { tokens } = await tokensOf({
+    scope: "openid profile address phone",
+    claims: JSON.stringify({ id_token: { acr: { essential: true, values: ["urn:example:gold", "urn:example:silver"] }, phone_number: null } }),
+  });
+  expect(tokens.claims()).toMatchObject({ sub: "dora", acr: "urn:example:silver", phone_number: "+1 (425) 555-1212" });
+  const info = await client.fetchUserInfo(configuration, tokens.access_token, "dora");
+  expect(info).toMatchObject({ nickname: "Do", phone_number: "+1 (425) 555-1212", address: { locality: "Springfield", country: "US" } });
+  const { asked } = await parameters({ claims: JSON.stringify({ id_token: { acr: { essential: true, value: "urn:example:gold" } } }) });
+  const browser = visitor();
+  const refused = await signIn(browser, await browser.follow(client.buildAuthorizationUrl(configuration, asked).href), `${receiver.origin}/callback`);
+  expect(new URL(refused.url).searchParams.get("error")).toBe("unmet_authentication_requirements");
+});
+
+test("Chromium: a public client's own origin signs in by script, another origin reads nothing but discovery and keys", async () => {
+  const browser = await launchBrowser(folder, authority.caFile);
+  try {
+    const page = await (await browser.newContext()).newPage();
+    const { asked, checks } = await parameters({ client_id: "in-browser" });
+    await page.goto(client.buildAuthorizationUrl(configuration, asked).href.replace("client_id=application", "client_id=in-browser"));
+    await page.fill("#username", "dora");
+    await page.fill("#password", "password-of-dora");
+    await page.click("form.stack button");
+    await page.waitForURL(/\/callback\?/);
+    const form = { grant_type: "authorization_code", client_id: "in-browser", redirect_uri: asked.redirect_uri, code: new URL(page.url()).searchParams.get("code")!, code_verifier: checks.pkceCodeVerifier };
+    const signIn = async ({ issuer, form }: { issuer: string; form: Record<string, string> }) => {
+      const read = async (path: string, options?: RequestInit) => {
+        try {
+          const answer = await fetch(issuer + path, options);
+          return { status: answer.status, body: (await answer.json()) as Record<string, string> };
+        } catch {
+          return { status: 0, body: {} as Record<string, string> };
+        }
+      };
+      const discovery = await read("/.well-known/openid-configuration"), keys = await read("/certs");
+      const token = await read("/token", { method: "POST", body: new URLSearchParams(form) });
+      // With a preflight.
+      const userinfo = await read("/userinfo", { headers: { authorization: `Bearer ${token.body["access_token"] ?? "none"}` } });
+      const wrong = await read("/token", { method: "POST", body: new URLSearchParams({ grant_type: "authorization_code" }) });
+      return { statuses: [discovery.status, keys.status, token.status, userinfo.status, wrong.status], sub: userinfo.body["sub"] };
+    };
+    expect(await page.evaluate(signIn, { issuer: portal.issuer, form })).toEqual({ statuses: [200, 200, 200, 200, 401], sub: "dora" });
+    await page.goto(`${apache.origin}/bye.html`);
+    expect(await page.evaluate(signIn, { issuer: portal.issuer, form })).toEqual({ statuses: [200, 200, 0, 0, 0] });
   } finally {
     await browser.close();
   }

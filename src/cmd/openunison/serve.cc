@@ -270,6 +270,7 @@ class Server {
       options.pushed.rows = values_->limits.pushed_requests;
       options.pushed.per_address = values_->limits.pushed_requests_per_address;
       options.logout.limit = values_->limits.logout_notices;
+      options.max_target_bytes = values_->limits.target_bytes;
       providers_.push_back(std::make_unique<oidc::Provider>(
           std::move(options),
           oidc::ProviderDependencies{&*sessions_, keys_.get(), &*master_, portal_.get(), fetch}));

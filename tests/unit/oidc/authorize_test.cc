@@ -114,6 +114,28 @@ TEST_F(Authorize, APostIsTakenOverAsAGet) {
   EXPECT_FALSE(parameter(get(posted.location()), "code").empty());
 }
 
+// It goes on as a GET, whose address has a limit: said here, not by the edge.
+TEST_F(Authorize, APostThatIsTooLongIsSaidToBe) {
+  sign_in();
+  for (const std::size_t size : {17'000u, 70'000u}) {
+    const Answer posted = post(std::string(kPath) + "/auth",
+                               form(authorization({{"state", std::string(size, 's')}})));
+    EXPECT_EQ(posted.status, 413) << size;
+    EXPECT_EQ(posted.location(), "") << size;
+    EXPECT_NE(posted.body.find(size > 65'536 ? "over 65536 bytes" : "over 16384 bytes"),
+              std::string::npos)
+        << posted.body;
+    EXPECT_EQ(
+        post(std::string(kPath) + "/end_session", form({{"id_token_hint", std::string(size, 'x')}}))
+            .status,
+        413);
+  }
+  EXPECT_EQ(
+      post(std::string(kPath) + "/auth", form(authorization({{"state", std::string(3'000, 's')}})))
+          .status,
+      303);
+}
+
 TEST_F(Authorize, PromptNoneNeverAsks) {
   EXPECT_EQ(parameter(authorize({{"prompt", "none"}}), "error"), "login_required");
   sign_in();

@@ -43,6 +43,39 @@ TEST_F(Endpoints, DiscoveryNamesEndpointsThatAnswer) {
   EXPECT_EQ(document.find("code_challenge_methods_supported")->dump(), R"(["S256"])");
 }
 
+// Nothing here looks at cookies, so that a script has no more than what it brings along.
+TEST_F(Endpoints, ScriptsOfPublicClientsMayCallWhatNeedsNoCookie) {
+  for (const char* open : {"/.well-known/openid-configuration", "/certs"})
+    EXPECT_EQ(get(std::string(kPath) + open).header("access-control-allow-origin"), "*") << open;
+  struct Case {
+    const char* origin;
+    bool allowed;
+  };
+  for (const Case& c : {Case{"https://spa.example", true}, Case{"https://app.example", false},
+                        Case{"https://evil.example", false}, Case{"http://spa.example", false},
+                        Case{"https://spa.example.evil.example", false}, Case{"null", false},
+                        Case{"http://localhost:8000", false}}) {
+    for (const char* name : {"/token", "/userinfo", "/revoke"}) {
+      for (const char* method : {"POST", "OPTIONS"}) {
+        const Answer answer = ask(method, std::string(kPath) + name, "", {{"origin", c.origin}});
+        EXPECT_EQ(answer.header("access-control-allow-origin"), c.allowed ? c.origin : "")
+            << method << name << c.origin;
+        EXPECT_EQ(answer.header("access-control-allow-credentials"), "");
+        if (std::string_view(method) == "OPTIONS") EXPECT_EQ(answer.status, 204);
+      }
+    }
+    for (const char* name : {"/auth", "/end_session", "/consent", "/par"}) {
+      const Answer answer = ask("OPTIONS", std::string(kPath) + name, "", {{"origin", c.origin}});
+      EXPECT_EQ(answer.status, 405) << name;
+      EXPECT_EQ(answer.header("access-control-allow-origin"), "") << name;
+      EXPECT_EQ(ask("POST", std::string(kPath) + name, "", {{"origin", c.origin}})
+                    .header("access-control-allow-origin"),
+                "")
+          << name;
+    }
+  }
+}
+
 TEST_F(Endpoints, TheJwksHasThePublicHalfOnlyAndVerifiesOurTokens) {
   const Answer answer = get(std::string(kPath) + "/certs");
   ASSERT_EQ(answer.status, 200);

@@ -22,7 +22,7 @@ class PlainPages final : public session::ProviderPages {
  public:
   http::Response error_page(const http::Request&, const Error& error) const override {
     http::Response response;
-    response.status = 400;
+    response.status = error.is(http::Errc::body_too_large) ? 413 : 400;
     response.body = "page: " + error.message();
     return response;
   }

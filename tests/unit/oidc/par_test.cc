@@ -51,6 +51,17 @@ TEST_F(Par, IsUsedOnceAndGivesACode) {
   EXPECT_EQ(use(uri).location(), "");
 }
 
+// The table is in memory: a restart forgets what was pushed.
+TEST_F(Par, WhatIsNotKnownAnyMoreIsSaidAtOnce) {
+  sign_in();
+  std::string uri = pushed_uri();
+  uri.back() = uri.back() == 'A' ? 'B' : 'A';
+  const Answer answer = use(uri);
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.location(), "");
+  EXPECT_NE(answer.body.find("invalid_request_uri"), std::string::npos) << answer.body;
+}
+
 TEST_F(Par, OnlyWhatWasPushedCounts) {
   sign_in();
   const std::string uri = pushed_uri();
