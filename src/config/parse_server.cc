@@ -207,6 +207,10 @@ void Parser::read_limits() {
   limits.streams_per_connection = limit("streams_per_connection");
   limits.body_silence_timeout_seconds = limit("body_silence_timeout_seconds");
   limits.waiting_bytes_per_connection = limit("waiting_bytes_per_connection");
+  limits.password_attempts = limit("password_attempts");
+  limits.password_attempts_per_address = limit("password_attempts_per_address");
+  limits.password_attempts_per_user = limit("password_attempts_per_user");
+  limits.password_checks_waiting = limit("password_checks_waiting");
   limits.drain_timeout_seconds = limit("drain_timeout_seconds");
   limits.identity_provider_waiting = limit("identity_provider_waiting");
 }

@@ -204,6 +204,22 @@ constexpr Key kKeys[] = {
      "requests; "
      "a trusted proxy's may leave sixteen times as much. What comes on top is cut.",
      ours, 65536, 1099511627776},
+    {"server.limits.password_attempts", integer, "5",
+     "Passwords of built-in users: attempts of one address at one user before the first wait, "
+     "which "
+     "doubles with each more, up to five minutes.",
+     ours, 1, 1000},
+    {"server.limits.password_attempts_per_address", integer, "30",
+     "The same, of one address at whatever users; up to 30 seconds.", ours, 1, 100000},
+    {"server.limits.password_attempts_per_user", integer, "50",
+     "Attempts at one user, from anywhere, from which on an address that never had the password "
+     "right has one attempt, and a minute's wait after it.",
+     ours, 1, 100000},
+    {"server.limits.password_checks_waiting", integer, "64",
+     "Passwords that wait to be checked at once; each takes tens of milliseconds of processor "
+     "time. "
+     "Over it: 503 at once.",
+     ours, 1, 10000},
     {"server.limits.drain_timeout_seconds", integer, "20",
      "For requests that run when the server is told to stop.", ours, 0, 3600},
     {"server.limits.identity_provider_waiting", integer, "256",

@@ -144,6 +144,11 @@ struct LimitsValues {
   std::uint64_t waiting_bytes_per_connection = 0;
   std::uint64_t drain_timeout_seconds = 0;
   std::uint64_t identity_provider_waiting = 0;  // identity/connectors.h
+  // Of built-in users: identity/attempts.h.
+  std::uint64_t password_attempts = 0;
+  std::uint64_t password_attempts_per_address = 0;
+  std::uint64_t password_attempts_per_user = 0;
+  std::uint64_t password_checks_waiting = 0;
   // Of the provider: oidc/pushed_requests.h, oidc/backchannel_logout.h.
   std::uint64_t pushed_requests = 0;
   std::uint64_t pushed_requests_per_address = 0;

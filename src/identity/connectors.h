@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "crypto/random.h"
 #include "http/client.h"
+#include "identity/attempts.h"
 #include "identity/connector.h"
 #include "net/runtime.h"
 
@@ -29,8 +30,10 @@ struct LocalConnectorOptions {
   config::IdentityProvider settings;
   std::string users_file;    // users.yaml; re-read when it changes
   net::WorkPool* passwords;  // argon2id runs here
+  net::WorkPool* lookups;  // and what mustn't wait behind it: re-reads of people who are signed in
   crypto::Random* random;
   const Clock* clock;
+  AttemptLimits attempts;
 };
 std::unique_ptr<Connector> local_connector(LocalConnectorOptions options);
 

@@ -9,7 +9,7 @@ std::error_code make_error_code(Errc code) {
   static constexpr const char* kTexts[] = {
       "unreachable",    "denied",    "interaction_required", "bad_response", "clock",
       "wrong_password", "throttled", "not_allowed",          "bad_name",     "groups_overage",
-      "gone",           "too_big",   "bad_users_file"};
+      "gone",           "too_big",   "bad_users_file",       "busy"};
   static const ErrorCategory kCategory("identity", kTexts, static_cast<int>(std::size(kTexts)));
   return {static_cast<int>(code), kCategory};
 }

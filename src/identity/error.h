@@ -19,6 +19,7 @@ enum class Errc {
   gone,            // the provider says that the grant or the person no longer stands
   too_big,         // claims over our bounds
   bad_users_file,
+  busy,  // too many passwords wait to be checked; nothing is known of this one
 };
 std::error_code make_error_code(Errc code);
 

@@ -184,9 +184,11 @@ class LocalConnector final : public Connector, public PasswordConnector {
   explicit LocalConnector(LocalConnectorOptions options)
       : Connector(std::move(options.settings)),
         pool_(options.passwords),
+        lookups_(options.lookups),
         clock_(options.clock),
         directory_(std::make_shared<UserDirectory>(std::move(options.users_file), options.random,
-                                                   options.clock)) {}
+                                                   options.clock)),
+        attempts_(options.attempts) {}
 
   PasswordConnector* password() override { return this; }
 
@@ -205,7 +207,7 @@ class LocalConnector final : public Connector, public PasswordConnector {
     if (!verified) {
       if (verified.error().is(Errc::wrong_password)) co_return std::unexpected(verified.error());
       attempts_.taken_back(user, address);
-      co_return std::unexpected(pool_failure(verified.error()));
+      co_return std::unexpected(check_failure(verified.error()));
     }
     attempts_.succeeded(user, address);
     Identity identity = identity_of(*verified);
@@ -214,7 +216,7 @@ class LocalConnector final : public Connector, public PasswordConnector {
   }
 
   Task<Result<Identity>> reread(std::string subject, Grant grant, Call call) override {
-    auto found = co_await pool_->run(
+    auto found = co_await lookups_->run(
         [directory = directory_, subject, grant = std::move(grant)]() -> Result<LocalUser> {
           const auto users = TRY(directory->current());
           const LocalUser* user = users->find(subject);
@@ -228,7 +230,7 @@ class LocalConnector final : public Connector, public PasswordConnector {
         call.deadline);
     if (!found) {
       if (found.error().is(Errc::gone)) co_return std::unexpected(found.error());
-      co_return std::unexpected(pool_failure(found.error()));
+      co_return std::unexpected(lookup_failure(found.error()));
     }
     Identity identity = identity_of(*found);
     identity.authenticated_at = clock_->now();
@@ -237,7 +239,7 @@ class LocalConnector final : public Connector, public PasswordConnector {
 
   Task<Health> health(net::Deadline deadline) override {
     auto users =
-        co_await pool_->run([directory = directory_] { return directory->current(); }, deadline);
+        co_await lookups_->run([directory = directory_] { return directory->current(); }, deadline);
     Health health;
     health.reachable = users.has_value();
     health.detail = users ? directory_->problem() : users.error().message();
@@ -245,11 +247,19 @@ class LocalConnector final : public Connector, public PasswordConnector {
   }
 
  private:
-  static Error pool_failure(const Error& error) {
+  static Error check_failure(const Error& error) {
     if (error.is(net::Errc::busy))
-      return Error(Errc::throttled, "too many people are signing in; try again in a moment");
+      return Error(Errc::busy, "too many people are signing in; try again in a moment");
     if (error.is(Errc::unreachable)) return error;
     return Error(Errc::unreachable, "the password could not be checked in time; try again");
+  }
+
+  // As other connectors: throttled is asked again later, and ends nothing.
+  static Error lookup_failure(const Error& error) {
+    if (error.is(net::Errc::busy))
+      return Error(Errc::throttled, "too many people are being looked up; try again in a moment");
+    if (error.is(Errc::unreachable)) return error;
+    return Error(Errc::unreachable, "the user could not be looked up in time; try again");
   }
 
   Identity identity_of(const LocalUser& user) const {
@@ -287,7 +297,7 @@ class LocalConnector final : public Connector, public PasswordConnector {
     return identity;
   }
 
-  net::WorkPool* pool_;
+  net::WorkPool *pool_, *lookups_;
   const Clock* clock_;
   std::shared_ptr<UserDirectory> directory_;
   Attempts attempts_;

@@ -34,6 +34,9 @@ Words words_of(const Error& error) {
   if (error.is(Identity::throttled)) {
     return {429, "Too many attempts", kYou, "Wait a minute, then try again.", true};
   }
+  if (error.is(Identity::busy)) {
+    return {503, "Too many people are signing in", kUs, "Wait a moment, then try again.", true};
+  }
   if (error.is(Identity::denied)) {
     return {403, "The identity provider said no", kProvider,
             "If you cancelled, try again. Otherwise ask whoever looks after your account there.",

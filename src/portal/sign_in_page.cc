@@ -142,18 +142,23 @@ Task<http::Response> Portal::Impl::login_local(http::Request& request) {
 
   const Error& error = finished.error().error;
   const bool ask_again = error.is(identity::Errc::wrong_password) ||
-                         error.is(identity::Errc::throttled) || error.is(session::Errc::bad_csrf);
+                         error.is(identity::Errc::throttled) || error.is(identity::Errc::busy) ||
+                         error.is(session::Errc::bad_csrf);
   if (!ask_again) co_return error_page(request, nullptr, error);
 
   SignInPage again;
   again.return_to = return_to;
   again.hint = text::shortened(user, 128);
-  again.status = error.is(identity::Errc::throttled) ? 429 : 401;
+  const bool busy = error.is(identity::Errc::busy);
+  again.status = busy ? 503 : error.is(identity::Errc::throttled) ? 429 : 401;
   again.failure = error.is(identity::Errc::wrong_password) ? "User name or password is wrong."
+                  : busy ? "Too many people are signing in. Wait a moment, then try again."
                   : error.is(identity::Errc::throttled)
                       ? "Too many attempts. Wait a minute, then try again."
                       : "The form was too old. Please try again.";
-  co_return sign_in_page(request, again);
+  http::Response page = sign_in_page(request, again);
+  if (busy) page.headers.add("retry-after", "5");
+  co_return page;
 }
 
 Task<http::Response> Portal::Impl::callback(http::Request& request, std::string provider) {

@@ -118,6 +118,7 @@ bool IpRange::contains(const IpAddress& address) const {
 }
 
 std::vector<std::string> address_networks(std::string_view ip) {
+  if (ip.find(':') == std::string_view::npos) return {};  // most are IPv4's, and asked for often
   const auto address = IpAddress::parse(ip);
   if (!address || address->is_v4()) return {};
   return {network_key(*address, 7), network_key(*address, 6)};

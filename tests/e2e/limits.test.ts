@@ -7,6 +7,7 @@ import { connect, type TLSSocket } from "node:tls";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { Visitor } from "./harness/browserless.ts";
 import { OpenUnison } from "./harness/openunison.ts";
 import { freePort, sleep } from "./harness/process.ts";
 import { stack, type Stack } from "./harness/stack.ts";
@@ -138,6 +139,43 @@ describe("over the limit", () => {
     const next = (await Line.open(portal)).send(`GET /signed-out HTTP/1.1\r\n${host()}\r\n`);
     expect(await next.status()).toBe(200);
   });
+});
+
+test("passwords that wait to be checked are bounded, and hold no refresh up", async () => {
+  const server = await start("passwords", "password_checks_waiting: 1, password_attempts_per_address: 1000, password_attempts_per_user: 1000");
+  const person = new Visitor(s.authority.caPem), client = new Visitor(s.authority.caPem);
+  expect((await person.signIn(server.portal, "dora", "password-of-dora")).status).toBe(200);
+  let token = /refresh-token: "?([^"\s]+)/.exec(await person.kubeconfig(server.portal, "demo"))![1]!;
+  // Each another user, so that it isn't the attempts at one that are held back.
+  const crowd = await Promise.all(Array.from({ length: 24 }, async (_, i) => {
+    const visitor = new Visitor(s.authority.caPem);
+    return { i, visitor, page: await visitor.follow(`${server.portal}/auth/login`) };
+  }));
+  const statuses: number[] = [];
+  let waiting = crowd.length;
+  const signIns = Promise.all(crowd.map(async ({ i, visitor, page }) => {
+    const answer = await visitor.submitLogin(page, `nobody-${i}`, "a guess");
+    statuses.push(answer.status);
+    if (answer.status === 503) expect(answer.headers["retry-after"]).toBeDefined();
+    waiting -= 1;
+    visitor.close();
+  }));
+  let refreshes = 0;
+  while (waiting > 0) {
+    const answer = await client.fetch(`${server.issuer}/token`, { form: { grant_type: "refresh_token", refresh_token: token, client_id: "kubernetes" } });
+    expect(answer.status).toBe(200);
+    token = (JSON.parse(answer.body) as { refresh_token: string }).refresh_token;
+    refreshes += 1;
+  }
+  await signIns;
+  expect(refreshes).toBeGreaterThan(0);
+  expect(statuses.filter((status) => status === 503).length).toBeGreaterThan(0);
+  expect(statuses.filter((status) => status === 401).length).toBeGreaterThan(0);
+  expect(statuses.every((status) => status === 401 || status === 503)).toBe(true);
+  const text = await metrics(server);
+  expect(text).toMatch(/openunison_work_refused_total\{pool="password"\} [1-9]/);
+  await server.stop();
+  for (const each of [person, client]) each.close();
 });
 
 describe("SIGTERM", () => {

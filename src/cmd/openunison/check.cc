@@ -141,7 +141,8 @@ std::vector<Problem> ask_providers(config::Values values, const SecretsDirectory
   crypto::SystemRandom random;
   net::Runtime runtime(1);
   net::WorkPool passwords("password", 1, 1);
-  const auto upstreams = make_upstreams(values, secrets, {&runtime, &passwords, &random, &clock});
+  const auto upstreams =
+      make_upstreams(values, secrets, {&runtime, &passwords, &passwords, &random, &clock});
   if (!upstreams) {
     say(Severity::error, "trusted_certs", upstreams.error().message());
     return problems;

@@ -42,7 +42,7 @@ constexpr Millis kCertificatesEvery{5'000};
 constexpr Millis kNoticesDeadline{2'000};
 constexpr unsigned kMaxDefaultThreads = 4;
 constexpr Seconds kTicketKeyLife{12 * 3600};
-constexpr std::size_t kPasswordQueue = 64;
+constexpr std::size_t kLookupQueue = 1'000;
 constexpr std::size_t kManagementConnections = 128;
 
 log::Level level_of(const std::string& name) {
@@ -204,8 +204,9 @@ class Server {
   }
 
   Result<void> make_connectors() {
-    Upstreams upstreams =
-        TRY(make_upstreams(*values_, secrets_, {&runtime_, &passwords_, &random_, &clock_}));
+    passwords_.emplace("password", 1, values_->limits.password_checks_waiting);
+    Upstreams upstreams = TRY(make_upstreams(
+        *values_, secrets_, {&runtime_, &*passwords_, &lookups_, &random_, &clock_}));
     clients_ = std::move(upstreams.clients);
     connectors_.emplace(std::move(upstreams.connectors));
     provider_health_.emplace(*connectors_);
@@ -452,7 +453,8 @@ class Server {
   ClockWatch clock_watch_{clock_};
   crypto::SystemRandom random_;
   net::Runtime runtime_;
-  net::WorkPool passwords_{"password", 1, kPasswordQueue};
+  std::optional<net::WorkPool> passwords_;
+  net::WorkPool lookups_{"users", 1, kLookupQueue};
   std::optional<crypto::MasterKey> master_;
   std::unique_ptr<store::SessionStore> store_;
   std::optional<store::Continuity> continuity_;

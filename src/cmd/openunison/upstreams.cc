@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/openunison/upstreams.h"
 
+#include <algorithm>
+
 #include "identity/connectors.h"
 
 namespace openunison::cmd {
+namespace {
+
+identity::AttemptLimits attempts_of(const config::LimitsValues& values) {
+  identity::AttemptLimits limits;
+  limits.free_per_pair = static_cast<unsigned>(values.password_attempts);
+  limits.free_per_address = static_cast<unsigned>(values.password_attempts_per_address);
+  limits.free_per_user = static_cast<unsigned>(values.password_attempts_per_user);
+  limits.free_per_pair_then = std::min(limits.free_per_pair, limits.free_per_pair_then);
+  return limits;
+}
+
+}  // namespace
 
 Result<Upstreams> make_upstreams(const config::Values& values, const SecretsDirectory& secrets,
                                  const UpstreamDependencies& dependencies) {
@@ -15,8 +29,8 @@ Result<Upstreams> make_upstreams(const config::Values& values, const SecretsDire
   for (const config::IdentityProvider& provider : values.identity_providers) {
     if (provider.kind == config::ProviderKind::local) {
       upstreams.connectors.push_back(identity::local_connector(
-          {provider, secrets.path_of("users.yaml"), dependencies.passwords, dependencies.random,
-           dependencies.clock}));
+          {provider, secrets.path_of("users.yaml"), dependencies.passwords, dependencies.lookups,
+           dependencies.random, dependencies.clock, attempts_of(values.limits)}));
       continue;
     }
     auto secret = TRY(secrets.read(provider.client_secret_name));

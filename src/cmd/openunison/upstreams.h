@@ -21,7 +21,7 @@ struct Upstreams {
 // What connectors use; all of it outlives them.
 struct UpstreamDependencies {
   net::Runtime* runtime;
-  net::WorkPool* passwords;
+  net::WorkPool *passwords, *lookups;
   crypto::Random* random;
   const Clock* clock;
 };

@@ -192,6 +192,10 @@ TEST(Values, LimitsWithoutAnyWrittenAreTheEdges) {
   EXPECT_EQ(limits.connections, edge.connections);
   EXPECT_EQ(limits.connections_per_address, edge.connections_per_address);
   EXPECT_EQ(limits.requests_per_connection, edge.requests_per_connection);
+  EXPECT_EQ(limits.password_attempts, 5u);
+  EXPECT_EQ(limits.password_attempts_per_address, 30u);
+  EXPECT_EQ(limits.password_attempts_per_user, 50u);
+  EXPECT_EQ(limits.password_checks_waiting, 64u);
   EXPECT_EQ(Seconds(limits.body_silence_timeout_seconds), edge.body_silence);
   EXPECT_EQ(limits.waiting_bytes_per_connection, edge.waiting_bytes_per_connection);
   EXPECT_EQ(Seconds(limits.drain_timeout_seconds), edge.drain_timeout);

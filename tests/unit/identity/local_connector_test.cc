@@ -33,6 +33,7 @@ class LocalConnectorTest : public ::testing::Test {
     options.settings.kind = config::ProviderKind::local;
     options.users_file = file_;
     options.passwords = &pool_;
+    options.lookups = &lookups_;
     options.random = &random_;
     options.clock = &clock_;
     connector_ = local_connector(std::move(options));
@@ -60,7 +61,7 @@ class LocalConnectorTest : public ::testing::Test {
   ManualClock clock_;
   crypto::SeededRandom random_{7};
   net::Runtime runtime_{1};
-  net::WorkPool pool_{"password", 1, 16};
+  net::WorkPool pool_{"password", 1, 16}, lookups_{"users", 1, 16};
   LocalUser alice_, bob_;
   std::unique_ptr<Connector> connector_;
   int addresses_ = 0;
@@ -250,7 +251,7 @@ struct BusyPool {
   net::WorkPool pool{"small", 1, 1};
   std::promise<void> release;
   std::shared_future<void> released = release.get_future().share();
-  int throttled = 0, left = 8;
+  int turned_away = 0, left = 8;
   net::Completion all;
 };
 
@@ -265,8 +266,7 @@ Task<void> occupy(BusyPool& busy) {
 Task<void> check_and_count(Connector& connector, std::string address, BusyPool& busy) {
   auto result =
       co_await connector.password()->check("alice", Secret("wonderland"), std::move(address));
-  if (!result && result.error().is(Errc::throttled) && ++busy.throttled == 6)
-    busy.release.set_value();
+  if (!result && result.error().is(Errc::busy) && ++busy.turned_away == 6) busy.release.set_value();
   if (--busy.left == 0) busy.all.complete();
 }
 
@@ -276,6 +276,7 @@ TEST_F(LocalConnectorTest, FullQueueSaysTryAgain) {
   options.settings.name = "local";
   options.users_file = file_;
   options.passwords = &busy.pool;
+  options.lookups = &lookups_;
   options.random = &random_;
   options.clock = &clock_;
   const auto connector = local_connector(std::move(options));
@@ -284,7 +285,42 @@ TEST_F(LocalConnectorTest, FullQueueSaysTryAgain) {
     runtime_.spawn(0, check_and_count(*connector, "203.0.113." + std::to_string(i), busy));
   }
   EXPECT_TRUE(runtime_.block_on(busy.all.wait(net::in(Seconds(20)))));
-  EXPECT_GE(busy.throttled, 6);
+  EXPECT_GE(busy.turned_away, 6);
+}
+
+// What broke once: while passwords were checked, people who were signed in waited for their
+// re-reads, and their refreshes with them.
+TEST_F(LocalConnectorTest, RereadsDoNotWaitForPasswords) {
+  BusyPool busy;
+  LocalConnectorOptions options;
+  options.settings.name = "local";
+  options.users_file = file_;
+  options.passwords = &busy.pool;
+  options.lookups = &lookups_;
+  options.random = &random_;
+  options.clock = &clock_;
+  const auto connector = local_connector(std::move(options));
+  runtime_.spawn(0, occupy(busy));
+  const auto found = runtime_.block_on(connector->reread("alice", Grant(), net::in(Seconds(20))));
+  ASSERT_TRUE(found) << found.error().message();
+  EXPECT_EQ(found->subject, "alice");
+  EXPECT_TRUE(runtime_.block_on(connector->health(net::in(Seconds(20)))).reachable);
+  busy.release.set_value();
+}
+
+TEST_F(LocalConnectorTest, AttemptsAreAsManyAsItIsTold) {
+  LocalConnectorOptions options;
+  options.settings.name = "local";
+  options.users_file = file_;
+  options.passwords = &pool_;
+  options.lookups = &lookups_;
+  options.random = &random_;
+  options.clock = &clock_;
+  options.attempts.free_per_pair = 2;
+  connector_ = local_connector(std::move(options));
+  EXPECT_TRUE(failed_with(check("alice", "guess"), Errc::wrong_password));
+  EXPECT_TRUE(failed_with(check("alice", "guess"), Errc::wrong_password));
+  EXPECT_TRUE(failed_with(check("alice", "guess"), Errc::throttled));
 }
 
 }  // namespace

@@ -222,6 +222,7 @@ TEST(FailedSignIn, PasswordFormAsksAgain) {
   const Case cases[] = {
       {std::nullopt, 401, "User name or password is wrong."},
       {Error(identity::Errc::throttled, "wait"), 429, "Too many attempts."},
+      {Error(identity::Errc::busy, "wait"), 503, "Too many people are signing in."},
   };
   for (const Case& each : cases) {
     Browser browser;
