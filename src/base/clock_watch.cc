@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/clock_watch.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/metrics.h"
 
@@ -13,6 +15,8 @@ constexpr Millis kNotable{2'000};
 // Sessions idle for minutes: a forward step by less ends none that would have lived for long.
 constexpr Millis kDoubtful{60'000};
 constexpr Millis kHoldDeletions{600'000};
+// A clock that is set again and again must not keep what is over for ever.
+constexpr Millis kHoldAtMost{6 * 3'600'000};
 
 metrics::Counter& steps(const char* direction) {
   return metrics::counter("openunison_clock_steps_total",
@@ -41,8 +45,9 @@ void ClockWatch::look() {
   steps(step > Millis(0) ? "forward" : "backward").add();
   log::warn("the clock of this machine was set",
             {{"by_seconds", std::chrono::duration_cast<Seconds>(step).count()}});
+  if (unconfirmed_ == Millis(0)) hold_ends_at_ = at + kHoldAtMost;
   unconfirmed_ += step;
-  confirmed_at_ = at + kHoldDeletions;
+  confirmed_at_ = std::min(at + kHoldDeletions, hold_ends_at_);
 }
 
 bool ClockWatch::trusted() const {

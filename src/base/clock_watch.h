@@ -3,7 +3,8 @@
 // ClockWatch: notices that the machine's clock was set, by the clock that nobody can set. It says
 // so in the log and counts it. After a step forward what seems to be over isn't deleted for a
 // while: a clock that is put right again finds the sessions still there. Steps add up until ten
-// minutes went by without one: of a day forward and a few seconds back a day is still in doubt.
+// minutes went by without one, six hours at most: of a day forward and a few seconds back a day is
+// still in doubt.
 // Used on one thread.
 #pragma once
 
@@ -27,6 +28,7 @@ class ClockWatch {
   Millis distance_;
   Millis unconfirmed_{0};    // sum of the steps that nothing has confirmed yet
   MonoTime confirmed_at_{};  // when they are, if none follows
+  MonoTime hold_ends_at_{};  // when they are, whatever follows
 };
 
 }  // namespace openunison

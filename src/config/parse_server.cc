@@ -199,7 +199,8 @@ void Parser::read_limits() {
   limits.handshakes = limit("handshakes");
   limits.handshakes_per_address = share("handshakes_per_address", "handshakes", limits.handshakes);
   limits.held_body_bytes = limit("held_body_bytes");
-  limits.held_body_bytes_per_address = limit("held_body_bytes_per_address");
+  limits.held_body_bytes_per_address =
+      share("held_body_bytes_per_address", "held_body_bytes", limits.held_body_bytes);
   limits.requests_per_connection = limit("requests_per_connection");
   limits.pushed_requests = limit("pushed_requests");
   limits.pushed_requests_per_address = limit("pushed_requests_per_address");

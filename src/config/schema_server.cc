@@ -184,7 +184,7 @@ constexpr Key kKeys[] = {
      "16 "
      "KiB of each address.",
      ours, 65536, 1099511627776},
-    {"server.limits.held_body_bytes_per_address", integer, "8388608",
+    {"server.limits.held_body_bytes_per_address", integer, "4194304",
      "The same, of one address. Over it: 503.", ours, 65536, 1099511627776},
     {"server.limits.requests_per_connection", integer, "100000",
      "Requests of one connection. Then it is closed.", ours, 1, 1000000000},
@@ -200,14 +200,12 @@ constexpr Key kKeys[] = {
      "Requests at once of one HTTP/2 connection. Over it they are refused, to be sent again.", ours,
      1, 10000},
     {"server.limits.waiting_bytes_per_connection", integer, "4194304",
-     "Bytes of answers that one HTTP/2 connection may leave untaken at once, over all its "
-     "requests; "
-     "a trusted proxy's may leave sixteen times as much. What comes on top is cut.",
+     "Bytes of answers that one HTTP/2 connection may leave untaken at once, over all "
+     "its requests; a trusted proxy's may leave sixteen times as much. What comes on top is cut.",
      ours, 65536, 1099511627776},
     {"server.limits.password_attempts", integer, "5",
-     "Passwords of built-in users: attempts of one address at one user before the first wait, "
-     "which "
-     "doubles with each more, up to five minutes.",
+     "Passwords of built-in users: attempts of one address at one user before the first "
+     "wait, which doubles with each more, up to five minutes.",
      ours, 1, 1000},
     {"server.limits.password_attempts_per_address", integer, "30",
      "The same, of one address at whatever users; up to 30 seconds.", ours, 1, 100000},
@@ -216,9 +214,8 @@ constexpr Key kKeys[] = {
      "right has one attempt, and a minute's wait after it.",
      ours, 1, 100000},
     {"server.limits.password_checks_waiting", integer, "64",
-     "Passwords that wait to be checked at once; each takes tens of milliseconds of processor "
-     "time. "
-     "Over it: 503 at once.",
+     "Passwords that wait to be checked at once; each takes tens of milliseconds of "
+     "processor time. Over it: 503 at once.",
      ours, 1, 10000},
     {"server.limits.drain_timeout_seconds", integer, "20",
      "For requests that run when the server is told to stop.", ours, 0, 3600},

@@ -47,6 +47,8 @@ void give_own(Admission::Share& share, Admission::Counted which, std::size_t amo
     (each->*which).fetch_sub(amount);
 }
 
+constexpr Admission::Counted kNobodys = nullptr;
+
 }  // namespace
 
 struct Admission::Table {
@@ -70,7 +72,7 @@ Admission::Share::~Share() {
 
 Admission::Place::~Place() {
   if (common_ == nullptr) return;
-  give_own(*share_, own_);
+  if (own_ != kNobodys) give_own(*share_, own_);
   common_->fetch_sub(1);
 }
 
@@ -78,13 +80,12 @@ Admission::Admission(const Limits& limits) : limits_(limits), table_(std::make_s
 Admission::~Admission() = default;
 
 std::shared_ptr<Admission::Share> Admission::share(std::string_view address) {
-  std::vector<std::string> networks = text::address_networks(address);
   std::shared_ptr<Share> share;
-  std::size_t addresses = std::size_t{1} << networks.size();
   // The widest first. Shares that end here do so before the lock is taken again.
-  for (auto network = networks.rbegin(); network != networks.rend(); ++network, addresses /= 2)
-    share = find(std::move(*network), std::move(share), addresses);
-  return find(text::address_group(address), std::move(share), 1);
+  auto shares = text::address_shares(address);
+  for (auto each = shares.rbegin(); each != shares.rend(); ++each)
+    share = find(std::move(each->key), std::move(share), each->groups);
+  return share;
 }
 
 std::shared_ptr<Admission::Share> Admission::find(std::string group, std::shared_ptr<Share> around,
@@ -115,6 +116,8 @@ Admission::Admitted Admission::take(const std::shared_ptr<Share>& share, const K
     count_refusal(kind.common_refusal);
     return std::unexpected(kind.common_refusal);
   }
+  // A proxy stands for many, and is no reason to turn its neighbours away.
+  if (kind.own_limit == kNoLimit) return Place(share, kNobodys, kind.common);
   if (!take_own(*share, kind.own, kind.own_limit, kind.common_limit)) {
     kind.common.fetch_sub(1);
     count_refusal(kind.own_refusal);

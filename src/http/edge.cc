@@ -404,9 +404,8 @@ void Edge::note_unsaid_client(const Request& request) {
   const auto left_out = unsaid_client_warning_.now();
   if (!left_out) return;
   log::warn(
-      "a trusted proxy doesn't say for whom it passes requests on, so that all people behind it "
-      "are "
-      "one address; see server.forwarded_field",
+      "a trusted proxy doesn't say for whom it passes requests on, so that all people behind "
+      "it are one address; see server.forwarded_field",
       {{"server", name_}, {"address", request.peer.ip}, {"left_out", *left_out}});
 }
 

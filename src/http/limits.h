@@ -36,7 +36,7 @@ struct Limits {
   std::size_t handshakes = 4096;                     // not finished: closed at accept
   std::size_t handshakes_per_address = 256;          // closed at accept
   std::size_t held_body_bytes = 64 * 1024 * 1024;    // of bodies, until their request ends: 503
-  std::size_t held_body_bytes_per_address = 8 * 1024 * 1024;  // 503
+  std::size_t held_body_bytes_per_address = 4 * 1024 * 1024;  // 503
   std::size_t requests_per_connection = 100'000;
   std::size_t streams_per_connection = 100;  // HTTP/2: at once; more are refused, one by one
   // HTTP/2: of answers that wait for the client to take them, over all streams; more are cut, but

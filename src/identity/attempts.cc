@@ -2,15 +2,11 @@
 #include "identity/attempts.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "crypto/hash.h"
-#include "text/ip.h"
 
 namespace openunison::identity {
 namespace {
-
-constexpr unsigned kNeverWaits = std::numeric_limits<unsigned>::max();
 
 // A key of fixed size whatever somebody typed as a user name.
 std::string pair_key(std::string_view user, std::string_view address) {
@@ -38,12 +34,13 @@ void Attempts::forget(Table& table, const std::string& key) {
   table.entries.erase(entry);
 }
 
-void Attempts::uncount(Table& table, const std::string& key) {
+void Attempts::uncount(Table& table, const std::string& key, unsigned free) {
   const auto found = table.by_key.find(key);
   if (found == table.by_key.end()) return;
   Entry& entry = *found->second;
-  entry.not_before = {};
   if (entry.count > 0) --entry.count;
+  // Else a password of one's own, between two guesses at others', would end every wait.
+  if (entry.count < free) entry.not_before = {};
   if (entry.count == 0) forget(table, key);
 }
 
@@ -67,17 +64,24 @@ void Attempts::count(Table& table, const std::string& key, const Patience& patie
   }
 }
 
+unsigned Attempts::free_of(const text::AddressShare& share) const {
+  return limits_.free_per_address * share.groups;
+}
+
 std::optional<Millis> Attempts::start(std::string_view user, std::string_view address,
                                       MonoTime now) {
-  const std::string group = text::address_group(address);
-  const std::string pair = pair_key(user, group);
+  const auto shares = text::address_shares(address);
+  const std::string pair = pair_key(user, shares.front().key);
   const std::lock_guard lock(mutex_);
   MonoTime not_before{};
   if (const Entry* entry = find(pairs_, pair, now)) not_before = entry->not_before;
   // What others at an address do doesn't keep away whoever has signed in from there before.
-  if (const Entry* entry = find(addresses_, group, now);
-      entry != nullptr && !familiar_.by_key.contains(pair))
-    not_before = std::max(not_before, entry->not_before);
+  if (!familiar_.by_key.contains(pair)) {
+    for (const text::AddressShare& share : shares) {
+      if (const Entry* entry = find(addresses_, share.key, now))
+        not_before = std::max(not_before, entry->not_before);
+    }
+  }
   if (now < not_before) return std::chrono::ceil<Millis>(not_before - now);
   const std::string user_key = pair_key(user, "");
   const Entry* all_of_user = find(users_, user_key, now);
@@ -89,28 +93,30 @@ std::optional<Millis> Attempts::start(std::string_view user, std::string_view ad
                      limits_.longest_wait_of_pair}
           : Patience{limits_.free_per_pair, limits_.first_wait, limits_.longest_wait_of_pair};
   count(pairs_, pair, of_pair, now);
-  count(addresses_, group,
-        {limits_.free_per_address, limits_.first_wait, limits_.longest_wait_of_address}, now);
+  for (const text::AddressShare& share : shares) {
+    count(addresses_, share.key,
+          {free_of(share), limits_.first_wait, limits_.longest_wait_of_address}, now);
+  }
   count(users_, user_key, {kNeverWaits, {}, {}}, now);
   return std::nullopt;
 }
 
 void Attempts::succeeded(std::string_view user, std::string_view address) {
-  const std::string group = text::address_group(address);
+  const auto shares = text::address_shares(address);
   const std::lock_guard lock(mutex_);
-  const std::string pair = pair_key(user, group);
+  const std::string pair = pair_key(user, shares.front().key);
   forget(pairs_, pair);
-  uncount(addresses_, group);
+  for (const text::AddressShare& share : shares) uncount(addresses_, share.key, free_of(share));
   uncount(users_, pair_key(user, ""));
   // How long ago doesn't matter; the table's bound ends it.
   count(familiar_, pair, {kNeverWaits, {}, {}}, MonoTime{});
 }
 
 void Attempts::taken_back(std::string_view user, std::string_view address) {
-  const std::string group = text::address_group(address);
+  const auto shares = text::address_shares(address);
   const std::lock_guard lock(mutex_);
-  uncount(pairs_, pair_key(user, group));
-  uncount(addresses_, group);
+  uncount(pairs_, pair_key(user, shares.front().key));
+  for (const text::AddressShare& share : shares) uncount(addresses_, share.key, free_of(share));
   uncount(users_, pair_key(user, ""));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Attempts: holds password guessing back. Tables of (user, address), of addresses and of users. An
+// Attempts: holds password guessing back. Tables of (user, address), of addresses (and the networks
+// of IPv6 around them, text::address_shares) and of users. An
 // entry of the first two allows some attempts and then makes each next one wait twice as long. The
 // pair is what keeps the true user, who comes from elsewhere, from being locked out by somebody
 // else's guesses. Guesses at one user from many addresses make nobody wait by themselves: they make
@@ -10,6 +11,7 @@
 // given back when it was right. Bounded: the longest unused entry goes first. Thread-safe.
 #pragma once
 
+#include <limits>
 #include <list>
 #include <mutex>
 #include <optional>
@@ -18,6 +20,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "text/ip.h"
 
 namespace openunison::identity {
 
@@ -48,6 +51,7 @@ class Attempts {
   std::size_t size() const;
 
  private:
+  static constexpr unsigned kNeverWaits = std::numeric_limits<unsigned>::max();
   struct Entry {
     std::string key;
     unsigned count = 0;
@@ -66,7 +70,9 @@ class Attempts {
   };
   void count(Table& table, const std::string& key, const Patience& patience, MonoTime now);
   static void forget(Table& table, const std::string& key);
-  static void uncount(Table& table, const std::string& key);
+  // `free`: with fewer than so many, nobody waits any longer.
+  static void uncount(Table& table, const std::string& key, unsigned free = kNeverWaits);
+  unsigned free_of(const text::AddressShare& share) const;
 
   AttemptLimits limits_;
   mutable std::mutex mutex_;

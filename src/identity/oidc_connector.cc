@@ -135,6 +135,7 @@ class OidcConnector final : public Connector, public RedirectConnector {
   crypto::Random* random_;
   const Clock* clock_;
   // Apart: sign-ins of strangers must keep neither re-reads nor the provider's logout tokens away.
+  // Forged logout tokens share the places of genuine ones, for as long as keys are being fetched.
   Places sign_ins_, rereads_, logout_tokens_;
   Upstream upstream_;
   RescuedGrants rescued_;

@@ -82,7 +82,7 @@ struct Listener::Impl {
     while (!acceptor->closed) {
       if (accepted >= kAcceptsPerTurn) {
         accepted = 0;
-        co_await sleep_until(std::chrono::steady_clock::now());
+        co_await yield();
         continue;  // it may have been closed meanwhile
       }
       sockaddr_storage address{};

@@ -178,6 +178,14 @@ bool TlsServerContext::misdirects(std::string_view server_name, std::string_view
 TlsClientContext::TlsClientContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TlsClientContext::~TlsClientContext() = default;
 
+SSL_CTX* TlsClientContext::Impl::ready() const {
+  std::call_once(roots_loaded, [this] {
+    if (system_roots) SSL_CTX_set_default_verify_paths(context.get());
+    ERR_clear_error();
+  });
+  return context.get();
+}
+
 Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::create(
     const std::vector<CertificatePair>& pairs, std::vector<std::string> alpn) {
   if (pairs.empty()) return fail(Errc::bad_certificate, "there is no certificate");
@@ -219,10 +227,7 @@ Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::create(
   impl->context = new_context(TLS_client_method());
   SSL_CTX* context = impl->context.get();
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  if (system_roots) {
-    SSL_CTX_set_default_verify_paths(context);
-    ERR_clear_error();
-  }
+  impl->system_roots = system_roots;
   X509_STORE* store = SSL_CTX_get_cert_store(context);
   X509_STORE_set_flags(
       store,

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "net/tls.h"
@@ -29,7 +30,13 @@ struct TlsServerContext::Impl {
 };
 
 struct TlsClientContext::Impl {
+  // The context with the system's roots, which are read at the first use: that takes as long as the
+  // rest of a start.
+  SSL_CTX* ready() const;
+
   SslContextPtr context;
+  bool system_roots = true;
+  mutable std::once_flag roots_loaded;
 };
 
 // The wire format of RFC 7301 §3.1.

@@ -252,7 +252,7 @@ Task<Result<std::unique_ptr<Stream>>> tls_connect(std::unique_ptr<Stream> transp
                                                   std::vector<std::string> alpn) {
   auto from = socket_from(*transport);
   if (!from) co_return std::unexpected(from.error());
-  SslPtr ssl = new_ssl(context->impl().context.get(), from->first.get());
+  SslPtr ssl = new_ssl(context->impl().ready(), from->first.get());
   SSL_set_connect_state(ssl.get());
   if (!alpn.empty()) {
     const std::string wire = alpn_wire(alpn);

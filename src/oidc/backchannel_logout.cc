@@ -85,13 +85,14 @@ struct BackchannelLogout::State : std::enable_shared_from_this<State> {
       Line& line = lines[client_id];
       if (is_new && notice.names_person_alone() && line.persons.contains(notice.sign_in)) return;
       if (is_new && !take_place(line)) {
-        if (line.pending == 0) lines.erase(client_id);
+        forget_if_idle(client_id, line);
         dropped.add();
         log::warn("a client isn't told of a sign-out: too many such notices wait",
                   {{"client", client_id}, {"session", notice.session}});
         return;
       }
-      if (notice.names_person_alone()) line.persons.insert(notice.sign_in);
+      // One that is tried again may be near its end: a new one doesn't rely on it.
+      if (is_new && notice.names_person_alone()) line.persons.insert(notice.sign_in);
       line.next.push_back(std::move(notice));
       if (line.deliveries >= kDeliveriesOfClient) return;
       ++line.deliveries;
@@ -112,7 +113,7 @@ struct BackchannelLogout::State : std::enable_shared_from_this<State> {
     }
     Notice notice = std::move(line.next.front());
     line.next.pop_front();
-    line.persons.erase(notice.sign_in);
+    if (notice.tries == 0) line.persons.erase(notice.sign_in);
     return notice;
   }
 

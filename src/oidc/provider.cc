@@ -148,6 +148,11 @@ http::Response Provider::Impl::unreadable(const http::Request& request,
         request, Error(http::Errc::body_too_large, "The application's request is over " +
                                                        std::to_string(kMaxFormBytes) + " bytes."));
   }
+  if (error.status == 408 || error.status == 503) {
+    return pages.error_page(
+        request, Error(error.status == 408 ? http::Errc::timed_out : http::Errc::unavailable,
+                       error.description));
+  }
   return pages.error_page(request, Error(Errc::malformed_request, error.description));
 }
 
@@ -160,7 +165,13 @@ Task<std::expected<text::Form, OAuthError>> read_form(http::Request& request) {
     co_return bad("the body must be application/x-www-form-urlencoded", 415);
   }
   auto body = co_await http::read_all(*request.body, kMaxFormBytes);
-  if (!body) co_return bad("the body could not be read", http::status_of(body.error().code()));
+  if (!body) {
+    const int status = http::status_of(body.error().code());
+    if (status == 503)
+      co_return std::unexpected(
+          OAuthError{"temporarily_unavailable", body.error().message(), status});
+    co_return bad("the body could not be read", status);
+  }
   auto form = text::Form::parse(*body);
   if (!form) co_return bad("the body is not a valid form");
   if (const auto repeated = form->repeated())

@@ -23,7 +23,6 @@ Result<std::string> PushedRequests::push(Origin origin, text::Form parameters,
   for (const auto& [name, value] : parameters.fields()) bytes += name.size() + value.size();
   std::string uri = std::string(kPushedPrefix) + random.token(kReferenceBytes);
 
-  origin.address = text::address_group(origin.address);
   const std::lock_guard lock(mutex_);
   drop_ended(now);
   const auto too_many = [] {
@@ -31,11 +30,15 @@ Result<std::string> PushedRequests::push(Origin origin, text::Form parameters,
   };
   if (rows_.size() >= limits_.rows || bytes_ + bytes > limits_.bytes) return too_many();
   if (origin.is_public) {
-    const auto same = public_of_address_.find(origin.address);
-    if (same != public_of_address_.end() && same->second >= limits_.per_address) return too_many();
+    const auto shares = text::address_shares(origin.address);
+    for (const text::AddressShare& share : shares) {
+      const auto same = public_of_address_.find(share.key);
+      if (same != public_of_address_.end() && same->second >= limits_.per_address * share.groups)
+        return too_many();
+    }
     if (public_rows_ >= public_share(limits_.rows)) return too_many();
     if (public_bytes_ + bytes > public_share(limits_.bytes)) return too_many();
-    ++public_of_address_[origin.address];
+    for (const text::AddressShare& share : shares) ++public_of_address_[share.key];
     ++public_rows_;
     public_bytes_ += bytes;
   }
@@ -99,8 +102,10 @@ void PushedRequests::erase(Rows::iterator row) {
   if (gone.origin.is_public) {
     --public_rows_;
     public_bytes_ -= gone.bytes;
-    const auto same = public_of_address_.find(gone.origin.address);
-    if (--same->second == 0) public_of_address_.erase(same);
+    for (const text::AddressShare& share : text::address_shares(gone.origin.address)) {
+      const auto same = public_of_address_.find(share.key);
+      if (--same->second == 0) public_of_address_.erase(same);
+    }
   }
   rows_.erase(row);
 }

@@ -115,6 +115,10 @@ Words words_of(const Error& error) {
             "it has to make its request shorter.",
             false};
   }
+  if (error.is(http::Errc::unavailable)) {
+    return {503, "There is too much going on right now", kUs, "Go back and try again in a moment.",
+            true};
+  }
   if (status >= 400 && status < 500)
     return {status, "That request can’t be answered", kYou, "Go back and try again.", false};
   return {500, "Something went wrong here", kUs,

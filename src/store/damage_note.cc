@@ -25,7 +25,7 @@ std::unexpected<Error> failed(const std::string& name, const char* what) {
 
 // Opens, syncs and closes.
 bool synced(const std::string& name, int flags) {
-  const int descriptor = ::open(name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int descriptor = ::open(name.c_str(), flags | O_CLOEXEC, 0600);
   if (descriptor < 0) return false;
   const bool good = ::fsync(descriptor) == 0;
   const int cause = errno;
@@ -56,7 +56,8 @@ Result<bool> has_damaged_log(const std::string& file) {
 Result<bool> damaged_log(const std::string& file) {
   if (!TRY(has_damaged_log(file))) return false;
   const std::string note = note_of(file);
-  if (!synced(note, O_WRONLY | O_CREAT) || !sync_directory(file)) return failed(note, "written");
+  if (!synced(note, O_WRONLY | O_CREAT | O_NOFOLLOW) || !sync_directory(file))
+    return failed(note, "written");
   return true;
 }
 

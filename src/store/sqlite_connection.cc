@@ -151,8 +151,13 @@ void Connection::roll_back() {
 Result<void> Connection::checkpoint() {
   const int status =
       sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  sync_failed_ = status == SQLITE_IOERR_FSYNC || status == SQLITE_IOERR_DIR_FSYNC;
   if (status != SQLITE_OK && (status & 0xff) != SQLITE_BUSY) return failure();
   return {};
+}
+
+void Connection::keep_log() {
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }
 
 // The index of the log lies in memory that all connections share

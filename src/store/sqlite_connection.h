@@ -56,6 +56,10 @@ class Connection {
   // Copies what the write-ahead log holds into the database file, as far as no reader is in the
   // way. Doesn't wait for the writer and doesn't hold it up.
   Result<void> checkpoint();
+  // Whether the last checkpoint failed in a sync.
+  bool sync_failed() const { return sync_failed_; }
+  // Closing this connection, if it is the last, leaves the log as it is.
+  void keep_log();
   // The key of the row that was inserted last.
   std::int64_t last_key() const;
   // Pages in the write-ahead log after the last commit of this connection.
@@ -79,6 +83,7 @@ class Connection {
   sqlite3* handle_;
   bool opening_ = true;
   int log_pages_ = 0;
+  bool sync_failed_ = false;
   Trouble trouble_ = Trouble::none;
   // By the address of the literal.
   std::unordered_map<const char*, sqlite3_stmt*> statements_;

@@ -56,8 +56,8 @@ class SqliteStore final : public DurableStore {
       : file_(std::move(file)),
         lock_(std::move(lock)),
         lost_acknowledged_(lost_acknowledged),
-        readers_(std::move(readers)),
         writer_(std::move(writer), std::move(checkpointer), touches_),
+        readers_(std::move(readers)),
         pool_("session database", kReaders, kMaxReads) {}
 
   Task<Result<void>> open(SignIn sign_in, Session first) override {
@@ -204,8 +204,8 @@ class SqliteStore final : public DurableStore {
   const FileLock lock_;
   const bool lost_acknowledged_;
   Touches touches_;
-  std::unique_ptr<Readers> readers_;
   sqlite::Writer writer_;
+  std::unique_ptr<Readers> readers_;
   net::WorkPool pool_;  // ends first
 };
 

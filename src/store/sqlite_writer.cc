@@ -61,6 +61,7 @@ Writer::~Writer() {
   wake_checkpointer_.notify_all();
   writer_thread_.join();
   checkpoint_thread_.join();
+  if (copies_unsure_) connection_->keep_log();
 }
 
 Task<Result<void>> Writer::enqueue(std::shared_ptr<Step> step) {
@@ -135,10 +136,27 @@ void Writer::drive_checkpoint() {
   // The other thread has copied nearly all. With the few pages that came meanwhile the log is done
   // with and the next commit starts it anew; else it would grow for as long as writing doesn't
   // pause.
-  const auto copied = connection_->checkpoint();
-  if (!copied)
+  copy_log(*connection_);
+}
+
+// SQLite marks frames as copied without a sync where newer ones came meanwhile; the next copy's
+// sync is for both. If that one fails, Linux has thrown away what both had written, and SQLite
+// would write only the newer again, empty the log, and a power cut would leave half a database. A
+// restart copies the whole log; until then it is only added to.
+void Writer::copy_log(Connection& connection) {
+  if (copies_unsure_) return;
+  const auto copied = connection.checkpoint();
+  if (copied) return;
+  if (!connection.sync_failed()) {
     log::warn("the session database's log couldn't be written back",
               {{"reason", copied.error().message()}});
+    return;
+  }
+  copies_unsure_ = true;
+  log::error(
+      "the disk lost what the session database's log was written back to; nothing is missing, but "
+      "the log grows until the server is restarted",
+      {{"reason", copied.error().message()}});
 }
 
 void Writer::checkpoint() {
@@ -147,10 +165,7 @@ void Writer::checkpoint() {
     wake_checkpointer_.wait(lock, [this] { return stopping_ || checkpoint_ == Checkpoint::due; });
     if (stopping_) return;
     lock.unlock();
-    const auto copied = checkpointer_->checkpoint();
-    if (!copied)
-      log::warn("the session database's log couldn't be written back",
-                {{"reason", copied.error().message()}});
+    copy_log(*checkpointer_);
     lock.lock();
     checkpoint_ = Checkpoint::copied;
   }

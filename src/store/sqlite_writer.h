@@ -91,11 +91,13 @@ class Writer {
   void note_health(const Result<void>& committed);
   std::optional<Error> damage() const;
   void drive_checkpoint();
+  // By one thread at a time.
+  void copy_log(Connection& connection);
   // The other thread.
   void checkpoint();
 
   Touches& touches_;
-  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Connection> connection_;  // of all connections to the file the last to close
   std::unique_ptr<Connection> checkpointer_;
 
   mutable std::mutex mutex_;
@@ -106,9 +108,10 @@ class Writer {
   bool stopping_ = false;
   enum class Checkpoint { none, due, copied };
   Checkpoint checkpoint_ = Checkpoint::none;
-  std::optional<Error> fault_;   // of the last batch
-  std::optional<Error> damage_;  // stays
-  bool trusted_ = true;          // the writer's own
+  std::optional<Error> fault_;               // of the last batch
+  std::optional<Error> damage_;              // stays
+  bool trusted_ = true;                      // the writer's own
+  std::atomic<bool> copies_unsure_ = false;  // of the log, in the database file
 
   metrics::Histogram& commit_seconds_;
   metrics::Counter& commits_;

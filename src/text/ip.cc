@@ -124,6 +124,13 @@ std::vector<std::string> address_networks(std::string_view ip) {
   return {network_key(*address, 7), network_key(*address, 6)};
 }
 
+std::vector<AddressShare> address_shares(std::string_view ip) {
+  std::vector<AddressShare> shares{{address_group(ip), 1}};
+  for (std::string& network : address_networks(ip))
+    shares.push_back({std::move(network), 2 * shares.back().groups});
+  return shares;
+}
+
 std::string address_group(std::string_view ip) {
   const auto address = IpAddress::parse(ip);
   if (!address) return std::string(ip);

@@ -55,4 +55,12 @@ std::string address_group(std::string_view ip);
 // whose networks belong to many, and for what is no address.
 std::vector<std::string> address_networks(std::string_view ip);
 
+// Who counts for what an address does: its group, then its networks. Of whatever a group may have
+// by itself, a /56 may have twice as much and a /48 four times.
+struct AddressShare {
+  std::string key;
+  unsigned groups;  // how many groups' worth
+};
+std::vector<AddressShare> address_shares(std::string_view ip);
+
 }  // namespace openunison::text

@@ -13,7 +13,6 @@ identity::AttemptLimits attempts_of(const config::LimitsValues& values) {
   limits.free_per_pair = static_cast<unsigned>(values.password_attempts);
   limits.free_per_address = static_cast<unsigned>(values.password_attempts_per_address);
   limits.free_per_user = static_cast<unsigned>(values.password_attempts_per_user);
-  limits.free_per_pair_then = std::min(limits.free_per_pair, limits.free_per_pair_then);
   return limits;
 }
 

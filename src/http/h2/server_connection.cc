@@ -63,7 +63,7 @@ Task<void> ServerConnection::run() {
     if (session_.finished() && !writing_ && said_goodbye_) break;
     // What was answered is let go before more is read, and other connections get their turn: a
     // client that is always quicker than we are would else have it all.
-    if (running_ > 0) co_await net::yield();
+    if (got && *got > 0) co_await net::yield();
   }
   reading_ = false;
   session_.abandon();

@@ -55,5 +55,23 @@ TEST(ClockWatch, WhatIsInDoubt) {
   }
 }
 
+TEST(ClockWatch, ClockThatIsSetAgainAndAgainIsDoubtedForSixHoursAtMost) {
+  ManualClock clock;
+  ClockWatch watch(clock);
+  clock.step(kDay);
+  watch.look();
+  const auto go_on = [&] {
+    clock.step(Seconds(3));
+    clock.advance(Seconds(300));
+    watch.look();
+  };
+  for (int minutes = 0; minutes < 350; minutes += 5) {
+    go_on();
+    ASSERT_FALSE(watch.trusted()) << minutes;
+  }
+  for (int i = 0; i < 3; ++i) go_on();
+  EXPECT_TRUE(watch.trusted());
+}
+
 }  // namespace
 }  // namespace openunison

@@ -31,6 +31,28 @@ std::optional<Admission::Place> take(Admission::Admitted admitted) {
   return std::move(*admitted);
 }
 
+// Takes as many connections as it gets, each from the next /64 of the network.
+std::vector<Admission::Place> fill(Admission& admission, const std::string& network, int subnets,
+                                   int from_each) {
+  std::vector<Admission::Place> places;
+  for (int subnet = 0; subnet < subnets; ++subnet) {
+    const auto share = admission.share(fmt::format("{}{:02x}::1", network, subnet));
+    for (int i = 0; i < from_each; ++i) {
+      auto admitted = admission.connection(share);
+      if (!admitted) break;
+      places.push_back(std::move(*admitted));
+    }
+  }
+  return places;
+}
+
+Limits limits_of_connections(std::size_t all, std::size_t per_address) {
+  Limits limits;
+  limits.connections = all;
+  limits.connections_per_address = per_address;
+  return limits;
+}
+
 TEST(Admission, CountsByAddressAndForAll) {
   Limits limits;
   limits.connections = 3;
@@ -72,6 +94,16 @@ TEST(Admission, ProxysAddressIsHeldToTheCommonLimitOnly) {
   EXPECT_FALSE(admission.connection(proxy, false));
 }
 
+TEST(Admission, ProxysConnectionsTakeNothingFromItsNetwork) {
+  Admission admission(limits_of_connections(160, 10));
+  const auto proxy = admission.share("2001:db8:1:2::1");
+  std::vector<Admission::Place> held;
+  for (int i = 0; i < 100; ++i) held.push_back(std::move(*admission.connection(proxy, false)));
+  EXPECT_EQ(fill(admission, "2001:db8:1:2", 256, 10).size(), 20u);
+  held.clear();
+  EXPECT_EQ(admission.connections(), 0u);
+}
+
 TEST(Admission, SharesAreTheSameWhileSomebodyHoldsThem) {
   Admission admission(Limits{});
   const auto share = admission.share("192.0.2.1");
@@ -101,28 +133,6 @@ TEST(Admission, FirstBytesOfABodyAreLeftToEachAddress) {
     EXPECT_EQ(admission.body_bytes(), 110'000u);
   }
   EXPECT_EQ(admission.body_bytes(), 0u);
-}
-
-// Takes as many connections as it gets, each from the next /64 of the network.
-std::vector<Admission::Place> fill(Admission& admission, const std::string& network, int subnets,
-                                   int from_each) {
-  std::vector<Admission::Place> places;
-  for (int subnet = 0; subnet < subnets; ++subnet) {
-    const auto share = admission.share(fmt::format("{}{:02x}::1", network, subnet));
-    for (int i = 0; i < from_each; ++i) {
-      auto admitted = admission.connection(share);
-      if (!admitted) break;
-      places.push_back(std::move(*admitted));
-    }
-  }
-  return places;
-}
-
-Limits limits_of_connections(std::size_t all, std::size_t per_address) {
-  Limits limits;
-  limits.connections = all;
-  limits.connections_per_address = per_address;
-  return limits;
 }
 
 // What broke once: whoever has a /56 has 256 addresses, and with them all of the server.

@@ -29,8 +29,11 @@ struct Answer {
 
 class TextBody final : public BodyReader {
  public:
-  explicit TextBody(std::string text) : text_(std::move(text)) {}
+  // `failure`: instead of the text.
+  explicit TextBody(std::string text, std::optional<Errc> failure = std::nullopt)
+      : text_(std::move(text)), failure_(failure) {}
   Task<Result<std::size_t>> read(std::span<char> into) override {
+    if (failure_) co_return fail(*failure_, "the body failed");
     const std::size_t count = std::min(into.size(), text_.size() - at_);
     std::copy_n(text_.begin() + static_cast<std::ptrdiff_t>(at_), count, into.begin());
     at_ += count;
@@ -40,6 +43,7 @@ class TextBody final : public BodyReader {
 
  private:
   std::string text_;
+  std::optional<Errc> failure_;
   std::size_t at_ = 0;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "identity/attempts.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace openunison::identity {
@@ -54,6 +55,33 @@ TEST(Attempts, OneAddressGuessingManyUsersIsHeldBack) {
     EXPECT_FALSE(attempts.start("user" + std::to_string(i), "6.6.6.6", kStart));
   EXPECT_EQ(attempts.start("user7", "6.6.6.6", kStart), Millis(1'000));
   EXPECT_FALSE(attempts.start("user7", "7.7.7.7", kStart));
+}
+
+// One subscriber has thousands of those that count as one address.
+TEST(Attempts, OneNetworkGuessingFromManyAddressesIsHeldBack) {
+  AttemptLimits many = limits();
+  many.entries = 1'000;
+  Attempts attempts(many);
+  const auto from = [](int subnet) { return fmt::format("2001:db8:1:{:x}::1", subnet); };
+  int number = 0;
+  for (; number < 12; ++number)
+    EXPECT_FALSE(attempts.start("user" + std::to_string(number), from(number), kStart)) << number;
+  EXPECT_TRUE(attempts.start("alice", from(99), kStart)) << "the /56 had twice an address's six";
+  EXPECT_FALSE(attempts.start("alice", from(0x1'00), kStart)) << "its neighbour";
+  for (number = 1; number < 12; ++number)
+    EXPECT_FALSE(attempts.start("user" + std::to_string(number), from(0x1'00 * number), kStart));
+  EXPECT_TRUE(attempts.start("alice", from(0xff'00), kStart)) << "the /48 had four times";
+  EXPECT_FALSE(attempts.start("alice", "2001:db8:2::1", kStart)) << "and others nothing";
+}
+
+TEST(Attempts, OnesOwnPasswordBetweenGuessesEndsNoWaitOfTheAddress) {
+  Attempts attempts(limits());
+  for (int i = 0; i < 6; ++i)
+    EXPECT_FALSE(attempts.start("user" + std::to_string(i), "6.6.6.6", kStart));
+  const MonoTime later = kStart + Millis(1'000);
+  EXPECT_FALSE(attempts.start("mallory", "6.6.6.6", later));
+  attempts.succeeded("mallory", "6.6.6.6");
+  EXPECT_TRUE(attempts.start("alice", "6.6.6.6", later));
 }
 
 TEST(Attempts, SuccessForgetsThePair) {

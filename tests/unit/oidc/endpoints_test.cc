@@ -248,5 +248,27 @@ TEST_F(SignOut, WithoutABrowserSessionOnlyTheClientsOwnEnds) {
   EXPECT_FALSE(code().empty());
 }
 
+// A server that has too much to do isn't the application's fault, and asking again helps.
+TEST(Forms, BodyThatFailsIsToldByItsKind) {
+  const struct {
+    http::Errc failure;
+    int status;
+    std::string_view error;
+  } cases[] = {{http::Errc::unavailable, 503, "temporarily_unavailable"},
+               {http::Errc::timed_out, 408, "invalid_request"},
+               {http::Errc::body_too_large, 413, "invalid_request"}};
+  for (const auto& each : cases) {
+    Desk desk;
+    desk.body_fails = each.failure;
+    for (const char* path : {"/token", "/revoke", "/par"}) {
+      const Answer answer = desk.post(std::string(Desk::kPath) + path, {});
+      EXPECT_EQ(answer.status, each.status) << path;
+      EXPECT_NE(answer.body.find(each.error), std::string::npos) << path << answer.body;
+    }
+    for (const char* path : {"/auth", "/end_session"})
+      EXPECT_EQ(desk.post(std::string(Desk::kPath) + path, {}).status, each.status) << path;
+  }
+}
+
 }  // namespace
 }  // namespace openunison::oidc

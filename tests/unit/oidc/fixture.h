@@ -22,7 +22,9 @@ class PlainPages final : public session::ProviderPages {
  public:
   http::Response error_page(const http::Request&, const Error& error) const override {
     http::Response response;
-    response.status = error.is(http::Errc::body_too_large) ? 413 : 400;
+    response.status = error.code().category() == std::error_code(http::Errc::internal).category()
+                          ? http::status_of(error.code())
+                          : 400;
     response.body = "page: " + error.message();
     return response;
   }
@@ -89,12 +91,14 @@ class Desk : protected session::testing::House {
       request.headers.add(std::move(field.name), std::move(field.value));
     if (request.method == "POST" && !request.headers.get("content-type"))
       request.headers.add("content-type", "application/x-www-form-urlencoded");
-    request.body = std::make_unique<http::testing::TextBody>(std::move(body));
+    request.body = std::make_unique<http::testing::TextBody>(std::move(body), body_fails);
     request.peer = {"192.0.2.7", 40'000};
     http::testing::Recorder recorder;
     runtime.block_on(edge_->handle(request, recorder));
     return std::move(recorder.answer);
   }
+  // What reading a request's body ends with, where it isn't its end.
+  std::optional<http::Errc> body_fails;
   Answer get(std::string target) { return ask("GET", std::move(target)); }
   Answer post(std::string target, text::Form form, std::vector<http::Field> headers = {}) {
     return ask("POST", std::move(target), form.encode(), std::move(headers));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "fixture.h"
@@ -211,6 +212,21 @@ TEST(PushedRequests, AnAddressIsTheWholeNetworkOfAnIpv6Host) {
   EXPECT_TRUE(push("2001:db8:0:1::2"));
   EXPECT_FALSE(push("2001:db8:0:1:ffff::3"));
   EXPECT_TRUE(push("2001:db8:0:2::1"));
+}
+
+TEST(PushedRequests, NetworksHaveAFewAddressesSharesAndGetThemBack) {
+  PushedRequests table({.rows = 1'000, .per_address = 2, .bytes = 10'000});
+  crypto::SeededRandom random(1);
+  const auto push = [&](int subnet, MonoTime now) {
+    return table.push({"c", fmt::format("2001:db8:0:{:x}::1", subnet), true}, {}, random, now)
+        .has_value();
+  };
+  for (const MonoTime now : {MonoTime(), MonoTime(Millis(120'000))}) {
+    for (int subnet = 0; subnet < 4; ++subnet) EXPECT_TRUE(push(subnet, now)) << subnet;
+    EXPECT_FALSE(push(9, now)) << "the /56 had twice an address's two";
+    for (int subnet = 1; subnet < 5; ++subnet) EXPECT_TRUE(push(0x100 * subnet, now)) << subnet;
+    EXPECT_FALSE(push(0x900, now)) << "the /48 had four times";
+  }
 }
 
 }  // namespace

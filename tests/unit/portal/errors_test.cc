@@ -76,6 +76,7 @@ TEST(ErrorPage, StatusAndWordsOfEachCode) {
       {{H::forbidden, "no"}, 403, "That request can’t be answered", kYou},
       {{H::unsupported_media, "form"}, 415, "That request can’t be answered", kYou},
       {{H::body_too_large, "big"}, 413, "That request is too large", kYou},
+      {{H::unavailable, "busy"}, 503, "There is too much going on right now", kUs},
       {{H::internal, "bug"}, 500, "Something went wrong here", kUs},
       {{H::bad_gateway, "up"}, 500, "Something went wrong here", kUs},
       {{std::make_error_code(std::errc::io_error), "io"}, 500, "Something went wrong here", kUs},

@@ -22,6 +22,7 @@ std::string content_of(const std::string& file) {
 struct Handle {
   sqlite3_file base;
   const char* name;  // of a database or its log; null for others, which never fail
+  std::uint64_t told;
   sqlite3_file* real() { return reinterpret_cast<sqlite3_file*>(this + 1); }
 };
 Handle* handle(sqlite3_file* file) {
@@ -60,8 +61,7 @@ int x_truncate(sqlite3_file* file, sqlite3_int64 size) {
 int x_sync(sqlite3_file* file, int flags) {
   if (handle(file)->name == nullptr) return real(file)->pMethods->xSync(real(file), flags);
   const int fate = fate_of(file, Operation::sync);
-  FaultyDisk::instance().synced(handle(file)->name, fate == 0);
-  return fate;
+  return FaultyDisk::instance().synced(handle(file)->name, fate, handle(file)->told);
 }
 int x_file_size(sqlite3_file* file, sqlite3_int64* size) {
   return real(file)->pMethods->xFileSize(real(file), size);
@@ -124,7 +124,7 @@ int x_open(sqlite3_vfs*, sqlite3_filename name, sqlite3_file* file, int flags, i
   opened->base.pMethods = nullptr;
   const int status = usual->xOpen(usual, name, opened->real(), flags, out_flags);
   if (opened->real()->pMethods != nullptr) opened->base.pMethods = &kMethods;
-  if (status == SQLITE_OK && kept) FaultyDisk::instance().opened(name);
+  opened->told = status == SQLITE_OK && kept ? FaultyDisk::instance().opened(name) : 0;
   return status;
 }
 int x_delete(sqlite3_vfs*, const char* name, int sync_directory) {
@@ -173,6 +173,7 @@ void FaultyDisk::arm(Plan plan) {
 void FaultyDisk::disarm() {
   const std::lock_guard lock(mutex_);
   armed_ = false;
+  for (auto& [name, file] : files_) file.failed = 0;
 }
 
 void FaultyDisk::pause() {
@@ -204,9 +205,10 @@ int FaultyDisk::fate(Operation operation) {
   return plan_.status;
 }
 
-void FaultyDisk::opened(const std::string& name) {
+std::uint64_t FaultyDisk::opened(const std::string& name) {
   const std::lock_guard lock(mutex_);
   if (!files_.contains(name)) files_[name].platter = content_of(name);
+  return failed_syncs_;
 }
 
 void FaultyDisk::written(const std::string& name, std::int64_t at, std::int64_t size) {
@@ -216,22 +218,28 @@ void FaultyDisk::written(const std::string& name, std::int64_t at, std::int64_t 
     files_[name].dirty.insert(block);
 }
 
-void FaultyDisk::synced(const std::string& name, bool well) {
+int FaultyDisk::synced(const std::string& name, int fate, std::uint64_t& told) {
   const std::lock_guard lock(mutex_);
   File& file = files_[name];
-  if (well) {
-    std::ifstream in(name, std::ios::binary);
-    in.seekg(0, std::ios::end);
-    file.platter.resize(static_cast<std::size_t>(in.tellg()));
-    for (const std::int64_t block : file.dirty) {
-      const auto at = static_cast<std::size_t>(block * kBlock);
-      if (at >= file.platter.size()) continue;
-      in.seekg(block * kBlock);
-      in.read(file.platter.data() + at, static_cast<std::streamsize>(std::min<std::size_t>(
-                                            kBlock, file.platter.size() - at)));
-    }
+  if (fate != 0) {
+    file.dirty.clear();
+    told = file.failed = ++failed_syncs_;
+    return fate;
+  }
+  std::ifstream in(name, std::ios::binary);
+  in.seekg(0, std::ios::end);
+  file.platter.resize(static_cast<std::size_t>(in.tellg()));
+  for (const std::int64_t block : file.dirty) {
+    const auto at = static_cast<std::size_t>(block * kBlock);
+    if (at >= file.platter.size()) continue;
+    in.seekg(block * kBlock);
+    in.read(file.platter.data() + at,
+            static_cast<std::streamsize>(std::min<std::size_t>(kBlock, file.platter.size() - at)));
   }
   file.dirty.clear();
+  if (told >= file.failed) return 0;
+  told = file.failed;
+  return SQLITE_IOERR_FSYNC;
 }
 
 void FaultyDisk::deleted(const std::string& name) {

@@ -4,7 +4,8 @@
 // one. Beside the files as they are ("the cache": what a restarted process finds) it keeps what
 // would be left after a power cut ("the platter"): a block gets there with the next sync that
 // succeeds. A sync that fails loses the blocks that it should have written and reports them as
-// clean from then on, as Linux does: the next sync succeeds without them.
+// clean from then on, as Linux does: the next sync succeeds without them, but for that every other
+// open file of that name is told of the failure once, by its own next sync (errseq_t).
 #pragma once
 
 #include <cstdint>
@@ -44,15 +45,18 @@ class FaultyDisk {
   // --- for the VFS ---
   // What to answer instead of doing it; 0: do it.
   int fate(Operation operation);
-  void opened(const std::string& name);
+  // What was told already of failed syncs.
+  std::uint64_t opened(const std::string& name);
   void written(const std::string& name, std::int64_t at, std::int64_t size);
-  void synced(const std::string& name, bool well);
+  // `fate`: of this sync. What to answer; `told` is what this open file was told already.
+  int synced(const std::string& name, int fate, std::uint64_t& told);
   void deleted(const std::string& name);
 
  private:
   struct File {
     std::string platter;
     std::set<std::int64_t> dirty;  // blocks
+    std::uint64_t failed = 0;      // the number of the last sync that did
   };
 
   mutable std::mutex mutex_;
@@ -62,6 +66,7 @@ class FaultyDisk {
   std::map<Operation, int> counts_;
   int failures_ = 0;
   std::map<std::string, File> files_;
+  std::uint64_t failed_syncs_ = 0;
 };
 
 }  // namespace openunison::store
