@@ -65,6 +65,22 @@ test("a mistyped state directory isn't made", async () => {
   expect(existsSync(join(s.folder, "no-such-folder"))).toBe(false);
 });
 
+test("check looks at a state directory with the secrets only, and says so", async () => {
+  const output = await openunison("check", "-f", portal.valuesFile, "--offline", ...state());
+  expect([output.code, output.stdout]).toEqual([2, ""]);
+  expect(output.stderr).toContain("--state needs --secrets");
+});
+
+test("flags without the path of the portal's CA are pointed out", async () => {
+  const bare = await openunison("api-server-config", "-f", portal.valuesFile, "--format", "flags");
+  expect(bare.stdout).not.toContain("--oidc-ca-file");
+  expect(bare.stderr).toContain("--ca-file");
+  const whole = await openunison("api-server-config", "-f", portal.valuesFile, "--format", "flags", "--ca-file", "/etc/kubernetes/portal.crt");
+  expect(whole.stdout).toContain("--oidc-ca-file=/etc/kubernetes/portal.crt\n");
+  expect(whole.stderr).not.toContain("--ca-file");
+  expect((await openunison("api-server-config", "-f", portal.valuesFile, "--format", "eksctl")).stderr).not.toContain("--ca-file");
+});
+
 describe("sessions", () => {
   test("list is a table; end by id ends that one only; nobody and nothing are errors", async () => {
     expect((await openunison("sessions", "list", ...state(), "--user", "eve")).stdout).toBe("eve isn't signed in.\n");
@@ -102,6 +118,14 @@ describe("users", () => {
     expect((await users("list")).stdout).toMatch(/^USER +GROUPS\n(.*\n)*ada +a, b, c\n/);
     expect((await users("remove", "ada")).code).toBe(0);
     expect((await users("remove", "ada")).stderr).toContain("there is no user named ada");
+  });
+
+  test("a group that stays behind is named at once", async () => {
+    const added = await run(openunisonProgram, ["users", "add", "root", "--secrets", portal.secrets, "--password-stdin", "--group", "staff,system:masters"], { input: "password-of-root\n" });
+    expect(added.code).toBe(0);
+    expect(added.stderr).toContain("system:masters is kept back");
+    expect(added.stderr).not.toContain("staff");
+    expect((await users("remove", "root")).code).toBe(0);
   });
 
   test("a folder that isn't there is said", async () => {

@@ -10,6 +10,7 @@
 
 #include "cmd/openunison/commands.h"
 #include "cmd/openunison/upstreams.h"
+#include "config/error.h"
 #include "crypto/random.h"
 #include "identity/users_file.h"
 #include "store/inspection.h"
@@ -192,6 +193,11 @@ std::string counted(std::ptrdiff_t count, const char* what) {
 }  // namespace
 
 int check(const CommonOptions& options, bool offline) {
+  if (!options.state_directory.empty() && options.secrets_directory.empty()) {
+    report(Error(config::Errc::bad_argument,
+                 "--state needs --secrets: the counter of starts is sealed with the master key"));
+    return 2;
+  }
   const auto text = read_file(options.values_file);
   if (!text) return report(text.error());
   config::Parsed parsed = config::parse_values(*text, options.values_file);

@@ -153,6 +153,12 @@ int users_add(const CommonOptions& options, const UserOptions& wanted) {
   if (!written) return report(written.error());
   std::cout << "Added " << wanted.name
             << (wanted.groups.empty() ? ", in no group" : " to " + joined(wanted.groups)) << ".\n";
+  for (const std::string& group : wanted.groups) {
+    if (group.starts_with("system:"))
+      std::cerr << "openunison: " << group
+                << " is kept back from clusters and applications unless values name it in "
+                   "openunison.allowed_system_names\n";
+  }
   return 0;
 }
 
