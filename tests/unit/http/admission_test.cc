@@ -176,8 +176,8 @@ TEST(Admission, FirstBytesAreNotLeftToEachAddressOfANetwork) {
   const auto greedy = admission.share("192.0.2.1");
   Admission::HeldBytes all(admission, *greedy);
   EXPECT_TRUE(all.add(65'536));
+  std::vector<std::shared_ptr<Admission::Share>> shares;  // outlive what refers to them
   std::vector<std::unique_ptr<Admission::HeldBytes>> little;
-  std::vector<std::shared_ptr<Admission::Share>> shares;
   std::size_t held = 0;
   for (int i = 0; i < 256; ++i) {
     shares.push_back(admission.share(fmt::format("2001:db8:1:2{:02x}::1", i)));
