@@ -41,7 +41,8 @@ metrics::Counter& refreshes(const char* outcome) {
 }
 
 metrics::Gauge& living(store::SessionKind kind) {
-  return metrics::gauge("openunison_sessions", "Sessions that are alive.",
+  return metrics::gauge("openunison_sessions",
+                        "Sessions in the store, and those that are over and not yet removed.",
                         {{"kind", std::string(kind_name(kind))}});
 }
 

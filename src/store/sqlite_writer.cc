@@ -47,9 +47,13 @@ Writer::Writer(std::unique_ptr<Connection> writer, std::unique_ptr<Connection> c
                                   "When the session store last committed")),
       log_pages_(metrics::gauge("openunison_store_log_pages",
                                 "Pages in the write-ahead log after the last commit")),
+      log_kept_(metrics::gauge(
+          "openunison_store_log_kept",
+          "1: the disk lost what the write-ahead log was written back to, so it grows")),
       writer_thread_([this] { write(); }),
       checkpoint_thread_([this] { checkpoint(); }) {
   writable_.set(1);
+  log_kept_.set(0);
 }
 
 Writer::~Writer() {
@@ -153,6 +157,7 @@ void Writer::copy_log(Connection& connection) {
     return;
   }
   copies_unsure_ = true;
+  log_kept_.set(1);
   log::error(
       "the disk lost what the session database's log was written back to; nothing is missing, but "
       "the log grows until the server is restarted",

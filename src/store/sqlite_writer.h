@@ -122,6 +122,7 @@ class Writer {
   metrics::Gauge& writable_;
   metrics::Gauge& last_commit_;
   metrics::Gauge& log_pages_;
+  metrics::Gauge& log_kept_;
   std::thread writer_thread_;
   std::thread checkpoint_thread_;
 };

@@ -14,6 +14,7 @@
 #include <set>
 #include <thread>
 
+#include "base/metrics.h"
 #include "store/conformance.h"
 #include "store/durable_store.h"
 #include "store/faulty_disk.h"
@@ -235,6 +236,11 @@ TEST_F(Faults, ALogWhoseCopyTheDiskLostIsKeptUntilARestart) {
   }
   EXPECT_EQ(disk_.failures(), 1);
   disk_.disarm();
+  const auto kept = [] {
+    return metrics::expose().find("\nopenunison_store_log_kept 1\n") != std::string::npos;
+  };
+  for (int wait = 0; wait < 2'000 && !kept(); ++wait) std::this_thread::sleep_for(Millis(1));
+  EXPECT_TRUE(kept());
   const auto log_size = [this] {
     std::error_code absent;
     const auto size = std::filesystem::file_size(file_ + "-wal", absent);
@@ -248,6 +254,7 @@ TEST_F(Faults, ALogWhoseCopyTheDiskLostIsKeptUntilARestart) {
   EXPECT_GT(log_size(), before);
   expect_acknowledged(file_, "after a stop");
   EXPECT_EQ(log_size(), 0u) << "the restart has copied all of it";
+  EXPECT_FALSE(kept());
 }
 
 void flip(const std::string& file, std::streamoff at) {
