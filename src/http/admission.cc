@@ -84,7 +84,7 @@ std::shared_ptr<Admission::Share> Admission::share(std::string_view address) {
   // The widest first. Shares that end here do so before the lock is taken again.
   auto shares = text::address_shares(address);
   for (auto each = shares.rbegin(); each != shares.rend(); ++each)
-    share = find(std::move(each->key), std::move(share), each->groups);
+    share = find(std::move(each->key), std::move(share), each->addresses);
   return share;
 }
 

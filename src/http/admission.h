@@ -2,9 +2,9 @@
 //
 // Admission: how much of the server one address, and all of them together, may hold at once:
 // connections, TLS handshakes, requests, and bytes of bodies that wait in memory for their rest
-// (docs/adr/0009-admission.md). What is taken is given back when the Place is destroyed. An address
-// is text::address_group; whoever has many of those of IPv6 has one of text::address_networks, and
-// those have shares too. Thread-safe. Private to http/.
+// (docs/adr/0009-admission.md). What is taken is given back when the Place is destroyed. What
+// is one address, and which networks of IPv6 have shares too, says text::address_shares.
+// Thread-safe. Private to http/.
 #pragma once
 
 #include <atomic>

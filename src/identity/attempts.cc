@@ -65,7 +65,7 @@ void Attempts::count(Table& table, const std::string& key, const Patience& patie
 }
 
 unsigned Attempts::free_of(const text::AddressShare& share) const {
-  return limits_.free_per_address * share.groups;
+  return limits_.free_per_address * share.addresses;
 }
 
 std::optional<Millis> Attempts::start(std::string_view user, std::string_view address,

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Attempts: holds password guessing back. Tables of (user, address), of addresses (and the networks
-// of IPv6 around them, text::address_shares) and of users. An
-// entry of the first two allows some attempts and then makes each next one wait twice as long. The
-// pair is what keeps the true user, who comes from elsewhere, from being locked out by somebody
-// else's guesses. Guesses at one user from many addresses make nobody wait by themselves: they make
-// the pairs of that user stricter, down to one attempt, but for pairs that had the password right
-// before. So an address without a failure of its own always has an attempt.
+// Attempts: holds password guessing back. Tables of (user, address), of addresses, with the IPv6
+// networks around them (text::address_shares), and of users. An entry of the first two allows some
+// attempts and then makes each next one wait twice as long. The pair is what keeps the true user,
+// who comes from elsewhere, from being locked out by somebody else's guesses. Guesses at one user
+// from many addresses make nobody wait by themselves: they make the pairs of that user stricter,
+// down to one attempt, but for pairs that had the password right before. So an address without a
+// failure of its own always has an attempt, unless its network has spent many.
 // An attempt is counted before the password is looked at, so that many at once count as many, and
 // given back when it was right. Bounded: the longest unused entry goes first. Thread-safe.
 #pragma once

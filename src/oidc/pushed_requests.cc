@@ -33,7 +33,7 @@ Result<std::string> PushedRequests::push(Origin origin, text::Form parameters,
     const auto shares = text::address_shares(origin.address);
     for (const text::AddressShare& share : shares) {
       const auto same = public_of_address_.find(share.key);
-      if (same != public_of_address_.end() && same->second >= limits_.per_address * share.groups)
+      if (same != public_of_address_.end() && same->second >= limits_.per_address * share.addresses)
         return too_many();
     }
     if (public_rows_ >= public_share(limits_.rows)) return too_many();

@@ -117,25 +117,17 @@ bool IpRange::contains(const IpAddress& address) const {
   return true;
 }
 
-std::vector<std::string> address_networks(std::string_view ip) {
-  if (ip.find(':') == std::string_view::npos) return {};  // most are IPv4's, and asked for often
-  const auto address = IpAddress::parse(ip);
-  if (!address || address->is_v4()) return {};
-  return {network_key(*address, 7), network_key(*address, 6)};
-}
-
 std::vector<AddressShare> address_shares(std::string_view ip) {
-  std::vector<AddressShare> shares{{address_group(ip), 1}};
-  for (std::string& network : address_networks(ip))
-    shares.push_back({std::move(network), 2 * shares.back().groups});
-  return shares;
-}
-
-std::string address_group(std::string_view ip) {
+  std::vector<AddressShare> shares;
   const auto address = IpAddress::parse(ip);
-  if (!address) return std::string(ip);
-  if (address->is_v4()) return address->text();
-  return network_key(*address, 8);
+  if (!address || address->is_v4()) {
+    shares.push_back({address ? address->text() : std::string(ip), 1});
+    return shares;
+  }
+  shares.push_back({network_key(*address, 8), 1});
+  shares.push_back({network_key(*address, 7), 2});
+  shares.push_back({network_key(*address, 6), 4});
+  return shares;
 }
 
 }  // namespace openunison::text

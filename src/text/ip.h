@@ -47,19 +47,14 @@ class IpRange {
   unsigned bits_ = 128;  // of the IPv6 form
 };
 
-// What counts as one address: an IPv4 address, or the /64 of an IPv6 one, since that is what one
-// subscriber has. A key for tables; of what is no address, the text itself.
-std::string address_group(std::string_view ip);
-// The networks around it, the narrower first: the /56 and the /48 of an IPv6 address, which whole
-// subscribers are given. Keys for tables, different from those of address_group. Empty for IPv4,
-// whose networks belong to many, and for what is no address.
-std::vector<std::string> address_networks(std::string_view ip);
-
-// Who counts for what an address does: its group, then its networks. Of whatever a group may have
-// by itself, a /56 may have twice as much and a /48 four times.
+// Who counts for what an address does. First what counts as one address: an IPv4 address, or the
+// /64 of an IPv6 one, since that is what one subscriber has; of what is no address, the text
+// itself. Then the /56 and the /48 around an IPv6 one, which whole subscribers are given: of
+// whatever one address may have, a /56 may have twice as much and a /48 four times. The networks of
+// IPv4 belong to many.
 struct AddressShare {
-  std::string key;
-  unsigned groups;  // how many groups' worth
+  std::string key;     // for tables; no two kinds have the same
+  unsigned addresses;  // how many addresses' worth
 };
 std::vector<AddressShare> address_shares(std::string_view ip);
 

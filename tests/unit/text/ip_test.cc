@@ -100,27 +100,35 @@ TEST(IpAddress, PrivateOnes) {
     EXPECT_FALSE(IpAddress::parse(text)->is_private()) << text;
 }
 
-TEST(AddressNetworks, AreThoseThatOneSubscriberMayHaveOfIpv6) {
-  const auto networks = address_networks("2001:db8:1:234::1");
-  ASSERT_EQ(networks.size(), 2u);
-  EXPECT_EQ(networks, address_networks("2001:db8:1:2ff::1")) << "one /56";
-  const auto next = address_networks("2001:db8:1:334::1");
-  EXPECT_NE(networks[0], next[0]) << "another /56";
-  EXPECT_EQ(networks[1], next[1]) << "of one /48";
-  EXPECT_NE(networks[1], address_networks("2001:db8:2:234::1")[1]);
-  EXPECT_NE(networks[0], address_group("2001:db8:1:234::1"));
-  for (const char* text : {"192.0.2.1", "::ffff:192.0.2.1", "", "no address"})
-    EXPECT_TRUE(address_networks(text).empty()) << text;
+// What counts as one address.
+std::string group_of(std::string_view ip) {
+  return address_shares(ip).front().key;
 }
 
-TEST(AddressGroup, IsAnAddressOrASubscribersNetwork) {
-  EXPECT_EQ(address_group("1.2.3.4"), "1.2.3.4");
-  EXPECT_EQ(address_group("2001:db8:1:2:3::4"), address_group("2001:db8:1:2:ffff::"));
-  EXPECT_NE(address_group("2001:db8:1:2::"), address_group("2001:db8:1:3::"));
-  EXPECT_NE(address_group("::ffff:1.2.3.4"), address_group("::ffff:1.2.3.5"));
-  EXPECT_EQ(address_group("::ffff:1.2.3.4"), address_group("1.2.3.4"));
-  EXPECT_EQ(address_group("fe80::1%eth0"), address_group("fe80::2%eth1"));
-  EXPECT_EQ(address_group(""), "");
+TEST(AddressShares, NetworksAreThoseThatOneSubscriberMayHaveOfIpv6) {
+  const auto shares = address_shares("2001:db8:1:234::1");
+  ASSERT_EQ(shares.size(), 3u);
+  for (const unsigned i : {0u, 1u, 2u}) EXPECT_EQ(shares[i].addresses, 1u << i);
+  const auto same = address_shares("2001:db8:1:2ff::1");
+  EXPECT_EQ(shares[1].key, same[1].key) << "one /56";
+  EXPECT_EQ(shares[2].key, same[2].key) << "one /48";
+  const auto next = address_shares("2001:db8:1:334::1");
+  EXPECT_NE(shares[1].key, next[1].key) << "another /56";
+  EXPECT_EQ(shares[2].key, next[2].key) << "of one /48";
+  EXPECT_NE(shares[2].key, address_shares("2001:db8:2:234::1")[2].key);
+  EXPECT_NE(shares[1].key, shares[0].key);
+  for (const char* text : {"192.0.2.1", "::ffff:192.0.2.1", "", "no address"})
+    EXPECT_EQ(address_shares(text).size(), 1u) << text;
+}
+
+TEST(AddressShares, FirstIsAnAddressOrASubscribersNetwork) {
+  EXPECT_EQ(group_of("1.2.3.4"), "1.2.3.4");
+  EXPECT_EQ(group_of("2001:db8:1:2:3::4"), group_of("2001:db8:1:2:ffff::"));
+  EXPECT_NE(group_of("2001:db8:1:2::"), group_of("2001:db8:1:3::"));
+  EXPECT_NE(group_of("::ffff:1.2.3.4"), group_of("::ffff:1.2.3.5"));
+  EXPECT_EQ(group_of("::ffff:1.2.3.4"), group_of("1.2.3.4"));
+  EXPECT_EQ(group_of("fe80::1%eth0"), group_of("fe80::2%eth1"));
+  EXPECT_EQ(group_of(""), "");
 }
 
 }  // namespace
