@@ -281,12 +281,23 @@ class LocalConnector final : public Connector, public PasswordConnector {
     text::Json::Array groups(user.groups.begin(), user.groups.end());
     claims.set(names.groups, text::Json(std::move(groups)));
     set(names.sub, user.name);
+    const auto is_key = [&names](const std::string& claim) {
+      const auto all = {names.sub,
+                        names.email,
+                        names.given_name,
+                        names.family_name,
+                        names.display_name,
+                        names.groups,
+                        std::string("email_verified")};
+      return std::ranges::find(all, claim) != all.end();
+    };
     if (user.claims.object() != nullptr) {
       for (const auto& [claim, value] : *user.claims.object()) {
-        // Never in the place of the keys above, whatever values call them.
+        // Never in the place of the keys above, whatever values call them and whether the user has
+        // them.
         if (claim == "acr") {
           identity.acr = *value.string();
-        } else if (claims.find(claim) == nullptr) {
+        } else if (!is_key(claim)) {
           claims.set(claim, value);
         }
       }

@@ -28,15 +28,20 @@ class LocalConnectorTest : public ::testing::Test {
     alice_.groups = {"ops", "dev"};
     bob_ = user("bob", "builder");
     save();
+    connector_ = make(pool_);
+  }
+
+  std::unique_ptr<Connector> make(net::WorkPool& passwords, config::ClaimNames claims = {}) {
     LocalConnectorOptions options;
     options.settings.name = "local";
     options.settings.kind = config::ProviderKind::local;
+    options.settings.claims = std::move(claims);
     options.users_file = file_;
-    options.passwords = &pool_;
+    options.passwords = &passwords;
     options.lookups = &lookups_;
     options.random = &random_;
     options.clock = &clock_;
-    connector_ = local_connector(std::move(options));
+    return local_connector(std::move(options));
   }
 
   LocalUser user(std::string name, std::string password) {
@@ -86,6 +91,21 @@ TEST_F(LocalConnectorTest, StandardClaimsOfTheFileComeWithTheIdentityAndItsReRea
     EXPECT_EQ(*principal->claims.find("address"), address);
   }
   EXPECT_EQ(check("bob", "builder")->acr, "");
+}
+
+// Where values read the address from a claim that the user's `claims` may have too.
+TEST_F(LocalConnectorTest, ClaimsOfTheFileStandInForNoKeyThatAUserLacks) {
+  bob_.claims.set("nickname", "root@example.com");
+  save();
+  config::ClaimNames names;
+  names.email = "nickname";
+  connector_ = make(pool_, names);
+  const auto identity = check("bob", "builder");
+  ASSERT_TRUE(identity) << identity.error().message();
+  EXPECT_EQ(identity->claims.find("nickname"), nullptr);
+  const auto principal = map_identity(*identity, connector_->settings(), config::Values());
+  ASSERT_TRUE(principal);
+  EXPECT_EQ(principal->email, "");
 }
 
 TEST_F(LocalConnectorTest, RightPasswordGivesTheIdentity) {
@@ -272,14 +292,7 @@ Task<void> check_and_count(Connector& connector, std::string address, BusyPool& 
 
 TEST_F(LocalConnectorTest, FullQueueSaysTryAgain) {
   BusyPool busy;
-  LocalConnectorOptions options;
-  options.settings.name = "local";
-  options.users_file = file_;
-  options.passwords = &busy.pool;
-  options.lookups = &lookups_;
-  options.random = &random_;
-  options.clock = &clock_;
-  const auto connector = local_connector(std::move(options));
+  const auto connector = make(busy.pool);
   runtime_.spawn(0, occupy(busy));
   for (int i = 0; i < 8; ++i) {
     runtime_.spawn(0, check_and_count(*connector, "203.0.113." + std::to_string(i), busy));
@@ -292,14 +305,7 @@ TEST_F(LocalConnectorTest, FullQueueSaysTryAgain) {
 // re-reads, and their refreshes with them.
 TEST_F(LocalConnectorTest, RereadsDoNotWaitForPasswords) {
   BusyPool busy;
-  LocalConnectorOptions options;
-  options.settings.name = "local";
-  options.users_file = file_;
-  options.passwords = &busy.pool;
-  options.lookups = &lookups_;
-  options.random = &random_;
-  options.clock = &clock_;
-  const auto connector = local_connector(std::move(options));
+  const auto connector = make(busy.pool);
   runtime_.spawn(0, occupy(busy));
   const auto found = runtime_.block_on(connector->reread("alice", Grant(), net::in(Seconds(20))));
   ASSERT_TRUE(found) << found.error().message();
