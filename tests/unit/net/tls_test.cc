@@ -225,6 +225,59 @@ TEST_F(Tls, WhatIsNoHandshakeIsRefused) {
   }
 }
 
+// `text` behind its length, in so many bytes.
+std::string counted(std::size_t bytes, const std::string& text) {
+  std::string out;
+  for (std::size_t shift = 8 * bytes; shift > 0; shift -= 8)
+    out += static_cast<char>(text.size() >> (shift - 8) & 0xff);
+  return out + text;
+}
+
+// A first message of TLS 1.2 that is sound but for its server_name extension (RFC 5246 §7.4.1.2).
+std::string client_hello(const std::string& server_name) {
+  using namespace std::string_literals;
+  const auto extension = [](const std::string& type, const std::string& content) {
+    return type + counted(2, content);
+  };
+  const std::string extensions = extension("\0\0"s, server_name) +
+                                 extension("\0\x0a"s, counted(2, "\0\x1d\0\x17"s)) +
+                                 extension("\0\x0d"s, counted(2, "\4\3\x08\4"s));
+  const std::string hello = "\3\3"s + std::string(32, 'r') + counted(1, "") +
+                            counted(2, "\xc0\x2b\xc0\x2f"s) + counted(1, "\0"s) +
+                            counted(2, extensions);
+  return "\x16\3\1"s + counted(2, "\1"s + counted(3, hello));
+}
+
+// The certificate is chosen before OpenSSL has looked at the name: whatever stands there.
+TEST_F(Tls, NamesThatAreNoNamesAreRefused) {
+  using namespace std::string_literals;
+  const auto list = [](const std::string& name) { return counted(2, "\0"s + counted(2, name)); };
+  const auto answer_to = [&](const std::string& server_name) {
+    Pair pair = connect();
+    const auto accepted =
+        run(greet_with(std::move(pair.near), std::move(pair.far), serving({one_, two_}),
+                       client_hello(server_name), in(Millis(300))));
+    EXPECT_FALSE(accepted);
+    return accepted ? std::error_code() : accepted.error().code();
+  };
+  for (const std::string& sound : {list("two.example"), list("nobody.example"), list("")})
+    EXPECT_EQ(answer_to(sound), make_error_code(Errc::timed_out)) << "the client's turn";
+  const std::string bad[] = {
+      "",
+      "\0"s,
+      "\0\0"s,
+      "\0\5\0\0"s,
+      "\0\5\0\0\x20\x61\x62"s,        // the name is longer than all of it
+      "\xff\xff\0\0\3\x61\x62\x63"s,  // the list is
+      list("two.example") + "more",
+      "\0\6\1\0\3\x61\x62\x63"s,  // another type
+      list("two.example\0"s),
+      list(std::string(256, 'a')),
+  };
+  for (const std::string& each : bad)
+    EXPECT_EQ(answer_to(each), make_error_code(Errc::tls_failed)) << ::testing::PrintToString(each);
+}
+
 Task<Result<std::unique_ptr<Stream>>> say_nothing(std::unique_ptr<Stream> far,
                                                   ServerContext context) {
   co_return co_await tls_accept(std::move(far), std::move(context), in(Millis(10)));
