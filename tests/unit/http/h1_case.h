@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "http/limits.h"
+#include "case_limits.h"
 
 namespace openunison::http::testing {
 
@@ -18,16 +18,6 @@ struct Case {
   int status;           // 200: accepted; 0: more bytes are needed
   std::string summary;  // of what is accepted: METHOD path[?query] authority [body]
 };
-
-// Small, so that the cases over them are small.
-inline Limits case_limits() {
-  Limits limits;
-  limits.target_bytes = 200;
-  limits.header_bytes = 1200;
-  limits.header_count = 20;
-  limits.body_bytes = 1000;
-  return limits;
-}
 
 inline const std::string kHost = "Host: example.com\r\n";
 

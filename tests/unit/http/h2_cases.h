@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "case_limits.h"
 #include "h2_frames.h"
-#include "http/limits.h"
 
 namespace openunison::http::testing {
 
@@ -29,15 +29,6 @@ struct H2Case {
   H2Outcome expected;
   std::int32_t stream = 1;  // the one that is looked at
 };
-
-inline Limits h2_case_limits() {
-  Limits limits;
-  limits.target_bytes = 200;
-  limits.header_bytes = 1200;
-  limits.header_count = 20;
-  limits.body_bytes = 1000;
-  return limits;
-}
 
 inline H2Outcome answered(int status, std::string summary = "") {
   return {status, std::move(summary), {}, {}, false};

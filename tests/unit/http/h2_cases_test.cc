@@ -44,7 +44,7 @@ class H2Cases : public ::testing::TestWithParam<H2Case> {
   void run(std::size_t split) {
     const H2Case& each = GetParam();
     MirrorService mirror;
-    H2Peer peer(mirror, h2_case_limits(), split);
+    H2Peer peer(mirror, case_limits(), split);
     peer.send(each.bytes);
     ASSERT_EQ(outcome_of(peer, each.stream), each.expected) << each.section;
     if (each.expected.go_away || each.expected.closed) {
