@@ -36,10 +36,10 @@ struct Hmac {
 
 Hmac& hmac_of_thread() {
   thread_local Hmac hmac = [] {
-    const std::unique_ptr<EVP_MAC, Deleter<EVP_MAC_free>> hmac(
+    const std::unique_ptr<EVP_MAC, Deleter<EVP_MAC_free>> algorithm(
         EVP_MAC_fetch(nullptr, "HMAC", nullptr));
-    CHECK(hmac);
-    MacPtr made(EVP_MAC_CTX_new(hmac.get()));
+    CHECK(algorithm);
+    MacPtr made(EVP_MAC_CTX_new(algorithm.get()));
     char digest[] = "SHA256";
     const OSSL_PARAM parameters[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),

@@ -35,13 +35,14 @@ int api_server_config(const CommonOptions& options, const std::string& format,
     if (trusted.name == "unison-ca") details.ca_pem = trusted.pem;
   }
   std::cout << config::api_server_config(*values, *cluster, *parsed_format, details);
-  // The other forms hold the certificate itself, or can't take one.
-  const bool has_flags = format == "flags" || format == "all";
-  if (has_flags && !details.ca_pem.empty() && ca_file.empty())
-    std::cerr
-        << "openunison: the API server must trust the portal's CA, trusted_certs unison-ca: with "
-           "flags, put it beside the API server and give --ca-file its path there, for "
-           "--oidc-ca-file\n";
+  using config::ApiServerFormat;
+  const bool has_flags =
+      *parsed_format == ApiServerFormat::flags || *parsed_format == ApiServerFormat::all;
+  if (has_flags && !details.ca_pem.empty() && ca_file.empty()) {
+    std::cerr << "openunison: flags can't hold a certificate: copy the portal's CA (unison-ca in "
+                 "trusted_certs) to the API server's machine and give its path there with "
+                 "--ca-file, which adds --oidc-ca-file\n";
+  }
   return 0;
 }
 

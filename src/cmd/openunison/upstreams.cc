@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/openunison/upstreams.h"
 
-#include <algorithm>
-
 #include "identity/connectors.h"
 
 namespace openunison::cmd {

@@ -12,6 +12,7 @@
 #include "config/error.h"
 #include "crypto/password.h"
 #include "crypto/random.h"
+#include "identity/names.h"
 #include "identity/users_file.h"
 #include "text/json.h"
 
@@ -154,7 +155,7 @@ int users_add(const CommonOptions& options, const UserOptions& wanted) {
   std::cout << "Added " << wanted.name
             << (wanted.groups.empty() ? ", in no group" : " to " + joined(wanted.groups)) << ".\n";
   for (const std::string& group : wanted.groups) {
-    if (group.starts_with("system:"))
+    if (identity::looks_like_system(group))
       std::cerr << "openunison: " << group
                 << " is kept back from clusters and applications unless values name it in "
                    "openunison.allowed_system_names\n";
