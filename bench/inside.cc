@@ -56,7 +56,7 @@ std::string principal_of(const std::string& user) {
   principal.email = user + "@example.com";
   principal.email_verified = true;
   for (int i = 0; i < 10; ++i) principal.groups.push_back(fmt::format("team-platform-{}", i));
-  return principal.to_json();
+  return principal.to_text();
 }
 
 store::SignIn sign_in_of(std::uint64_t number, WallTime now) {

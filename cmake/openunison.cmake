@@ -14,7 +14,10 @@ target_compile_options(openunison_flags INTERFACE
   -Werror -fstack-protector-strong -fno-strict-aliasing)
 target_compile_definitions(openunison_flags INTERFACE
   $<$<CONFIG:Release>:_FORTIFY_SOURCE=3> _GLIBCXX_ASSERTIONS
-  FMT_HEADER_ONLY=1 BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT BOOST_ASIO_DISABLE_BOOST_COROUTINE)
+  FMT_HEADER_ONLY=1
+  # Nothing that Asio allocates needs more than operator new gives, and aligned_alloc passes malloc's quick lists by.
+  BOOST_ASIO_DISABLE_STD_ALIGNED_ALLOC BOOST_ASIO_DISABLE_BOOST_ALIGN
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT BOOST_ASIO_DISABLE_BOOST_COROUTINE)
 target_include_directories(openunison_flags INTERFACE "${CMAKE_SOURCE_DIR}/src")
 
 # ou_library(NAME [PUBLIC deps...] [PRIVATE deps...]): every *.cc of the calling folder.

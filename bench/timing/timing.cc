@@ -18,7 +18,7 @@
 #include "identity/users_file.h"
 #include "oidc/client.h"
 #include "tests/unit/session/fixture.h"
-#include "text/base64.h"
+#include "base/base64.h"
 
 namespace openunison::bench {
 namespace {
@@ -41,7 +41,7 @@ bool report(const char* what, const Comparison& result, bool should_differ) {
 
 http::Request basic(const std::string& id, const std::string& secret) {
   http::Request request;
-  request.headers.add("authorization", "Basic " + text::base64_encode(id + ':' + secret));
+  request.headers.add("authorization", "Basic " + base64_encode(id + ':' + secret));
   return request;
 }
 
@@ -210,7 +210,7 @@ bool sessions() {
 }
 
 int run() {
-  log::configure(log::Level::error, "/dev/null");
+  log::configure(log::Level::error);
   std::printf("%-62s %10s %10s %8s %9s %7s\n", "nanoseconds a call, medians; Welch's t", "first",
               "second", "ratio", "t", "samples");
   const bool clients_good = client_secrets(), passwords_good = passwords(),

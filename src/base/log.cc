@@ -15,6 +15,7 @@
 #include <mutex>
 
 #include "base/clock.h"
+#include "base/scan.h"
 
 namespace openunison::log {
 namespace {
@@ -45,28 +46,6 @@ void write_line(std::string line) {
   }
 }
 
-// The length of the UTF-8 sequence at the front of `text`, or 0 if there is no valid one.
-std::size_t utf8_sequence(std::string_view text) {
-  const auto byte = [&](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  const auto continues = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return continues(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    const bool overlong = first == 0xe0 && byte(1) < 0xa0;
-    const bool surrogate = first == 0xed && byte(1) > 0x9f;
-    return !overlong && !surrogate && continues(1) && continues(2) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const bool overlong = first == 0xf0 && byte(1) < 0x90;
-    const bool too_high = first == 0xf4 && byte(1) > 0x8f;
-    return !overlong && !too_high && continues(1) && continues(2) && continues(3) ? 4 : 0;
-  }
-  return 0;
-}
-
 // The code point of the valid UTF-8 sequence `text`.
 char32_t code_point(std::string_view text) {
   const auto first = static_cast<unsigned char>(text[0]);
@@ -84,23 +63,15 @@ bool must_be_escaped(char32_t c) {
          (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
-// ASCII that stands for itself in a JSON string: nearly all of what is logged.
-constexpr auto kPlain = [] {
-  std::array<bool, 256> plain{};
-  for (std::size_t c = 0x20; c < 0x7f; ++c) plain[c] = c != '"' && c != '\\';
-  return plain;
-}();
-
-std::size_t plain_prefix(std::string_view text) {
-  const auto special =
-      std::ranges::find_if_not(text, [](char c) { return kPlain[static_cast<unsigned char>(c)]; });
-  return static_cast<std::size_t>(special - text.begin());
-}
+// All but ASCII that stands for itself in a JSON string, which is nearly all of what is logged.
+constexpr auto is_special = [](unsigned char c) {
+  return (c < 0x20) | (c >= 0x7f) | (c == '"') | (c == '\\');
+};
 
 void append_quoted(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
-    const std::size_t plain = plain_prefix(text);
+    const std::size_t plain = plain_length(text, is_special);
     out += text.substr(0, plain);
     text.remove_prefix(plain);
     if (text.empty()) break;

@@ -9,7 +9,7 @@
 #include "config/checks.h"
 #include "config/parser.h"
 #include "crypto/x509.h"
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/url.h"
 #include "text/utf8.h"
 
@@ -101,7 +101,7 @@ std::string Parser::certificates(const Item& item, std::string_view key) {
   std::string base64 = string(item, key);
   std::erase_if(base64, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
   if (base64.empty()) return {};
-  const auto pem = text::base64_decode(base64);
+  const auto pem = base64_decode(base64);
   if (!pem) {
     error(item, key, "is not base64; make it with: base64 -w0 < ca.pem");
     return {};

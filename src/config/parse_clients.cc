@@ -6,7 +6,7 @@
 
 #include "config/checks.h"
 #include "config/parser.h"
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/url.h"
 
 namespace openunison::config {
@@ -55,7 +55,7 @@ std::string Parser::icon_of(const Item& item) {
     return icon;
   }
   // OpenUnison's form: the PNG alone.
-  if (!text::base64_decode(icon))
+  if (!base64_decode(icon))
     error(item, "icon", "must be an https or data:image/ URL, or a PNG in base64");
   return "data:image/png;base64," + icon;
 }

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "base/check.h"
-#include "crypto/base64url.h"
+#include "base/base64.h"
 #include "crypto/error.h"
 #include "crypto/hash.h"
 
@@ -51,8 +51,8 @@ std::optional<ParsedHash> parse(std::string_view encoded) {
     return std::nullopt;  // RFC 9106 §3.1
   const std::size_t split = encoded.find('$');
   if (split == std::string_view::npos) return std::nullopt;
-  auto salt = decode_base64_unpadded(encoded.substr(0, split));
-  auto hash = decode_base64_unpadded(encoded.substr(split + 1));
+  auto salt = base64_decode_unpadded(encoded.substr(0, split));
+  auto hash = base64_decode_unpadded(encoded.substr(split + 1));
   if (!salt || salt->size() < kMinSaltBytes || salt->size() > kMaxSaltBytes) return std::nullopt;
   if (!hash || hash->size() < kMinHashBytes || hash->size() > kMaxHashBytes) return std::nullopt;
   return ParsedHash{{*memory, *iterations, *lanes}, std::move(*salt), std::move(*hash)};

@@ -9,7 +9,7 @@
 #include <array>
 #include <atomic>
 
-#include "crypto/base64url.h"
+#include "base/base64.h"
 #include "crypto/openssl.h"
 
 namespace openunison::crypto {
@@ -21,7 +21,7 @@ std::string Random::bytes(std::size_t count) {
 }
 
 std::string Random::token(std::size_t count) {
-  return encode_base64url(bytes(count));
+  return base64url_encode(bytes(count));
 }
 
 namespace {

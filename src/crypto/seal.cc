@@ -9,7 +9,7 @@
 
 #include <optional>
 
-#include "crypto/base64url.h"
+#include "base/base64.h"
 #include "crypto/hash.h"
 #include "crypto/openssl.h"
 
@@ -58,7 +58,7 @@ std::optional<std::string> open_with(const Secret& key, std::string_view sealed,
 }
 
 Result<std::string> read_key(const Secret& text, const char* which) {
-  auto key = decode_base64_loosely(text.reveal());
+  auto key = base64_decode_loosely(text.reveal());
   if (!key || key->size() != kKeyBytes) {
     return fail(
         Errc::bad_key,
@@ -91,7 +91,7 @@ Sealer::Sealer(const MasterKey& master, std::string_view purpose)
 
 std::string Sealer::seal(std::string_view plaintext, Random& random,
                          std::string_view associated) const {
-  return encode_base64url(seal_raw(plaintext, random, associated));
+  return base64url_encode(seal_raw(plaintext, random, associated));
 }
 
 std::string Sealer::seal_raw(std::string_view plaintext, Random& random,
@@ -112,7 +112,7 @@ std::string Sealer::seal_raw(std::string_view plaintext, Random& random,
 }
 
 Result<std::string> Sealer::open(std::string_view sealed, std::string_view associated) const {
-  const auto raw = decode_base64url(sealed);
+  const auto raw = base64url_decode(sealed);
   if (!raw) return fail(Errc::bad_seal, "not sealed by this server");
   return open_raw(*raw, associated);
 }

@@ -10,7 +10,7 @@
 #include "http/h2/client_origins.h"
 #include "http/syntax.h"
 #include "net/connect.h"
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/utf8.h"
 
 namespace openunison::http {
@@ -102,7 +102,7 @@ struct Client::Impl {
     if (!proxy->userinfo.empty()) {
       const auto decoded = text::percent_decode(proxy->userinfo);
       proxy_is_bad = !decoded;
-      if (decoded) proxy_authorization = "Basic " + text::base64_encode(*decoded);
+      if (decoded) proxy_authorization = "Basic " + base64_encode(*decoded);
     }
   }
 

@@ -258,7 +258,7 @@ Result<Principal> map_identity(const Identity& identity, const config::IdentityP
   add_attributes(principal, identity, provider);
   principal.amr = identity.amr;
   principal.acr = identity.acr;
-  principal.claims = identity.claims;
+  principal.claims = identity.claims.dump();
   principal.authenticated_at = identity.authenticated_at;
   return principal;
 }

@@ -11,6 +11,9 @@ namespace {
 
 using text::Json;
 
+// Of a stored principal without its claims: far above their bound, for it is made of them.
+constexpr std::size_t kMaxBytes = 1 << 22;
+
 std::int64_t millis(WallTime time) {
   return time.time_since_epoch().count();
 }
@@ -102,7 +105,7 @@ Result<Grant> Grant::from_json(const Json& json) {
   return grant;
 }
 
-std::string Principal::to_json() const {
+std::string Principal::to_text() const {
   std::string out;
   text::JsonWriter writer(out);
   const auto strings = [&writer](std::string_view name, const std::vector<std::string>& values) {
@@ -126,17 +129,15 @@ std::string Principal::to_json() const {
   }
   writer.end_array();
   strings("amr", amr);
-  writer.member("acr", acr)
-      .member("claims", claims)
-      .member("authenticated_at", millis(authenticated_at))
-      .end_object();
-  return out;
+  writer.member("acr", acr).member("authenticated_at", millis(authenticated_at)).end_object();
+  return out + '\n' + claims;
 }
 
-Result<Principal> Principal::from_json(std::string_view text) {
-  // Four times the bound of the claims: a stored principal has them and what was made of them.
-  Json json = TRY(Json::parse(text, 1 << 22));
+Result<Principal> Principal::from_text(std::string_view text) {
+  const std::size_t end = std::min(text.find('\n'), text.size());
+  Json json = TRY(Json::parse(text.substr(0, end), kMaxBytes));
   Principal principal;
+  principal.claims = text.substr(std::min(end + 1, text.size()));
   Reader reader(std::move(json), "a stored principal");
   reader.string("provider", principal.provider);
   reader.string("subject", principal.subject);
@@ -167,7 +168,6 @@ Result<Principal> Principal::from_json(std::string_view text) {
   }
   reader.strings("amr", principal.amr);
   reader.string("acr", principal.acr);
-  if (Json* claims = reader.find("claims")) principal.claims = std::move(*claims);
   reader.time("authenticated_at", principal.authenticated_at);
   if (principal.user.empty()) reader.note("user");
   if (principal.subject.empty()) reader.note("subject");

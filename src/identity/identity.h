@@ -52,11 +52,12 @@ struct Principal {
   std::vector<DroppedGroup> dropped;
   std::vector<std::string> amr;
   std::string acr;
-  text::Json claims;  // as they arrived, for the profile page
+  std::string claims;  // a JSON object as it arrived, read by the few who show or pass them
   WallTime authenticated_at{};
 
-  std::string to_json() const;
-  static Result<Principal> from_json(std::string_view json);
+  // A line of JSON and a line with the claims: every refresh reads the first, few read the second.
+  std::string to_text() const;
+  static Result<Principal> from_text(std::string_view text);
   bool in_any(const std::vector<std::string>& groups) const;  // empty list: true
 };
 

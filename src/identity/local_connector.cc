@@ -11,6 +11,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "crypto/hash.h"
 #include "crypto/password.h"
@@ -18,7 +19,6 @@
 #include "identity/connectors.h"
 #include "identity/names.h"
 #include "identity/users_file.h"
-#include "text/base64.h"
 
 namespace openunison::identity {
 namespace {
@@ -78,7 +78,7 @@ Cost cost_of(const std::string& hash) {
 }
 
 std::string unpadded_base64(std::string_view bytes) {
-  std::string out = text::base64_encode(bytes);
+  std::string out = base64_encode(bytes);
   out.erase(std::find(out.begin(), out.end(), '='), out.end());
   return out;
 }
@@ -160,7 +160,7 @@ class UserDirectory {
 
 // Which password a sign-in was made with, to end it when that is changed.
 Secret fingerprint(const LocalUser& user) {
-  return Secret(text::base64url_encode(crypto::view(crypto::sha256(user.password_hash))));
+  return Secret(base64url_encode(crypto::view(crypto::sha256(user.password_hash))));
 }
 
 std::unexpected<Error> wrong_password() {

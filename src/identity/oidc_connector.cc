@@ -6,6 +6,7 @@
 // userinfo alone.
 #include "identity/oidc_connector.h"
 
+#include "base/base64.h"
 #include "base/metrics.h"
 #include "crypto/hash.h"
 #include "identity/names.h"
@@ -13,7 +14,6 @@
 #include "identity/oidc_upstream.h"
 #include "identity/places.h"
 #include "identity/rescued_grants.h"
-#include "text/base64.h"
 
 namespace openunison::identity {
 namespace {
@@ -161,8 +161,7 @@ Task<Result<RedirectConnector::Begun>> OidcConnector::begin(BeginRequest request
   auto about = co_await upstream_.metadata(net::in(kBeginDeadline));
   if (!about) co_return std::unexpected(about.error());
   const Attempt attempt{random_->token(32), random_->token(32)};
-  const std::string challenge =
-      text::base64url_encode(crypto::view(crypto::sha256(attempt.verifier)));
+  const std::string challenge = base64url_encode(crypto::view(crypto::sha256(attempt.verifier)));
 
   std::string url = (*about)->authorization_endpoint;
   const auto add = [&url](std::string_view name, std::string_view value) {

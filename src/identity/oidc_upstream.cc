@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "identity/error.h"
@@ -10,7 +11,6 @@
 #include "identity/names.h"
 #include "identity/oidc_answers.h"
 #include "identity/redact.h"
-#include "text/base64.h"
 
 namespace openunison::identity {
 namespace {
@@ -308,7 +308,7 @@ void Upstream::authenticate(http::ClientRequest& request, text::Form& form,
     // RFC 6749 §2.3.1: both are form-encoded before they are joined.
     const std::string pair = text::percent_encode(settings_.client_id) + ':' +
                              text::percent_encode(client_secret_.reveal());
-    request.headers.add("authorization", std::string(kBasic) + text::base64_encode(pair));
+    request.headers.add("authorization", std::string(kBasic) + base64_encode(pair));
     return;
   }
   form.add("client_id", settings_.client_id);

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/url.h"
 
 namespace openunison::identity {
@@ -30,8 +30,7 @@ std::string redact(std::string text, const std::vector<std::string>& secrets) {
   std::vector<std::string> forms;
   for (const std::string& secret : secrets) {
     if (secret.size() < kShortest) continue;
-    for (const std::string& form :
-         {secret, text::percent_encode(secret), text::base64_encode(secret)}) {
+    for (const std::string& form : {secret, text::percent_encode(secret), base64_encode(secret)}) {
       forms.push_back(with_escaped_slashes(form));
       forms.push_back(form);
     }

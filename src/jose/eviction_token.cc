@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jose/eviction_token.h"
 
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/json.h"
 
 namespace openunison::jose {
@@ -31,8 +31,8 @@ EvictionToken make_eviction_token(std::string_view issuer, std::string_view audi
       .member("iat", unix_seconds(now))
       .member("token_use", "eviction")
       .end_object();
-  made.token = text::base64url_encode(header) + '.' + text::base64url_encode(claims) + '.' +
-               text::base64url_encode(random.bytes(kSignatureBytes));
+  made.token = base64url_encode(header) + '.' + base64url_encode(claims) + '.' +
+               base64url_encode(random.bytes(kSignatureBytes));
   return made;
 }
 

@@ -3,7 +3,7 @@
 
 #include "crypto/hash.h"
 #include "jose/error.h"
-#include "text/base64.h"
+#include "base/base64.h"
 
 namespace openunison::jose {
 namespace {
@@ -19,7 +19,7 @@ std::string_view curve_name(KeyKind kind) {
 Result<std::string> number(const text::Json& json, std::string_view name) {
   const std::string* text = json.find_string(name);
   if (text == nullptr) return fail(Errc::malformed, "a key lacks its member " + std::string(name));
-  auto bytes = text::base64url_decode(*text);
+  auto bytes = base64url_decode(*text);
   if (!bytes || bytes->empty())
     return fail(Errc::malformed, "a key's member " + std::string(name) + " is not base64url");
   return std::move(*bytes);
@@ -46,17 +46,17 @@ std::string thumbprint(const crypto::PublicKey& key) {
   text::JsonWriter writer(canonical);
   writer.begin_object();  // members in lexicographic order (RFC 7638 §3)
   if (numbers.kind == KeyKind::rsa) {
-    writer.member("e", text::base64url_encode(numbers.e))
+    writer.member("e", base64url_encode(numbers.e))
         .member("kty", "RSA")
-        .member("n", text::base64url_encode(numbers.n));
+        .member("n", base64url_encode(numbers.n));
   } else {
     writer.member("crv", curve_name(numbers.kind))
         .member("kty", "EC")
-        .member("x", text::base64url_encode(numbers.x))
-        .member("y", text::base64url_encode(numbers.y));
+        .member("x", base64url_encode(numbers.x))
+        .member("y", base64url_encode(numbers.y));
   }
   writer.end_object();
-  return text::base64url_encode(crypto::view(crypto::sha256(canonical)));
+  return base64url_encode(crypto::view(crypto::sha256(canonical)));
 }
 
 text::Json to_json(const Jwk& jwk) {
@@ -67,12 +67,12 @@ text::Json to_json(const Jwk& jwk) {
   if (jwk.algorithm) json.set("alg", crypto::name(*jwk.algorithm));
   if (!jwk.kid.empty()) json.set("kid", jwk.kid);
   if (numbers.kind == KeyKind::rsa) {
-    json.set("n", text::base64url_encode(numbers.n));
-    json.set("e", text::base64url_encode(numbers.e));
+    json.set("n", base64url_encode(numbers.n));
+    json.set("e", base64url_encode(numbers.e));
   } else {
     json.set("crv", curve_name(numbers.kind));
-    json.set("x", text::base64url_encode(numbers.x));
-    json.set("y", text::base64url_encode(numbers.y));
+    json.set("x", base64url_encode(numbers.x));
+    json.set("y", base64url_encode(numbers.y));
   }
   return json;
 }

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "crypto/hash.h"
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/utf8.h"
 
 namespace openunison::jose {
@@ -106,9 +106,9 @@ Result<UnverifiedJwt> UnverifiedJwt::parse(std::string_view compact) {
   if (second == std::string_view::npos || compact.find('.', second + 1) != std::string_view::npos) {
     return malformed("it doesn't have three parts");
   }
-  const auto header_text = text::base64url_decode(compact.substr(0, first));
-  const auto claims_text = text::base64url_decode(compact.substr(first + 1, second - first - 1));
-  const auto signature = text::base64url_decode(compact.substr(second + 1));
+  const auto header_text = base64url_decode(compact.substr(0, first));
+  const auto claims_text = base64url_decode(compact.substr(first + 1, second - first - 1));
+  const auto signature = base64url_decode(compact.substr(second + 1));
   if (!header_text || !claims_text || !signature) return malformed("a part is not base64url");
   const auto header = text::Json::parse(*header_text);
   if (!header || header->object() == nullptr) return malformed("its header is not a JSON object");
@@ -188,7 +188,7 @@ std::string encoded_header(crypto::Algorithm algorithm, std::string_view kid,
       .member("kid", kid)
       .member("typ", type)
       .end_object();
-  return text::base64url_encode(header) + ".";
+  return base64url_encode(header) + ".";
 }
 
 }  // namespace
@@ -201,8 +201,8 @@ Signer::Signer(crypto::PrivateKey key, crypto::Algorithm algorithm, std::string 
 
 std::string Signer::sign(std::string_view claims, std::string_view type) const {
   std::string token = type == "JWT" ? jwt_header_ : encoded_header(algorithm_, kid_, type);
-  token += text::base64url_encode(claims);
-  const std::string signature = text::base64url_encode(key_.sign(algorithm_, token));
+  token += base64url_encode(claims);
+  const std::string signature = base64url_encode(key_.sign(algorithm_, token));
   token += '.';
   token += signature;
   return token;
@@ -211,11 +211,11 @@ std::string Signer::sign(std::string_view claims, std::string_view type) const {
 std::string half_hash(std::string_view access_token, crypto::Algorithm algorithm) {
   switch (static_cast<std::size_t>(algorithm) % 3) {
     case 0:
-      return text::base64url_encode(crypto::view(crypto::sha256(access_token)).substr(0, 16));
+      return base64url_encode(crypto::view(crypto::sha256(access_token)).substr(0, 16));
     case 1:
-      return text::base64url_encode(std::string_view(crypto::sha384(access_token)).substr(0, 24));
+      return base64url_encode(std::string_view(crypto::sha384(access_token)).substr(0, 24));
     default:
-      return text::base64url_encode(std::string_view(crypto::sha512(access_token)).substr(0, 32));
+      return base64url_encode(std::string_view(crypto::sha512(access_token)).substr(0, 32));
   }
 }
 

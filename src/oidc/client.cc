@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/url.h"
 #include "text/utf8.h"
 #include "text/words.h"
@@ -61,7 +61,7 @@ std::expected<Credentials, OAuthError> parse_basic(std::string_view header) {
     return std::unexpected(
         invalid_client("only the Basic scheme is accepted in Authorization here"));
   }
-  const auto decoded = text::base64_decode(header.substr(kScheme.size()));
+  const auto decoded = base64_decode(header.substr(kScheme.size()));
   const std::size_t colon = decoded ? decoded->find(':') : std::string::npos;
   if (colon == std::string::npos)
     return std::unexpected(invalid_client("Authorization is not valid Basic"));

@@ -5,7 +5,7 @@
 
 #include "crypto/hash.h"
 #include "session/error.h"
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/json.h"
 
 namespace openunison::oidc {
@@ -65,7 +65,7 @@ bool valid_verifier(std::string_view verifier) {
 }
 
 bool verifies(std::string_view challenge, std::string_view verifier) {
-  const std::string computed = text::base64url_encode(crypto::view(crypto::sha256(verifier)));
+  const std::string computed = base64url_encode(crypto::view(crypto::sha256(verifier)));
   return valid_verifier(verifier) && crypto::constant_time_equal(challenge, computed);
 }
 

@@ -53,7 +53,7 @@ Task<http::Response> Provider::Impl::refresh_token_grant(const Client& client,
   const auto permit = [this, &client, scope_of](const store::Live& live) -> Result<void> {
     const std::string scope = TRY(scope_of(live));
     if (live.sign_in.principal.size() < kNeverTooLarge) return {};
-    const auto principal = TRY(identity::Principal::from_json(live.sign_in.principal));
+    const auto principal = TRY(identity::Principal::from_text(live.sign_in.principal));
     session::IdTokenRequest token;
     token.issuer = options.issuer;
     token.audience = client.id;

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/json.h"
 
 namespace openunison::portal {
@@ -86,7 +86,7 @@ std::string posix_command(const KubectlAccess& access) {
             " --auth-provider-arg=client-id=\"" + shell_safe(access.client_id) + "\"";
   if (!access.issuer_ca_pem.empty()) {
     script += " --auth-provider-arg=idp-certificate-authority-data=" +
-              text::base64_encode(clean_pem(access.issuer_ca_pem) + "\n");
+              base64_encode(clean_pem(access.issuer_ca_pem) + "\n");
   }
   script += " --auth-provider-arg=id-token= --auth-provider-arg=refresh-token=" +
             std::string(access.refresh_token.reveal());
@@ -114,7 +114,7 @@ std::string powershell_command(const KubectlAccess& access) {
       "' '--auth-provider-arg=client-id=" + shell_safe(access.client_id) + "'";
   if (!access.issuer_ca_pem.empty()) {
     script += " '--auth-provider-arg=idp-certificate-authority-data=" +
-              text::base64_encode(clean_pem(access.issuer_ca_pem) + "\n") + "'";
+              base64_encode(clean_pem(access.issuer_ca_pem) + "\n") + "'";
   }
   script += " '--auth-provider-arg=id-token=' '--auth-provider-arg=refresh-token=" +
             std::string(access.refresh_token.reveal()) + "'";
@@ -137,7 +137,7 @@ std::string kubeconfig_file(const KubectlAccess& access) {
                      "\n  cluster:\n    server: " + quoted(access.server) + "\n";
   if (!access.server_ca_pem.empty()) {
     file += "    certificate-authority-data: " +
-            text::base64_encode(clean_pem(access.server_ca_pem) + "\n") + "\n";
+            base64_encode(clean_pem(access.server_ca_pem) + "\n") + "\n";
   }
   file += "users:\n- name: " + user +
           "\n  user:\n    auth-provider:\n      name: oidc\n      config:\n";
@@ -145,7 +145,7 @@ std::string kubeconfig_file(const KubectlAccess& access) {
           "\n        client-id: " + quoted(access.client_id) + "\n";
   if (!access.issuer_ca_pem.empty()) {
     file += "        idp-certificate-authority-data: " +
-            text::base64_encode(clean_pem(access.issuer_ca_pem) + "\n") + "\n";
+            base64_encode(clean_pem(access.issuer_ca_pem) + "\n") + "\n";
   }
   file += "        refresh-token: " + quoted(access.refresh_token.reveal()) + "\n";
   file += "contexts:\n- name: " + cluster + "\n  context:\n    cluster: " + cluster +

@@ -86,8 +86,8 @@ Task<http::Response> Portal::Impl::profile(http::Request& request) {
   data.set("dropped", text::Json(std::move(dropped)));
 
   text::Json::Array claims;
-  if (const auto* object = principal.claims.object()) {
-    for (const auto& [name, value] : *object) {
+  if (const auto arrived = text::Json::parse(principal.claims); arrived && arrived->object()) {
+    for (const auto& [name, value] : *arrived->object()) {
       text::Json entry;
       entry.set("name", name);
       entry.set("value", shown(value));

@@ -3,7 +3,7 @@
 
 #include "crypto/hash.h"
 #include "session/error.h"
-#include "text/base64.h"
+#include "base/base64.h"
 
 namespace openunison::session {
 namespace {
@@ -41,14 +41,14 @@ Secret RefreshTokens::make(store::SessionId family, std::uint32_t generation,
   append_generation(bytes, generation);
   const crypto::Sha256 tag = mac(keys_.front(), bytes, holder);
   bytes += crypto::view(tag);
-  return Secret(std::string(kPrefix) + text::base64url_encode(bytes));
+  return Secret(std::string(kPrefix) + base64url_encode(bytes));
 }
 
 Result<RefreshTokens::Parsed> RefreshTokens::parse(std::string_view token,
                                                    const Holder& holder) const {
   if (!token.starts_with(kPrefix))
     return fail(Errc::bad_token, "not a refresh token of this server");
-  const auto bytes = text::base64url_decode(token.substr(kPrefix.size()));
+  const auto bytes = base64url_decode(token.substr(kPrefix.size()));
   if (!bytes || bytes->size() != kBytes)
     return fail(Errc::bad_token, "not a refresh token of this server");
   const std::string_view head = std::string_view(*bytes).substr(0, kIdBytes + kGenerationBytes);

@@ -166,7 +166,7 @@ Task<Result<identity::Identity>> Rereader::ask(identity::Connector& connector,
 
 Task<void> Rereader::accept(store::SignIn sign_in, identity::Identity identity,
                             const identity::Connector& connector, http::TraceContext trace) {
-  auto former = identity::Principal::from_json(sign_in.principal);
+  auto former = identity::Principal::from_text(sign_in.principal);
   // A refresh need not tell these again (OpenID Connect Core §12.2); they are of the sign-in.
   if (former) {
     identity.authenticated_at = former->authenticated_at;
@@ -190,7 +190,7 @@ Task<void> Rereader::accept(store::SignIn sign_in, identity::Identity identity,
                                 {"trace", trace.trace_id()}});
   }
   sign_in.user = principal->user;
-  sign_in.principal = principal->to_json();
+  sign_in.principal = principal->to_text();
   if (!identity.upstream_sid.empty()) sign_in.upstream_sid = identity.upstream_sid;
   if (identity.grant) sign_in.grant = seal(*identity.grant, sign_in.id);
   sign_in.recheckable = identity.recheckable;

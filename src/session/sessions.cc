@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "crypto/hash.h"
 #include "session/reread.h"
-#include "text/base64.h"
 #include "text/cookie.h"
 #include "text/utf8.h"
 
@@ -93,7 +93,7 @@ struct Sessions::Impl {
   const config::Authentication& policy() const { return dependencies.values->authentication; }
 
   Result<Current> with_principal(store::Live live) const {
-    auto principal = identity::Principal::from_json(live.sign_in.principal);
+    auto principal = identity::Principal::from_text(live.sign_in.principal);
     if (!principal)
       return fail(store::Errc::unavailable,
                   "a stored sign-in can't be read: " + principal.error().message());
@@ -267,7 +267,7 @@ Task<Result<Sessions::Opened>> Sessions::open(identity::Identity identity,
   sign_in.provider = identity.provider;
   sign_in.subject = identity.subject;
   sign_in.user = principal->user;
-  sign_in.principal = principal->to_json();
+  sign_in.principal = principal->to_text();
   sign_in.upstream_sid = identity.upstream_sid;
   if (identity.grant) sign_in.grant = impl_->rereader.seal(*identity.grant, sign_in.id);
   sign_in.address = caller.address;
@@ -335,14 +335,14 @@ Task<Result<std::optional<Current>>> Sessions::current(const http::Request& requ
 std::string Sessions::csrf_token(const Current& current) const {
   const auto mac =
       crypto::hmac_sha256(impl_->csrf_keys.front().reveal(), current.live.session.id.view());
-  return text::base64url_encode(crypto::view(mac));
+  return base64url_encode(crypto::view(mac));
 }
 
 Result<void> Sessions::check_csrf(const Current& current, std::string_view token) const {
   bool good = false;
   for (const Secret& key : impl_->csrf_keys) {
     const auto mac = crypto::hmac_sha256(key.reveal(), current.live.session.id.view());
-    good |= crypto::constant_time_equal(token, text::base64url_encode(crypto::view(mac)));
+    good |= crypto::constant_time_equal(token, base64url_encode(crypto::view(mac)));
   }
   if (good) return {};
   return fail(Errc::bad_csrf,
@@ -420,7 +420,8 @@ Task<Result<Sessions::Family>> Sessions::rotate(std::string refresh_token, Holde
   request.grace = impl_->policy().grace_period;
   // What would be refused anyway must be so before the token is replaced: its holder gets no new
   // one with a refusal, and the old one is soon taken for stolen.
-  request.permit = [impl = impl_.get(), permit](const store::Live& live) -> Result<void> {
+  request.permit = [impl = impl_.get(),
+                    permit = std::move(permit)](const store::Live& live) -> Result<void> {
     if (impl->rereader.stale(live.sign_in)) return stale_upstream();
     const Seconds idle =
         live.sign_in.recheckable ? impl->policy().kubectl_idle : impl->policy().web_idle;

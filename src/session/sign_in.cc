@@ -8,7 +8,7 @@
 #include "base/metrics.h"
 #include "crypto/hash.h"
 #include "identity/error.h"
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/cookie.h"
 #include "text/json.h"
 #include "text/url.h"
@@ -110,7 +110,7 @@ struct SignInFlow::Impl {
   }
 
   std::string form_field(std::string_view cookie, const Secret& key) const {
-    return text::base64url_encode(crypto::view(crypto::hmac_sha256(key.reveal(), cookie)));
+    return base64url_encode(crypto::view(crypto::hmac_sha256(key.reveal(), cookie)));
   }
 
   Failed refused(Error error, std::string_view provider, std::string return_to,

@@ -11,7 +11,6 @@ enum class Errc {
   bad_url,
   bad_form,
   bad_cookie,
-  bad_base64,
   bad_template,
 };
 std::error_code make_error_code(Errc code);

@@ -6,51 +6,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+
+#include "base/scan.h"
 
 namespace openunison::text {
 namespace {
 
-// 0 for bytes that stand for themselves inside a JSON string as we write it, else 1.
-constexpr auto kSpecial = [] {
-  std::array<unsigned char, 256> special{};
-  for (std::size_t c = 0; c < special.size(); ++c) special[c] = c < 0x20 || c >= 0x7f;
-  for (const char c : std::string_view("\"\\<>&'")) special[static_cast<unsigned char>(c)] = 1;
-  return special;
-}();
-
-// How much of the front stands for itself; eight bytes at a time, for tokens are a thousand long.
-std::size_t plain_length(std::string_view text) {
-  const auto specials = [](const char* from, const char* to) {
-    unsigned found = 0;
-    for (; from < to; ++from) found |= kSpecial[static_cast<unsigned char>(*from)];
-    return found;
-  };
-  const char *at = text.data(), *const end = at + text.size();
-  while (end - at >= 8 && specials(at, at + 8) == 0) at += 8;
-  while (at < end && specials(at, at + 1) == 0) ++at;
-  return static_cast<std::size_t>(at - text.data());
-}
-
-// The length of the valid UTF-8 sequence at the front, or 0 (RFC 3629 §4).
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  const auto continues = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
-  const unsigned first = byte(0);
-  if (first >= 0xc2 && first <= 0xdf) return continues(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    const bool bad = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f);
-    return !bad && continues(1) && continues(2) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const bool bad = (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f);
-    return !bad && continues(1) && continues(2) && continues(3) ? 4 : 0;
-  }
-  return 0;
-}
+// What can't stand for itself inside a JSON string as we write it.
+constexpr auto is_special = [](unsigned char c) {
+  return (c < 0x20) | (c >= 0x7f) | (c == '"') | (c == '\\') | (c == '<') | (c == '>') |
+         (c == '&') | (c == '\'');
+};
 
 void append_escaped_byte(std::string& out, unsigned char c) {
   switch (c) {
@@ -170,7 +137,7 @@ void append_json_string(std::string& out, std::string_view value) {
   out += '"';
   std::size_t at = 0;
   while (at < value.size()) {
-    const std::size_t end = at + plain_length(value.substr(at));
+    const std::size_t end = at + plain_length(value.substr(at), is_special);
     out.append(value, at, end - at);
     if (end == value.size()) break;
     const auto c = static_cast<unsigned char>(value[end]);
@@ -180,7 +147,7 @@ void append_json_string(std::string& out, std::string_view value) {
       continue;
     }
     const std::string_view rest = value.substr(end);
-    const std::size_t length = utf8_length(rest);
+    const std::size_t length = utf8_sequence(rest);
     if (length == 0) {
       out += "\\ufffd";
     } else if (rest.starts_with("\xe2\x80\xa8")) {

@@ -9,7 +9,7 @@
 #include "config/error.h"
 #include "net/connect.h"
 #include "net/runtime.h"
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/form.h"
 #include "text/json.h"
 
@@ -147,7 +147,7 @@ int keys_import(const CommonOptions& options, const std::string& file, const std
   const auto content = read_file(file);
   if (!content) return report(content.error());
   text::Form form;
-  form.add("file", text::base64_encode(*content));
+  form.add("file", base64_encode(*content));
   if (!kid.empty()) form.add("kid", kid);
   if (passphrase_from_stdin) {
     std::string passphrase;

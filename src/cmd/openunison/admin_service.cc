@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "jose/eviction_token.h"
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/form.h"
 #include "text/json.h"
 #include "text/utf8.h"
@@ -120,7 +120,7 @@ class Admin {
   Task<http::Response> import(http::Request& request) {
     const auto form = co_await read(request);
     if (!form) co_return failed(form.error().message());
-    const auto file = text::base64_decode(form->value("file"));
+    const auto file = base64_decode(form->value("file"));
     if (!file) co_return failed("the file did not arrive whole");
     const Secret passphrase{std::string(form->value("passphrase"))};
     const bool pem = file->find("-----BEGIN") != std::string::npos;

@@ -89,18 +89,26 @@ export async function waitFor<T>(what: string, probe: () => Promise<T | undefine
   throw new Error(`${what} did not happen within ${timeout} ms ${last}`);
 }
 
-/** `wanted` if it is free on loopback, else the next free port. 0: any. */
+// Below the ports that the kernel gives to outgoing connections (32768 and up): one of those would take a port between the moment
+// that it was found free and the one that the server listens. No port is given twice, and other lanes begin elsewhere.
+const lowestPort = 10_000, highestPort = 32_000;
+let nextPort = lowestPort + ((process.pid * 499) % (highestPort - lowestPort));
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+/** `wanted` if it is free on loopback, else the next free port after it. 0: any. */
 export async function freePort(wanted = 0): Promise<number> {
-  for (let port = wanted; ; port += 1) {
-    const got = await new Promise<number>((resolve) => {
-      const server = createServer();
-      server.once("error", () => resolve(0));
-      server.listen(port, "127.0.0.1", () => {
-        const address = server.address();
-        server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-      });
-    });
-    if (got) return got;
+  for (let port = wanted; wanted; port += 1) if (await isFree(port)) return port;
+  for (;;) {
+    const port = nextPort;
+    nextPort = port < highestPort ? port + 1 : lowestPort;
+    if (await isFree(port)) return port;
   }
 }
 

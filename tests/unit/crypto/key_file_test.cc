@@ -3,7 +3,7 @@
 // Keys from PEM and PKCS#12.
 #include <gtest/gtest.h>
 
-#include "crypto/base64url.h"
+#include "base/base64.h"
 #include "crypto/error_queue.h"
 #include "crypto/fixtures.h"
 #include "crypto/key.h"
@@ -24,7 +24,7 @@ std::string numbers_of(const PublicKey& key) {
 }
 
 std::string der(std::string_view base64) {
-  return decode_base64_loosely(base64).value();
+  return base64_decode_loosely(base64).value();
 }
 
 TEST(KeyPem, PrivateKeyInEveryForm) {

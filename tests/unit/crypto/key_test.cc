@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "crypto/base64url.h"
+#include "base/base64.h"
 #include "crypto/error_queue.h"
 #include "crypto/fixtures.h"
 
@@ -35,11 +35,11 @@ TEST(PublicKey, NumbersAreThoseOfRfc7515) {
   EXPECT_EQ(rsa_numbers().kind, KeyKind::rsa);
   EXPECT_EQ(rsa_numbers().n.size(), 256u);
   EXPECT_TRUE(
-      encode_base64url(rsa_numbers().n).starts_with("ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQ"));
-  EXPECT_EQ(encode_base64url(rsa_numbers().e), "AQAB");
+      base64url_encode(rsa_numbers().n).starts_with("ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQ"));
+  EXPECT_EQ(base64url_encode(rsa_numbers().e), "AQAB");
   EXPECT_EQ(p256_numbers().kind, KeyKind::p256);
-  EXPECT_EQ(encode_base64url(p256_numbers().x), "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU");
-  EXPECT_EQ(encode_base64url(p256_numbers().y), "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0");
+  EXPECT_EQ(base64url_encode(p256_numbers().x), "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU");
+  EXPECT_EQ(base64url_encode(p256_numbers().y), "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0");
 }
 
 TEST(PublicKey, NumbersMakeTheSameKeyAgain) {

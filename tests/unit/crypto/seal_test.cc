@@ -7,7 +7,7 @@
 #include <set>
 #include <thread>
 
-#include "crypto/base64url.h"
+#include "base/base64.h"
 #include "crypto/error.h"
 #include "crypto/error_queue.h"
 #include "crypto/hash.h"
@@ -134,7 +134,7 @@ TEST(Sealer, RefusesEveryTruncationAndExtension) {
   const std::string raw = sealer.seal_raw("text", random);
   for (std::size_t size = 0; size < raw.size(); ++size) {
     expect_refused(sealer.open_raw(raw.substr(0, size)));
-    expect_refused(sealer.open(encode_base64url(raw.substr(0, size))));
+    expect_refused(sealer.open(base64url_encode(raw.substr(0, size))));
   }
   expect_refused(sealer.open_raw(raw + '\0'));
 }

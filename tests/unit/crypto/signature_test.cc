@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "crypto/base64url.h"
+#include "base/base64.h"
 #include "crypto/error_queue.h"
 #include "crypto/fixtures.h"
 #include "crypto/hash.h"
@@ -25,7 +25,7 @@ constexpr std::array kAll{Algorithm::rs256, Algorithm::rs384, Algorithm::rs512,
                           Algorithm::es256, Algorithm::es384, Algorithm::es512};
 
 std::string decoded(std::string_view text) {
-  return decode_base64url(text).value();
+  return base64url_decode(text).value();
 }
 
 void expect_refused(const Result<void>& verified, Errc code = Errc::bad_signature) {

@@ -14,7 +14,7 @@
 #include "identity/fetcher.h"
 #include "jose/jwk.h"
 #include "jose/jwt.h"
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/form.h"
 #include "text/json.h"
 
@@ -125,8 +125,8 @@ class FakeProvider {
   // A token with any header, signed with the signing key or not at all.
   std::string forged(std::string_view header, const text::Json& payload,
                      std::string_view signature) const {
-    return text::base64url_encode(header) + "." + text::base64url_encode(payload.dump()) + "." +
-           text::base64url_encode(signature);
+    return base64url_encode(header) + "." + base64url_encode(payload.dump()) + "." +
+           base64url_encode(signature);
   }
 
   http::Response token_answer() {

@@ -88,7 +88,7 @@ TEST_F(LocalConnectorTest, StandardClaimsOfTheFileComeWithTheIdentityAndItsReRea
     const auto principal = map_identity(*identity, connector_->settings(), config::Values());
     ASSERT_TRUE(principal);
     EXPECT_EQ(principal->acr, "urn:example:silver");
-    EXPECT_EQ(*principal->claims.find("address"), address);
+    EXPECT_EQ(*text::Json::parse(principal->claims)->find("address"), address);
   }
   EXPECT_EQ(check("bob", "builder")->acr, "");
 }

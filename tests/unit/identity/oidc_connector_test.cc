@@ -92,7 +92,7 @@ TEST_F(OidcSignIn, BeginAsksWithPkceStateNonceAndTheScopesAsWritten) {
   const std::string verifier = begun->attempt.substr(0, begun->attempt.find('.'));
   EXPECT_EQ(verifier.size(), 43u);
   EXPECT_EQ(query.value("code_challenge"),
-            text::base64url_encode(crypto::view(crypto::sha256(verifier))));
+            base64url_encode(crypto::view(crypto::sha256(verifier))));
   EXPECT_THAT(begun->url, Not(HasSubstr(verifier)));
   for (const char* absent :
        {"prompt", "max_age", "login_hint", "access_type", "hd", "response_mode"}) {
@@ -180,7 +180,7 @@ TEST_F(OidcSignIn, CodeIsExchangedWithVerifierAndBasicAuthentication) {
   EXPECT_EQ(form.count("client_id"), 0u);
   EXPECT_EQ(form.count("client_secret"), 0u);
   EXPECT_EQ(provider_.last("/token").headers.get("authorization"),
-            "Basic " + text::base64_encode("o%20u%3A1:p%25s%2B%C3%A4"));
+            "Basic " + base64_encode("o%20u%3A1:p%25s%2B%C3%A4"));
 }
 
 TEST_F(OidcSignIn, SecretGoesIntoTheBodyWhereTheProviderWantsItThere) {

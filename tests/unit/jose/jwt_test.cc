@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "crypto/hash.h"
-#include "text/base64.h"
+#include "base/base64.h"
 
 namespace openunison::jose {
 namespace {
 
-using text::base64url_encode;
+
 
 const WallTime kNow = from_unix_seconds(1'700'000'000);
 
@@ -210,7 +210,7 @@ TEST_F(Jwt, EveryFlippedBitOfTheSignatureIsFound) {
   const std::string good =
       token(R"({"alg":"ES256","kid":"ec"})", claims(), crypto::Algorithm::es256);
   const std::size_t dot = good.rfind('.');
-  const std::string raw = *text::base64url_decode(good.substr(dot + 1));
+  const std::string raw = *base64url_decode(good.substr(dot + 1));
   for (std::size_t i = 0; i < raw.size(); ++i) {
     std::string bad = raw;
     bad[i] = static_cast<char>(bad[i] ^ 1);

@@ -6,7 +6,7 @@
 #include "crypto/hash.h"
 #include "oidc/authorization_request.h"
 #include "oidc/client.h"
-#include "text/base64.h"
+#include "base/base64.h"
 
 namespace openunison::oidc {
 namespace {
@@ -135,7 +135,7 @@ TEST(Redirects, OfOtherClientsAreExact) {
 TEST(ClientAuthentication, Table) {
   const config::Cluster demo = cluster();
   const Clients clients({cluster_client(demo), confidential()});
-  const auto basic = [](std::string_view pair) { return "Basic " + text::base64_encode(pair); };
+  const auto basic = [](std::string_view pair) { return "Basic " + base64_encode(pair); };
   const std::string secret =
       "s3cret%3A%2F%2B+%C3%A9";  // form-encoded inside Basic (RFC 6749 §2.3.1)
   struct Case {
@@ -146,7 +146,7 @@ TEST(ClientAuthentication, Table) {
   };
   const Case cases[] = {
       {"basic", basic("app:" + secret), "", 0},
-      {"basic, scheme in another case", "bAsIc " + text::base64_encode("app:" + secret), "", 0},
+      {"basic, scheme in another case", "bAsIc " + base64_encode("app:" + secret), "", 0},
       {"post", "", "client_id=app&client_secret=s3cret%3A%2F%2B+%C3%A9", 0},
       {"none", "", "client_id=kubernetes", 0},
       {"kubectl's basic with an empty secret", basic("kubernetes:"), "", 0},

@@ -9,7 +9,7 @@
 #include "http/recorder.h"
 #include "oidc/provider.h"
 #include "session/fixture.h"
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/form.h"
 #include "text/json.h"
 
@@ -161,7 +161,7 @@ class Desk : protected session::testing::House {
   }
   static std::vector<http::Field> basic(std::string_view user, std::string_view password) {
     return {{"authorization",
-             "Basic " + text::base64_encode(std::string(user) + ":" + std::string(password))}};
+             "Basic " + base64_encode(std::string(user) + ":" + std::string(password))}};
   }
   // A member of the answer's JSON; "" where there is none.
   static std::string member(const Answer& answer, std::string_view name) {
@@ -171,7 +171,7 @@ class Desk : protected session::testing::House {
   }
   static text::Json claims(std::string_view jwt) {
     const std::size_t first = jwt.find('.'), second = jwt.find('.', first + 1);
-    const auto payload = text::base64url_decode(jwt.substr(first + 1, second - first - 1));
+    const auto payload = base64url_decode(jwt.substr(first + 1, second - first - 1));
     const auto json = payload ? text::Json::parse(*payload) : text::Json::parse("null");
     return json ? *json : text::Json();
   }

@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "http/recorder.h"
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/cookie.h"
 
 namespace openunison::portal::testing {
@@ -140,7 +140,7 @@ identity::Identity person(std::string user, std::vector<std::string> groups) {
 struct Site::Running {
   explicit Running(Site& site)
       : values(std::make_shared<const config::Values>(site.values)),
-        master(*crypto::MasterKey::create(Secret(text::base64_encode(std::string(32, 'k'))))),
+        master(*crypto::MasterKey::create(Secret(base64_encode(std::string(32, 'k'))))),
         store(store::memory_store()),
         connectors(make_connectors(*values)),
         sessions({values, store.get(), &connectors, &master, &random, &site.clock}),

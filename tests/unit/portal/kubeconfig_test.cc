@@ -14,7 +14,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "text/base64.h"
+#include "base/base64.h"
 #include "text/yaml.h"
 
 namespace openunison::portal {
@@ -214,7 +214,7 @@ TEST(PastedCommand, CertificatesGoThroughAPrivateFileThatIsRemoved) {
     EXPECT_EQ(sandbox.certificate(), kPem) << shell;
     EXPECT_EQ(sandbox.certificate_mode(), "-rw-------\n") << shell;
     const std::string data =
-        "<--auth-provider-arg=idp-certificate-authority-data=" + text::base64_encode(kIssuerPem) +
+        "<--auth-provider-arg=idp-certificate-authority-data=" + base64_encode(kIssuerPem) +
         ">";
     EXPECT_THAT(sandbox.notes(), ::testing::Contains(data)) << shell;
     EXPECT_TRUE(sandbox.is_clean()) << shell;
@@ -295,11 +295,11 @@ TEST(KubeconfigFile, HoldsWhatWasPutIn) {
 TEST(KubeconfigFile, HoldsCertificatesWhereThereAreSome) {
   const auto file = text::Yaml::parse(kubeconfig_file(with_certificates()));
   EXPECT_EQ(at(*file, {"clusters", "cluster", "certificate-authority-data"}).scalar,
-            text::base64_encode(kPem));
+            base64_encode(kPem));
   EXPECT_EQ(
       at(*file, {"users", "user", "auth-provider", "config", "idp-certificate-authority-data"})
           .scalar,
-      text::base64_encode(kIssuerPem));
+      base64_encode(kIssuerPem));
   EXPECT_EQ(kubeconfig_file(plain()).find("certificate-authority-data"), std::string::npos);
 }
 
@@ -327,7 +327,7 @@ TEST(Certificates, OnlyThemselvesAreCopied) {
     access.server_ca_pem = each.pem;
     const auto file = text::Yaml::parse(kubeconfig_file(access));
     EXPECT_EQ(at(*file, {"clusters", "cluster", "certificate-authority-data"}).scalar,
-              text::base64_encode(each.copied))
+              base64_encode(each.copied))
         << each.what;
   }
 }

@@ -122,7 +122,7 @@ TEST_F(RereadTest, KeepsTheRotatedGrantAndTheNewGroups) {
   EXPECT_EQ(now.checked_at, clock.now());
   EXPECT_FALSE(now.reread_in_flight);
   EXPECT_EQ(upstream_token(current), "upstream-2");
-  EXPECT_EQ(identity::Principal::from_json(now.principal)->groups,
+  EXPECT_EQ(identity::Principal::from_text(now.principal)->groups,
             std::vector<std::string>{"auditors"});
 }
 

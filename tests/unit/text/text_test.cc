@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include "text/base64.h"
 #include "text/cookie.h"
 #include "text/form.h"
 #include "text/html.h"
@@ -14,33 +13,6 @@ namespace openunison::text {
 namespace {
 
 using namespace std::string_literals;
-
-// RFC 4648 §10.
-TEST(Base64, VectorsBothWays) {
-  const std::pair<const char*, const char*> vectors[] = {{"", ""},
-                                                         {"f", "Zg=="},
-                                                         {"fo", "Zm8="},
-                                                         {"foo", "Zm9v"},
-                                                         {"foob", "Zm9vYg=="},
-                                                         {"fooba", "Zm9vYmE="},
-                                                         {"foobar", "Zm9vYmFy"}};
-  for (const auto& [plain, encoded] : vectors) {
-    EXPECT_EQ(base64_encode(plain), encoded);
-    EXPECT_EQ(*base64_decode(encoded), plain);
-    std::string bare = encoded;
-    while (bare.ends_with('=')) bare.pop_back();
-    EXPECT_EQ(base64url_encode(plain), bare);
-    EXPECT_EQ(*base64url_decode(bare), plain);
-  }
-  EXPECT_EQ(base64url_encode("\xff\xef\xbe"), "_---");
-}
-
-TEST(Base64, RefusesWhatIsNotExact) {
-  for (const char* bad : {"Zg", "Zg=", "Zg===", "Zh==", "Zm9v\n", "Zm9 ", "Zm-v", "Z"})
-    EXPECT_FALSE(base64_decode(bad)) << bad;
-  for (const char* bad : {"Zg==", "Zh", "Zm+v", "Zm/v", "A", "Zm9v "})
-    EXPECT_FALSE(base64url_decode(bad)) << bad;
-}
 
 TEST(Json, KeepsWhatItReads) {
   const auto json =
