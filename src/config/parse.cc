@@ -6,10 +6,10 @@
 #include <cstdio>
 #include <set>
 
+#include "base/base64.h"
 #include "config/checks.h"
 #include "config/parser.h"
 #include "crypto/x509.h"
-#include "base/base64.h"
 #include "text/url.h"
 #include "text/utf8.h"
 

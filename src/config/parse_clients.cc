@@ -4,9 +4,9 @@
 // parties of the provider.
 #include <set>
 
+#include "base/base64.h"
 #include "config/checks.h"
 #include "config/parser.h"
-#include "base/base64.h"
 #include "text/url.h"
 
 namespace openunison::config {

@@ -6,8 +6,8 @@
 #include <charconv>
 #include <optional>
 
-#include "base/check.h"
 #include "base/base64.h"
+#include "base/check.h"
 #include "crypto/error.h"
 #include "crypto/hash.h"
 

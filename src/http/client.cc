@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/metrics.h"
 #include "http/client_pool.h"
 #include "http/h1/client_exchange.h"
@@ -10,7 +11,6 @@
 #include "http/h2/client_origins.h"
 #include "http/syntax.h"
 #include "net/connect.h"
-#include "base/base64.h"
 #include "text/utf8.h"
 
 namespace openunison::http {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jose/jwk.h"
 
+#include "base/base64.h"
 #include "crypto/hash.h"
 #include "jose/error.h"
-#include "base/base64.h"
 
 namespace openunison::jose {
 namespace {

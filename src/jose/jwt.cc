@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "crypto/hash.h"
 #include "base/base64.h"
+#include "crypto/hash.h"
 #include "text/utf8.h"
 
 namespace openunison::jose {

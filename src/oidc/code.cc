@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "crypto/hash.h"
 #include "session/error.h"
-#include "base/base64.h"
 #include "text/json.h"
 
 namespace openunison::oidc {

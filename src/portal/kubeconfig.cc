@@ -136,8 +136,9 @@ std::string kubeconfig_file(const KubectlAccess& access) {
   std::string file = "apiVersion: v1\nkind: Config\nclusters:\n- name: " + cluster +
                      "\n  cluster:\n    server: " + quoted(access.server) + "\n";
   if (!access.server_ca_pem.empty()) {
-    file += "    certificate-authority-data: " +
-            base64_encode(clean_pem(access.server_ca_pem) + "\n") + "\n";
+    file +=
+        "    certificate-authority-data: " + base64_encode(clean_pem(access.server_ca_pem) + "\n") +
+        "\n";
   }
   file += "users:\n- name: " + user +
           "\n  user:\n    auth-provider:\n      name: oidc\n      config:\n";

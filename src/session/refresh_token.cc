@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/refresh_token.h"
 
+#include "base/base64.h"
 #include "crypto/hash.h"
 #include "session/error.h"
-#include "base/base64.h"
 
 namespace openunison::session {
 namespace {

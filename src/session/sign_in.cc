@@ -4,11 +4,11 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "crypto/hash.h"
 #include "identity/error.h"
-#include "base/base64.h"
 #include "text/cookie.h"
 #include "text/json.h"
 #include "text/url.h"

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { Machine } from "./harness/kubectl.ts";
-import { run, sleep, start, waitFor } from "./harness/process.ts";
+import { Hopeless, run, sleep, start, waitFor } from "./harness/process.ts";
 import { expire, person, stack, type Stack } from "./harness/stack.ts";
 
 let s: Stack;

@@ -8,8 +8,8 @@
 
 #include <algorithm>
 
-#include "fuzz.h"
 #include "base/base64.h"
+#include "fuzz.h"
 
 using namespace openunison;
 
@@ -75,7 +75,7 @@ FUZZ(text) {
   const std::size_t line_end = text.find('\n');
   if (line_end == std::string_view::npos) return;
   const std::string_view claims = text.substr(line_end + 1);
-  refuse(base64url_encode(text.substr(0, line_end)) + "." + base64url_encode(claims) +
-         "." + base64url_encode(std::string(64, 'x')));
+  refuse(base64url_encode(text.substr(0, line_end)) + "." + base64url_encode(claims) + "." +
+         base64url_encode(std::string(64, 'x')));
   verify_ours(claims);
 }

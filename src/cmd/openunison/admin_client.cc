@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <iostream>
 
+#include "base/base64.h"
 #include "cmd/openunison/commands.h"
 #include "config/error.h"
 #include "net/connect.h"
 #include "net/runtime.h"
-#include "base/base64.h"
 #include "text/form.h"
 #include "text/json.h"
 

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "jose/eviction_token.h"
-#include "base/base64.h"
 #include "text/form.h"
 #include "text/json.h"
 #include "text/utf8.h"

@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "base/check.h"
 #include "base/base64.h"
+#include "base/check.h"
 #include "crypto/error_queue.h"
 #include "crypto/fixtures.h"
 #include "crypto/hash.h"

@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "base/base64.h"
 #include "crypto/hash.h"
 #include "crypto/key.h"
 #include "identity/fetcher.h"
 #include "jose/jwk.h"
 #include "jose/jwt.h"
-#include "base/base64.h"
 #include "text/form.h"
 #include "text/json.h"
 

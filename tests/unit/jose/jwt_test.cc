@@ -3,13 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include "crypto/hash.h"
 #include "base/base64.h"
+#include "crypto/hash.h"
 
 namespace openunison::jose {
 namespace {
-
-
 
 const WallTime kNow = from_unix_seconds(1'700'000'000);
 

@@ -3,10 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
 #include "crypto/hash.h"
 #include "oidc/authorization_request.h"
 #include "oidc/client.h"
-#include "base/base64.h"
 
 namespace openunison::oidc {
 namespace {

@@ -5,11 +5,11 @@
 // of its own.
 #pragma once
 
+#include "base/base64.h"
 #include "http/edge.h"
 #include "http/recorder.h"
 #include "oidc/provider.h"
 #include "session/fixture.h"
-#include "base/base64.h"
 #include "text/form.h"
 #include "text/json.h"
 

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "http/recorder.h"
-#include "base/base64.h"
 #include "text/cookie.h"
 
 namespace openunison::portal::testing {

@@ -214,8 +214,7 @@ TEST(PastedCommand, CertificatesGoThroughAPrivateFileThatIsRemoved) {
     EXPECT_EQ(sandbox.certificate(), kPem) << shell;
     EXPECT_EQ(sandbox.certificate_mode(), "-rw-------\n") << shell;
     const std::string data =
-        "<--auth-provider-arg=idp-certificate-authority-data=" + base64_encode(kIssuerPem) +
-        ">";
+        "<--auth-provider-arg=idp-certificate-authority-data=" + base64_encode(kIssuerPem) + ">";
     EXPECT_THAT(sandbox.notes(), ::testing::Contains(data)) << shell;
     EXPECT_TRUE(sandbox.is_clean()) << shell;
   }
