@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "bench/timing/statistic.h"
 #include "crypto/password.h"
@@ -18,7 +19,6 @@
 #include "identity/users_file.h"
 #include "oidc/client.h"
 #include "tests/unit/session/fixture.h"
-#include "base/base64.h"
 
 namespace openunison::bench {
 namespace {
