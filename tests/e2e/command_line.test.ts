@@ -31,11 +31,25 @@ const openunison = (...args: string[]): Promise<Output> => run(openunisonProgram
 const state = () => ["--state", portal.state];
 
 test("an unknown command is named, with exit code 2", async () => {
-  for (const words of [["frobnicate"], ["users", "frobnicate"]]) {
+  for (const [words, below] of [[["frobnicate"], "openunison"], [["users", "frobnicate"], "openunison users"]] as const) {
     const output = await openunison(...words);
     expect(output.code).toBe(2);
-    expect(output.stderr).toContain("no command frobnicate");
+    expect(output.stderr).toBe(`${below}: there is no command frobnicate; ${below} --help lists them\n`);
   }
+});
+
+test("what fails says so to programs too", async () => {
+  const nowhere = join(s.folder, "nowhere");
+  for (const words of [["users", "list", "--secrets", nowhere], ["keys", "list", "--state", nowhere], ["sessions", "list", "--state", nowhere], ["keys", "import", nowhere, ...state()]]) {
+    const output = await openunison(...words, "--output", "json");
+    expect(output.code).toBe(1);
+    const { error } = JSON.parse(output.stdout) as { error: string };
+    expect(error).toContain(nowhere);
+    expect(output.stderr).toBe(`openunison: ${error}\n`);
+  }
+  const checked = await openunison("check", "-f", nowhere, "--output", "json");
+  expect(checked.code).toBe(1);
+  expect(JSON.parse(checked.stdout)).toMatchObject({ problems: [{ severity: "error", file: nowhere }] });
 });
 
 test("each command's help has its own examples", async () => {
@@ -113,7 +127,7 @@ describe("users", () => {
 
   test("groups may be repeated or listed; the table says so", async () => {
     await portal.addUser("ada", "password-of-ada", ["a,b", "c"]);
-    const list = JSON.parse((await users("list", "--output", "json")).stdout) as { name: string; groups: string[] }[];
+    const { users: list } = JSON.parse((await users("list", "--output", "json")).stdout) as { users: { name: string; groups: string[] }[] };
     expect(list.find((user) => user.name === "ada")?.groups).toEqual(["a", "b", "c"]);
     expect((await users("list")).stdout).toMatch(/^USER +GROUPS\n(.*\n)*ada +a, b, c\n/);
     expect((await users("remove", "ada")).code).toBe(0);
@@ -139,7 +153,7 @@ describe("users", () => {
   test("ten added at once are all there", async () => {
     const names = Array.from({ length: 10 }, (_, i) => `many${i}`);
     await Promise.all(names.map((name) => portal.addUser(name, "password-of-many", [])));
-    const list = JSON.parse((await users("list", "--output", "json")).stdout) as { name: string }[];
+    const { users: list } = JSON.parse((await users("list", "--output", "json")).stdout) as { users: { name: string }[] };
     expect(list.map((user) => user.name)).toEqual(expect.arrayContaining(names));
   });
 });

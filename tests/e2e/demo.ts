@@ -68,13 +68,13 @@ async function main(): Promise<void> {
   await cluster.applyDemoAccess();
 
   say("signing alice in, without a browser");
-  const machine = new Machine(folder, tools);
+  const machine = new Machine(folder, tools, "alice");
   const { alice } = demoPeople;
   const visitor = new Visitor(authority.caPem);
   await visitor.signIn(portal.portal, "alice", alice!.password);
   const pasted = await machine.paste(await visitor.command(portal.portal, "demo"), ["/bin/sh", "-c"]);
   if (pasted.code !== 0) throw new Error(`the pasted command failed: ${pasted.stderr}`);
-  const bob = new Visitor(authority.caPem), bobs = new Machine(folder, tools);
+  const bob = new Visitor(authority.caPem), bobs = new Machine(folder, tools, "bob");
   await bob.signIn(portal.portal, "bob", demoPeople.bob!.password);
   await bobs.paste(await bob.command(portal.portal, "demo"), ["/bin/sh", "-c"]);
 
@@ -93,12 +93,12 @@ async function main(): Promise<void> {
 
   writeFileSync(join(folder, "demo.env"), Object.entries({
     PORTAL_URL: portal.portal, ISSUER: portal.issuer, IDP_URL: upstream?.issuer ?? portal.portal, MANAGEMENT_URL: portal.management, API_SERVER: cluster.server, CA_FILE: authority.caFile,
-    ADMIN_KUBECONFIG: cluster.adminKubeconfig, VALUES_FILE: portal.valuesFile, SECRETS_DIR: portal.secrets, STATE_DIR: portal.state, LOG_FILE: portal.log,
+    ADMIN_KUBECONFIG: cluster.adminKubeconfig, ALICE_KUBECONFIG: machine.config, BOB_KUBECONFIG: bobs.config, VALUES_FILE: portal.valuesFile, SECRETS_DIR: portal.secrets, STATE_DIR: portal.state, LOG_FILE: portal.log,
     OPENUNISON_PID: portal.program!.pid, DEMO_USER: "alice", DEMO_PASSWORD: alice!.password,
   }).map(([name, value]) => `${name}=${value}\n`).join(""));
 
   console.log(`\nThe portal:  ${portal.portal}\n${Object.entries(demoPeople).map(([name, person]) => `  ${name.padEnd(6)} ${person.password.padEnd(14)} ${person.groups.join(", ") || "no groups"}`).join("\n")}`);
-  console.log(`Your browser must trust ${authority.caFile} (or click through its warning).\nThe cluster:  ${cluster.server}, administrator: KUBECONFIG=${cluster.adminKubeconfig}\n`);
+  console.log(`Your browser must trust ${authority.caFile} (or click through its warning).\nThe cluster:  ${cluster.server}\n  as alice           KUBECONFIG=${machine.config}\n  as bob             KUBECONFIG=${bobs.config}\n  as administrator   KUBECONFIG=${cluster.adminKubeconfig}\nkubectl is in ${tools}\n`);
   say("up; Ctrl-C ends everything");
 
   const stop = new Promise<void>((resolve) => {

@@ -117,7 +117,7 @@ void print_sessions(const text::Json& list) {
 }
 
 int print(const CommonOptions& options, const Result<Answer>& answer) {
-  if (!answer) return report(answer.error());
+  if (!answer) return report(options, answer.error());
   if (options.output == "json") {
     std::cout << answer->body.dump_pretty();
   } else if (const text::Json* keys = answer->body.find("keys");
@@ -145,7 +145,7 @@ int keys_command(const CommonOptions& options, const std::string& action,
 int keys_import(const CommonOptions& options, const std::string& file, const std::string& kid,
                 bool passphrase_from_stdin) {
   const auto content = read_file(file);
-  if (!content) return report(content.error());
+  if (!content) return report(options, content.error());
   text::Form form;
   form.add("file", base64_encode(*content));
   if (!kid.empty()) form.add("kid", kid);

@@ -199,7 +199,11 @@ int check(const CommonOptions& options, bool offline) {
     return 2;
   }
   const auto text = read_file(options.values_file);
-  if (!text) return report(text.error());
+  if (!text) {
+    if (options.output == "json")
+      print_json({{Severity::error, options.values_file, {0, 0}, "", text.error().message()}});
+    return report(text.error());
+  }
   config::Parsed parsed = config::parse_values(*text, options.values_file);
   std::vector<Problem>& problems = parsed.problems;
   const auto add = [&](const std::vector<Problem>& more) {

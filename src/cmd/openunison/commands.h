@@ -66,5 +66,7 @@ inline std::string admin_socket(const std::string& state_directory) {
 }
 // "openunison: <message>" on standard error; gives 1.
 int report(const Error& error);
+// For commands with --output: programs also get {"error": "<message>"} where they read.
+int report(const CommonOptions& options, const Error& error);
 
 }  // namespace openunison::cmd

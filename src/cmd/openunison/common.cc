@@ -8,12 +8,22 @@
 
 #include "cmd/openunison/commands.h"
 #include "config/error.h"
+#include "text/json.h"
 
 namespace openunison::cmd {
 
 int report(const Error& error) {
   std::cerr << "openunison: " << error.message() << '\n';
   return 1;
+}
+
+int report(const CommonOptions& options, const Error& error) {
+  if (options.output == "json") {
+    text::Json json;
+    json.set("error", error.message());
+    std::cout << json.dump_pretty();
+  }
+  return report(error);
 }
 
 Result<std::string> read_file(const std::string& path) {

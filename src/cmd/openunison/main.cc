@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <iostream>
+#include <optional>
 
 #include "cmd/openunison/commands.h"
 #include "cmd/openunison/no_dumps.h"
@@ -221,18 +222,24 @@ void add_sessions(CLI::App& app, CommonOptions& common, int& code) {
   end->callback([&common, &code, which] { code = sessions_end(common, *which); });
 }
 
-// The first word that stands where a command should and is none; "" if there is no such word.
-std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+struct UnknownCommand {
+  std::string word, below;  // below: "openunison users"
+};
+
+// The first word that stands where a command should and is none, if there is one.
+std::optional<UnknownCommand> unknown_command(const CLI::App& app, int argc, char** argv) {
   const CLI::App* at = &app;
+  std::string path = app.get_name();
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
-    if (word.starts_with('-') || at->get_require_subcommand_min() == 0) return "";
+    if (word.starts_with('-') || at->get_require_subcommand_min() == 0) return std::nullopt;
     const auto commands =
         at->get_subcommands([&](const CLI::App* command) { return command->get_name() == word; });
-    if (commands.empty()) return word;
+    if (commands.empty()) return UnknownCommand{word, path};
     at = commands.front();
+    path += ' ' + word;
   }
-  return "";
+  return std::nullopt;
 }
 
 int run(int argc, char** argv) {
@@ -242,7 +249,8 @@ int run(int argc, char** argv) {
   add_examples(&app,
                "  openunison check -f values.yaml --secrets secrets\n"
                "  openunison serve -f values.yaml --secrets secrets --state state\n"
-               "  openunison COMMAND --help");
+               "  openunison COMMAND --help\n"
+               "Exit codes: 0 done; 1 failed, and standard error says why; 2 used wrongly.");
   CommonOptions common;
   int code = 0;
   add_serve(app, common, code);
@@ -251,8 +259,9 @@ int run(int argc, char** argv) {
   add_users(app, common, code);
   add_keys(app, common, code);
   add_sessions(app, common, code);
-  if (const std::string word = unknown_command(app, argc, argv); !word.empty()) {
-    std::cerr << "openunison: there is no command " << word << "; openunison --help lists them\n";
+  if (const auto unknown = unknown_command(app, argc, argv)) {
+    std::cerr << unknown->below << ": there is no command " << unknown->word << "; "
+              << unknown->below << " --help lists them\n";
     return 2;
   }
   try {

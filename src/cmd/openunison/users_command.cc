@@ -98,9 +98,9 @@ void print_table(const Users& users) {
 
 int users_list(const CommonOptions& options) {
   const auto there = check_secrets_directory(options);
-  if (!there) return report(there.error());
+  if (!there) return report(options, there.error());
   const auto users = identity::read_users(users_file(options));
-  if (!users) return report(users.error());
+  if (!users) return report(options, users.error());
   if (options.output == "json") {
     text::Json::Array list;
     for (const identity::LocalUser& user : *users) {
@@ -114,7 +114,9 @@ int users_list(const CommonOptions& options) {
       entry.set("groups", text::Json(std::move(groups)));
       list.push_back(std::move(entry));
     }
-    std::cout << text::Json(std::move(list)).dump_pretty();
+    text::Json json;
+    json.set("users", text::Json(std::move(list)));
+    std::cout << json.dump_pretty();
   } else if (users->empty()) {
     std::cout << "There are no users yet. Add one with: openunison users add NAME --secrets "
               << options.secrets_directory << '\n';
@@ -164,6 +166,8 @@ int users_add(const CommonOptions& options, const UserOptions& wanted) {
 }
 
 int users_passwd(const CommonOptions& options, const UserOptions& wanted) {
+  const auto there = check_secrets_directory(options);
+  if (!there) return report(there.error());
   auto users = identity::read_users(users_file(options));
   if (!users) return report(users.error());
   const auto known = find(*users, wanted.name);
@@ -186,6 +190,8 @@ int users_passwd(const CommonOptions& options, const UserOptions& wanted) {
 }
 
 int users_remove(const CommonOptions& options, const UserOptions& wanted) {
+  const auto there = check_secrets_directory(options);
+  if (!there) return report(there.error());
   const auto written = identity::edit_users(users_file(options), [&](Users& all) -> Result<void> {
     TRY(find(all, wanted.name));
     std::erase_if(all, [&](const identity::LocalUser& user) { return user.name == wanted.name; });

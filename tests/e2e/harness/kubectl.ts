@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A person's machine: a clean HOME in which the pasted command was run.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { run, type Output } from "./process.ts";
@@ -9,9 +9,12 @@ import { noteTokens } from "./secrets.ts";
 
 export class Machine {
   readonly home: string;
-  constructor(folder: string, private readonly tools: string) {
+  /** `whose`: the home is named after its owner, and begins empty; else after nobody. */
+  constructor(folder: string, private readonly tools: string, whose?: string) {
     mkdirSync(folder, { recursive: true });
-    this.home = mkdtempSync(join(folder, "home-"));
+    this.home = whose ? join(folder, `home-${whose}`) : mkdtempSync(join(folder, "home-"));
+    if (whose) rmSync(this.home, { recursive: true, force: true });
+    mkdirSync(this.home, { recursive: true });
   }
   get config(): string {
     return join(this.home, ".kube", "config");
