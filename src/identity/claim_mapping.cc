@@ -20,6 +20,7 @@ namespace {
 using text::Json;
 
 constexpr std::size_t kMaxClaimBytes = 256 * 1024;
+constexpr std::size_t kMaxClaims = 1'000;  // an object of over 1,024 names can't be read back
 constexpr std::size_t kMaxGroups = 2'000;
 // A stored principal nests the claims once more and must stay under the JSON reader's depth.
 constexpr int kMaxClaimDepth = 24;
@@ -47,6 +48,10 @@ Result<void> check_bounds(const Identity& identity, const config::IdentityProvid
   if (deeper_than(identity.claims, kMaxClaimDepth)) {
     return fail(Errc::too_big, "the identity provider's claims are nested too deeply");
   }
+  // The ID token and userinfo together may have more than either.
+  if (const Json::Object* claims = identity.claims.object(); claims && claims->size() > kMaxClaims)
+    return fail(Errc::too_big, "the identity provider sent " + std::to_string(claims->size()) +
+                                   " claims about you; at most 1,000 are accepted");
   const std::size_t bytes = identity.claims.dump().size();
   if (bytes > kMaxClaimBytes) {
     return fail(Errc::too_big, "the identity provider sent " + std::to_string(bytes / 1024) +

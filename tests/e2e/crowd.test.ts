@@ -82,7 +82,7 @@ test("four addresses with 1,024 connections each keep nobody else out, and cost 
   } finally {
     await crowd?.stop();
   }
-  const tries = Number(/^(\d+) connections tried$/m.exec(readFileSync(crowdLog, "utf8"))![1]);
+  const tries = Math.max(0, ...[...readFileSync(crowdLog, "utf8").matchAll(/^(\d+) connections tried$/gm)].map((match) => Number(match[1])));
   console.log(`${tries} connections tried, ${mostConnections} at once; ${signIns} sign-ins and ${refreshes} refreshes beside them; ${Math.round((mostMemory - memoryBefore) / 1024)} MiB and ${mostFiles - filesBefore} descriptors more`);
   // The attack was one: more than a single address may have, as many as this machine lets node open in time.
   expect(tries).toBeGreaterThan(attackers.length * each);

@@ -172,7 +172,8 @@ int sessions_list(const CommonOptions& options, const std::string& user) {
   const auto answer = ask(options, "/v1/sessions/list", form);
   if (!answer || options.output == "json") return print(options, answer);
   const text::Json* list = answer->body.find("sessions");
-  if (list == nullptr || list->array() == nullptr) return 1;
+  if (list == nullptr || list->array() == nullptr)
+    return report(Error(config::Errc::bad_argument, "the server's answer has no list of sessions"));
   if (list->array()->empty()) {
     std::cout << (user.empty() ? "Nobody is signed in.\n" : user + " isn't signed in.\n");
   } else {
@@ -194,17 +195,20 @@ int sessions_end(const CommonOptions& options, const EndOptions& which) {
   if (!answer) return print(options, answer);
   const text::Json* ended = answer->body.find("ended");
   const auto count = ended != nullptr && ended->integer() != nullptr ? *ended->integer() : 0;
-  if (options.output == "json") print(options, answer);
   if (count == 0 && !which.all) {
-    std::cerr << "openunison: "
-              << (which.session.empty() ? "nobody called " + which.user + " has a session"
-                                        : "there is no such session")
-              << "; nothing was ended. `openunison sessions list` shows them.\n";
-    return 1;
+    return report(options,
+                  Error(config::Errc::bad_argument,
+                        (which.session.empty() ? "nobody called " + which.user + " has a session"
+                                               : "there is no such session") +
+                            std::string("; nothing was ended. `openunison sessions list` shows "
+                                        "them.")));
   }
-  if (options.output != "json")
+  if (options.output == "json") {
+    print(options, answer);
+  } else {
     std::cout << "Ended " << count << (count == 1 ? " session" : " sessions")
               << ". kubectl stops within about a minute.\n";
+  }
   return 0;
 }
 

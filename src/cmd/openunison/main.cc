@@ -250,7 +250,7 @@ int run(int argc, char** argv) {
                "  openunison check -f values.yaml --secrets secrets\n"
                "  openunison serve -f values.yaml --secrets secrets --state state\n"
                "  openunison COMMAND --help\n"
-               "Exit codes: 0 done; 1 failed, and standard error says why; 2 used wrongly.");
+               "Exit codes: 0 done; 1 failed, and what is printed says why; 2 used wrongly.");
   CommonOptions common;
   int code = 0;
   add_serve(app, common, code);

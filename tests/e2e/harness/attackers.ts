@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // attackers.ts PORT CA_FILE EACH ADDRESS...: from each address EACH connections at a time, handshakes that don't end and headers
-// that don't, and others for those that are closed. Until SIGTERM; then says how many there were.
+// that don't, and others for those that are closed. Says every second how many there were. Until SIGTERM, or whoever started it
+// is gone.
 import { readFileSync } from "node:fs";
 import { connect as connectPlain, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -23,8 +24,14 @@ function one(address: string): void {
   socket.once("close", () => setTimeout(() => one(address), 2_000));
 }
 
+const parent = process.ppid;
+const said = (): void => console.log(`${tries} connections tried`);
+setInterval(() => {
+  said();
+  if (process.ppid !== parent) process.exit(1);
+}, 1_000);
 process.on("SIGTERM", () => {
-  console.log(`${tries} connections tried`);
+  said();
   process.exit(0);
 });
 for (const address of addresses) for (let i = 0; i < Number(each); i += 1) one(address);

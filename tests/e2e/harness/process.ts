@@ -89,10 +89,13 @@ export async function waitFor<T>(what: string, probe: () => Promise<T | undefine
   throw new Error(`${what} did not happen within ${timeout} ms ${last}`);
 }
 
-// Below the ports that the kernel gives to outgoing connections (32768 and up): one of those would take a port between the moment
-// that it was found free and the one that the server listens. No port is given twice, and other lanes begin elsewhere.
-const lowestPort = 10_000, highestPort = 32_000;
-let nextPort = lowestPort + ((process.pid * 499) % (highestPort - lowestPort));
+// Below the ports that the kernel gives to outgoing connections (from 32768 on): one of those would take a port between the moment
+// that it was found free and the one that the server listens. Each lane of tools/e2e_tests has ports of its own, and none is given
+// twice: a server that is down for a moment finds its port again.
+const lanes = ["", "shared", "slow", "rest", "last"], portsOfALane = 4_000;
+const firstPort = 10_000 + portsOfALane * Math.max(0, lanes.indexOf(process.env.E2E_LANE ?? ""));
+const given = new Set<number>();
+let nextPort = process.pid % portsOfALane;
 
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -104,12 +107,13 @@ function isFree(port: number): Promise<boolean> {
 
 /** `wanted` if it is free on loopback, else the next free port after it. 0: any. */
 export async function freePort(wanted = 0): Promise<number> {
-  for (let port = wanted; wanted; port += 1) if (await isFree(port)) return port;
-  for (;;) {
-    const port = nextPort;
-    nextPort = port < highestPort ? port + 1 : lowestPort;
-    if (await isFree(port)) return port;
+  for (let tries = 0; tries < portsOfALane; tries += 1) {
+    const port = wanted ? wanted + tries : firstPort + (nextPort++ % portsOfALane);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
   }
+  throw new Error("no port is free");
 }
 
 export { sleep };

@@ -342,6 +342,24 @@ TEST(ClaimMapping, DeepClaimsAreRefusedSinceTheyCouldNotBeReadBack) {
   EXPECT_TRUE(deeper.error().is(Errc::too_big));
 }
 
+TEST(ClaimMapping, ManyClaimsAreRefusedSinceTheyCouldNotBeReadBack) {
+  Identity identity = identity_with(R"({"preferred_username":"alice"})");
+  const auto with = [&](std::size_t count) {
+    while (identity.claims.object()->size() < count)
+      identity.claims.set("claim-" + std::to_string(identity.claims.object()->size()), 1);
+    Fixture f;
+    return map_identity(identity, f.provider, f.values);
+  };
+  const auto most = with(1'000);
+  ASSERT_TRUE(most);
+  const auto back = Principal::from_text(most->to_text());
+  ASSERT_TRUE(back);
+  EXPECT_TRUE(Json::parse(back->claims));
+  const auto more = with(1'001);
+  ASSERT_FALSE(more);
+  EXPECT_TRUE(more.error().is(Errc::too_big));
+}
+
 TEST(ClaimMapping, IsAFunctionOfTheIdentity) {
   Identity identity = identity_with(R"({"preferred_username":"alice"})");
   identity.amr = {"pwd", "otp"};
