@@ -11,6 +11,7 @@ namespace openunison::jose {
 namespace {
 
 constexpr Seconds kSlack{60};
+constexpr const char* kSealedFor = "key-ring";
 
 }  // namespace
 
@@ -145,7 +146,7 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(std::string file, const crypto::M
   CHECK(policy.publish_ahead >= 2 * policy.jwks_max_age + kSlack);
   auto state = std::make_unique<State>();
   state->file = std::move(file);
-  state->sealer.emplace(master, "key-ring");
+  state->sealer.emplace(master, kSealedFor);
   state->policy = policy;
   state->random = &random;
   state->clock = &clock;
@@ -163,6 +164,11 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(std::string file, const crypto::M
   if (has_active) {
     state->entries = std::move(entries);
     state->publish();
+    if (const auto signs = state->snapshot->signer->algorithm(); signs != state->policy.algorithm)
+      log::warn(
+          "the signing key is of another kind than openunison.signing_algorithm; publish one "
+          "of that kind with: openunison keys rotate",
+          {{"key", crypto::name(signs)}, {"wanted", crypto::name(state->policy.algorithm)}});
   } else {
     // Nobody has fetched a JWKS of ours yet: the first key may sign at once.
     Entry first = TRY(state->generate());
@@ -174,6 +180,12 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(std::string file, const crypto::M
   std::unique_ptr<KeyRing> ring(new KeyRing(std::move(state)));
   TRY_VOID(ring->tick());
   return ring;
+}
+
+Result<void> KeyRing::inspect(const std::string& file, const crypto::MasterKey& master) {
+  const auto stored = TRY(read_key_file(file, crypto::Sealer(master, kSealedFor)));
+  for (const StoredKey& each : stored) TRY(crypto::PrivateKey::from_pem(each.pem.reveal()));
+  return {};
 }
 
 Result<std::unique_ptr<KeyRing>> KeyRing::fixed(crypto::PrivateKey key, std::string kid,
@@ -258,6 +270,11 @@ Result<void> KeyRing::retire(std::string_view kid) {
 Result<KeyInfo> KeyRing::import(crypto::PrivateKey key, std::string kid) {
   const std::lock_guard lock(mutex_);
   TRY_VOID(state_->writable());
+  if (!key.fits(state_->policy.algorithm))
+    return fail(Errc::malformed,
+                "this is no key for " + std::string(crypto::name(state_->policy.algorithm)) +
+                    " (openunison.signing_algorithm); API servers that were told of that alone "
+                    "would refuse every token that it signs");
   Entry entry = state_->make_entry(std::move(key), std::move(kid));
   const KeyInfo info = entry.info;
   const bool known = std::any_of(state_->entries.begin(), state_->entries.end(),

@@ -63,6 +63,8 @@ class KeyRing {
   static Result<std::unique_ptr<KeyRing>> open(std::string file, const crypto::MasterKey& master,
                                                KeyPolicy policy, crypto::Random& random,
                                                const Clock& clock);
+  // Whether open() could read `file`; changes nothing. Error: keys_unavailable.
+  static Result<void> inspect(const std::string& file, const crypto::MasterKey& master);
   // Read-only, from a mounted key; rotate and retire answer keys_unavailable.
   static Result<std::unique_ptr<KeyRing>> fixed(crypto::PrivateKey key, std::string kid,
                                                 KeyPolicy policy, const Clock& clock);
@@ -78,7 +80,8 @@ class KeyRing {
   // Takes a key out of the JWKS at once (leaked): if it was active, the pending key (or a new one)
   // signs from now on.
   Result<void> retire(std::string_view kid);
-  // Publishes a given key as the pending one. kid empty: its thumbprint.
+  // Publishes a given key as the pending one, in the place of another that is pending. kid empty:
+  // its thumbprint. Error malformed: not of the policy's algorithm, or the kid is taken.
   Result<KeyInfo> import(crypto::PrivateKey key, std::string kid);
   std::vector<KeyInfo> list() const;
 

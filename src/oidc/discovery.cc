@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // OpenID Connect Discovery 1.0 §3 and the JWKS: exactly what works, nothing more.
+#include <set>
+
 #include "oidc/provider_impl.h"
 #include "text/json.h"
 
@@ -16,7 +18,12 @@ text::Json strings(std::initializer_list<const char*> values) {
 }  // namespace
 
 std::string Provider::Impl::make_discovery() const {
+  // A key of before signing_algorithm was changed signs until keys are rotated.
+  std::set<std::string_view> algorithms;
   const bool es256 = sessions.values().signing_algorithm == config::SigningAlgorithm::es256;
+  algorithms.insert(es256 ? "ES256" : "RS256");
+  for (const jose::KeyInfo& key : keys.snapshot()->keys)
+    algorithms.insert(crypto::name(key.algorithm));
   text::Json document;
   document.set("issuer", options.issuer);
   document.set("authorization_endpoint", endpoint("/auth"));
@@ -33,7 +40,8 @@ std::string Provider::Impl::make_discovery() const {
   document.set("response_modes_supported", strings({"query", "form_post"}));
   document.set("grant_types_supported", strings({"authorization_code", "refresh_token"}));
   document.set("subject_types_supported", strings({"public"}));
-  document.set("id_token_signing_alg_values_supported", strings({es256 ? "ES256" : "RS256"}));
+  document.set("id_token_signing_alg_values_supported",
+               text::Json(text::Json::Array(algorithms.begin(), algorithms.end())));
   document.set("token_endpoint_auth_methods_supported",
                strings({"client_secret_basic", "client_secret_post", "none"}));
   document.set("revocation_endpoint_auth_methods_supported",

@@ -12,6 +12,7 @@ enum class Errc {
   full,           // a bound on rows
   unavailable,    // disk full, I/O error, locked, corrupt: nothing was changed
   bad_database,   // not ours, or newer than this program
+  in_use,         // another process has it
 };
 std::error_code make_error_code(Errc code);
 

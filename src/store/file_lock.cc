@@ -22,7 +22,7 @@ Result<FileLock> FileLock::take(const std::string& file) {
   FileLock lock(descriptor);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) {
-      return fail(Errc::unavailable,
+      return fail(Errc::in_use,
                   file +
                       " is held by another server; one database serves one process, stop the other "
                       "or give this one a directory of its own");

@@ -12,8 +12,8 @@ namespace openunison::store {
 
 class FileLock {
  public:
-  // Makes the file, 0600, where there is none; it stays. Error: unavailable (held by another
-  // process, or it can't be made).
+  // Makes the file, 0600, where there is none; it stays. Errors: in_use (another process
+  // holds it), unavailable (it can't be made).
   static Result<FileLock> take(const std::string& file);
   ~FileLock();
   FileLock(FileLock&& other) noexcept;

@@ -11,9 +11,9 @@
 
 namespace openunison::store {
 
-// Why the next start will end all sessions; empty where it won't. Errors: unavailable (a server has
-// it open, or it can't be read), bad_database (not ours, or damaged); messages name the file and
-// what to do.
+// Why the next start will end all sessions; empty where it won't. Errors: in_use (a server has it
+// open), unavailable (it can't be read), bad_database (not ours, or damaged); messages name the
+// file and what to do.
 Result<std::string> inspect(const std::string& file, const std::string& counter_file,
                             const crypto::MasterKey& master);
 

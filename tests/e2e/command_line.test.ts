@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What an administrator types: check, users, sessions, and the mistakes that they must survive. A portal of its own; no cluster.
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 
@@ -10,7 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { Visitor } from "./harness/browserless.ts";
 import { OpenUnison } from "./harness/openunison.ts";
 import { openunisonProgram } from "./harness/paths.ts";
-import { freePort, run, type Output } from "./harness/process.ts";
+import { freePort, must, run, type Output } from "./harness/process.ts";
 import { stack, type Stack } from "./harness/stack.ts";
 
 let s: Stack;
@@ -93,6 +93,37 @@ test("flags without the path of the portal's CA are pointed out", async () => {
   expect(whole.stdout).toContain("--oidc-ca-file=/etc/kubernetes/portal.crt\n");
   expect(whole.stderr).not.toContain("--ca-file");
   expect((await openunison("api-server-config", "-f", portal.valuesFile, "--format", "eksctl")).stderr).not.toContain("--ca-file");
+});
+
+describe("keys", () => {
+  const listed = (output: Output) => (JSON.parse(output.stdout) as { keys: { kid: string; alg: string; state: string }[] }).keys;
+  const keys = (...args: string[]) => openunison("keys", ...args, ...state());
+
+  test("a second rotate says that a key is pending, and changes nothing", async () => {
+    expect((await keys("rotate")).stdout).not.toContain("pending already");
+    const before = listed(await keys("list", "--output", "json")), told = portal.audit().length;
+    const again = await keys("rotate");
+    expect(again.code).toBe(0);
+    expect(again.stdout).toContain("A key was pending already; nothing was changed.");
+    expect(listed(await keys("list", "--output", "json"))).toEqual(before);
+    expect(portal.audit()).toHaveLength(told);
+  });
+
+  test("import refuses a key of another kind, and says what it takes the place of", async () => {
+    const file = join(s.folder, "mine.pem"), before = listed(await keys("list", "--output", "json"));
+    await must("openssl", ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", file]);
+    const refused = await keys("import", file);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("no key for RS256 (openunison.signing_algorithm)");
+    expect(listed(await keys("list", "--output", "json"))).toEqual(before);
+
+    const former = before.find((key) => key.state === "pending")!.kid;
+    await must("openssl", ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", file]);
+    const taken = await keys("import", file, "--kid", "mine");
+    expect(taken.code).toBe(0);
+    expect(taken.stdout).toContain(`It takes the place of ${former}, which was pending and is gone.`);
+    expect(portal.audit().slice(-2)).toMatchObject([{ event: "key_changed", kid: former, state: "replaced" }, { event: "key_changed", kid: "mine", state: "pending" }]);
+  });
 });
 
 describe("sessions", () => {
@@ -191,6 +222,18 @@ describe("check", () => {
     ["a file that isn't there", () => rmSync(secret("OU_MASTER_KEY")), /error: secrets: the secret file OU_MASTER_KEY is missing/, 1],
     ["a folder that isn't there", () => rmSync(site.secrets, { recursive: true }), /secrets: error: there is no such folder/, 1],
   ];
+  test("looks at the signing keys, and says when a server is using the state", async () => {
+    cpSync(portal.state, site.state, { recursive: true, filter: (from) => !from.endsWith(".sock") });
+    const looked = () => check("--offline", "--state", site.state);
+    expect((await looked()).stdout).toMatch(/keys\.sealed: error: .*don't open with OU_MASTER_KEY/);
+    copyFileSync(join(portal.secrets, "OU_MASTER_KEY"), secret("OU_MASTER_KEY"));
+    expect((await looked()).stdout).toMatch(/: 0 errors/);
+    truncateSync(join(site.state, "keys.sealed"), 100);
+    expect((await looked()).code).toBe(1);
+    const used = await openunison("check", "-f", portal.valuesFile, "--secrets", portal.secrets, "--offline", ...state());
+    expect([used.code, used.stdout]).toEqual([1, expect.stringMatching(/sessions\.db: error: a server is using it; stop that one/)]);
+  });
+
   for (const [name, spoil, expected, code] of cases) {
     test(`finds ${name}`, async () => {
       await spoil();

@@ -74,12 +74,14 @@ describe("groups", () => {
     const variant = await s.variant({ upstream: { groupsInIdToken: false }, oidc });
     const { machine } = await variant.person("bob");
     expect(await whoami(machine)).toContain("developers");
-    expect(variant.upstream.control.userinfoRequests).toBe(1);
+    // On a slow machine it may have been read again by now.
+    const before = variant.upstream.control.userinfoRequests;
+    expect(before).toBeGreaterThan(0);
     variant.upstream.control.people.bob!.groups = ["builders"];
     const after = await afterReread(machine, "bob");
     expect(after).toContain("builders");
     expect(after).not.toContain("developers");
-    expect(variant.upstream.control.userinfoRequests).toBe(2);
+    expect(variant.upstream.control.userinfoRequests).toBeGreaterThan(before);
   });
 
   test("as one string: one name, whatever it holds; as an array again later", async () => {

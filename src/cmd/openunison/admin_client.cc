@@ -123,6 +123,10 @@ int print(const CommonOptions& options, const Result<Answer>& answer) {
   } else if (const text::Json* keys = answer->body.find("keys");
              keys != nullptr && keys->array() != nullptr) {
     print_keys(*keys);
+    if (!text_of(answer->body, "already_pending").empty())
+      std::cout << "A key was pending already; nothing was changed. With --now it signs at once.\n";
+    if (const std::string kid = text_of(answer->body, "replaced"); !kid.empty())
+      std::cout << "It takes the place of " << kid << ", which was pending and is gone.\n";
     if (const std::string after = text_of(answer->body, "evict_after"); !after.empty()) {
       std::cout << "API servers that have read the key still trust it. After " << after
                 << " send each of them\nwhat `openunison keys eviction-token` prints: then they "

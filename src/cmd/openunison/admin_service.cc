@@ -48,6 +48,14 @@ http::Response keys_response(const jose::KeyRing& keys) {
   return json_response(keys_json(keys));
 }
 
+// The kid of the key that waits to sign.
+std::optional<std::string> pending(const jose::KeyRing& keys) {
+  for (const jose::KeyInfo& key : keys.list()) {
+    if (key.state == jose::KeyState::pending) return key.kid;
+  }
+  return std::nullopt;
+}
+
 text::Json session_json(const store::Live& live) {
   text::Json json;
   json.set("id", live.session.id.text());
@@ -74,8 +82,14 @@ class Admin {
   Task<http::Response> rotate(http::Request& request) {
     const auto form = co_await read(request);
     if (!form) co_return failed(form.error().message());
-    auto rotated = keys_.rotate(form->value("now") == "1");
+    const bool now = form->value("now") == "1", was_pending = pending(keys_).has_value();
+    auto rotated = keys_.rotate(now);
     if (!rotated) co_return failed(rotated.error().message());
+    if (was_pending && !now) {
+      text::Json json = keys_json(keys_);
+      json.set("already_pending", rotated->kid);
+      co_return json_response(json);
+    }
     log::audit("key_changed", {{"kid", rotated->kid},
                                {"state", jose::name(rotated->state)},
                                {"address", kCaller.address}});
@@ -127,11 +141,18 @@ class Admin {
     auto key = pem ? crypto::PrivateKey::from_pem(*file, passphrase)
                    : crypto::PrivateKey::from_pkcs12(*file, passphrase);
     if (!key) co_return failed(key.error().message());
+    const auto former = pending(keys_);
     auto imported = keys_.import(std::move(*key), std::string(form->value("kid")));
     if (!imported) co_return failed(imported.error().message());
+    text::Json json = keys_json(keys_);
+    if (former) {
+      log::audit("key_changed",
+                 {{"kid", *former}, {"state", "replaced"}, {"address", kCaller.address}});
+      json.set("replaced", *former);
+    }
     log::audit("key_changed",
                {{"kid", imported->kid}, {"state", "pending"}, {"address", kCaller.address}});
-    co_return keys_response(keys_);
+    co_return json_response(json);
   }
 
   Task<http::Response> list_sessions(http::Request& request) {

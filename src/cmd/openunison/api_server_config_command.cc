@@ -12,12 +12,14 @@ namespace openunison::cmd {
 
 int api_server_config(const CommonOptions& options, const std::string& format,
                       const std::string& cluster_name, const std::string& ca_file) {
+  CommonOptions told = options;  // --output is --format here
+  told.output = format;
   const auto parsed_format = config::parse_api_server_format(format);
   if (!parsed_format) {
     report(parsed_format.error());
     return 2;
   }
-  const auto values = load_values(options);
+  const auto values = load_values(told);
   if (!values) return 1;
   const config::Cluster* cluster = &values->clusters.front();
   if (!cluster_name.empty()) {
@@ -25,8 +27,9 @@ int api_server_config(const CommonOptions& options, const std::string& format,
         std::find_if(values->clusters.begin(), values->clusters.end(),
                      [&](const config::Cluster& each) { return each.name == cluster_name; });
     if (found == values->clusters.end())
-      return report(Error(config::Errc::bad_argument, "there is no cluster named " + cluster_name +
-                                                          " in " + options.values_file));
+      return report(
+          told, Error(config::Errc::bad_argument,
+                      "there is no cluster named " + cluster_name + " in " + options.values_file));
     cluster = &*found;
   }
   config::ApiServerConfigOptions details;

@@ -13,6 +13,8 @@
 #include "config/error.h"
 #include "crypto/random.h"
 #include "identity/users_file.h"
+#include "jose/key_ring.h"
+#include "store/error.h"
 #include "store/inspection.h"
 #include "text/json.h"
 
@@ -110,17 +112,29 @@ class SecretsCheck {
   std::vector<Problem> problems_;
 };
 
-// The session database as `serve` would find it.
+// The signing keys and the session database as `serve` would find them.
 std::vector<Problem> inspect_state(const std::string& directory, const SecretsDirectory& secrets) {
   const std::string database = directory + "/sessions.db";
   std::error_code ignored;
   if (!std::filesystem::is_directory(directory, ignored))
     return {{Severity::error, directory, {0, 0}, "", "there is no such folder"}};
-  if (!std::filesystem::exists(database, ignored)) return {};
   const auto master = secrets.master_key();
   if (!master) return {};  // said by SecretsCheck
+  const std::string keys = directory + "/keys.sealed";
+  const auto readable = jose::KeyRing::inspect(keys, *master);
+  if (!readable) return {{Severity::error, keys, {0, 0}, "", readable.error().message()}};
+  if (!std::filesystem::exists(database, ignored)) return {};
   const auto found = store::inspect(database, directory + "/sessions.counter", *master);
-  if (!found) return {{Severity::error, database, {0, 0}, "", found.error().message()}};
+  if (!found) {
+    const bool in_use = found.error().is(store::Errc::in_use);
+    return {{Severity::error,
+             database,
+             {0, 0},
+             "",
+             in_use ? "a server is using it; stop that one to have it looked at, or leave --state "
+                      "out"
+                    : found.error().message()}};
+  }
   if (found->empty()) return {};
   return {{Severity::warning,
            database,

@@ -42,7 +42,7 @@ Result<std::string> read_file(const std::string& path) {
 std::optional<config::Parsed> parse_values_file(const CommonOptions& options) {
   const auto text = read_file(options.values_file);
   if (!text) {
-    report(text.error());
+    report(options, text.error());
     return std::nullopt;
   }
   return config::parse_values(*text, options.values_file);

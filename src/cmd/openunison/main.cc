@@ -155,7 +155,8 @@ void add_keys(CLI::App& app, CommonOptions& common, int& code) {
       "rotate", "Publish a new key, which signs once API servers have had time to learn it");
   rotate->add_flag(
       "--now", options->now,
-      "Sign with it at once (emergency: API servers refuse its tokens until they refetch)");
+      "Sign with it at once, or with the one that is pending (emergency: API servers refuse its "
+      "tokens until they refetch)");
   add_examples(rotate, "  openunison keys rotate --state state");
   CLI::App* retire = keys->add_subcommand("retire", "Take a leaked key out at once");
   retire->add_option("kid", options->kid, "The key's id")->required();

@@ -305,6 +305,9 @@ class Server {
       const auto pairs = TRY(secrets_.certificates(values_->tls));
       options.tls = TRY(net::TlsServerContext::create(pairs, http::kAlpn));
       metrics_->set_certificates(pairs);
+      if (!options.tls->has_name(values_->portal_host))
+        log::warn("no certificate is for the portal's host: browsers and kubectl will refuse it",
+                  {{"host", values_->portal_host}});
     }
     public_server_ = TRY(http::Server::start(runtime_, std::move(options), public_service_));
 

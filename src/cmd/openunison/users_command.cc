@@ -183,8 +183,9 @@ int users_passwd(const CommonOptions& options, const UserOptions& wanted) {
   });
   if (!written) return report(written.error());
   std::cout << "Changed the password of " << wanted.name
-            << ". Sessions made with the former one end at their next check (five minutes); at "
-               "once with:\n  openunison sessions end --state STATE --user "
+            << "; a running server takes it within a second. Sessions made with the former one "
+               "end at their next check (five minutes); at once with:\n  openunison sessions end "
+               "--state STATE --user "
             << wanted.name << '\n';
   return 0;
 }

@@ -180,13 +180,24 @@ TEST_F(KeyRingTest, WhatCannotBeWrittenDoesNotShow) {
 TEST_F(KeyRingTest, ImportPublishesAGivenKeyWithItsKid) {
   auto ring = open();
   const auto imported =
-      ring->import(*crypto::PrivateKey::generate(crypto::Algorithm::rs256), "mine");
+      ring->import(*crypto::PrivateKey::generate(crypto::Algorithm::es256), "mine");
   ASSERT_TRUE(imported);
   EXPECT_EQ(imported->kid, "mine");
-  EXPECT_EQ(imported->algorithm, crypto::Algorithm::rs256);
+  EXPECT_EQ(imported->algorithm, crypto::Algorithm::es256);
   EXPECT_EQ(kids(*ring, KeyState::pending), std::vector<std::string>{"mine"});
   EXPECT_FALSE(ring->import(*crypto::PrivateKey::generate(crypto::Algorithm::es256),
                             ring->snapshot()->signer->kid()));
+}
+
+TEST_F(KeyRingTest, ImportRefusesAKeyThatIsNotForTheAlgorithm) {
+  auto ring = open();
+  ASSERT_TRUE(ring->rotate());
+  const auto before = kids(*ring, KeyState::pending);
+  const auto refused =
+      ring->import(*crypto::PrivateKey::generate(crypto::Algorithm::rs256), "mine");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("no key for ES256"), std::string::npos);
+  EXPECT_EQ(kids(*ring, KeyState::pending), before);
 }
 
 TEST_F(KeyRingTest, AFixedKeyCannotBeChanged) {

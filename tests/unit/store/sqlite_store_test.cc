@@ -115,7 +115,7 @@ TEST_F(SqliteStore, AUseIsWrittenWithTheNextStep) {
 TEST_F(SqliteStore, ASecondServerIsRefusedWhileTheFirstRuns) {
   open();
   const Error error = refusal();
-  EXPECT_TRUE(error.is(Errc::unavailable));
+  EXPECT_TRUE(error.is(Errc::in_use));
   EXPECT_NE(error.message().find(file_ + ".lock"), std::string::npos) << error.message();
   EXPECT_NE(error.message().find("another server"), std::string::npos) << error.message();
   EXPECT_TRUE(run(store_->probe()));
