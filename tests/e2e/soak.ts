@@ -22,9 +22,7 @@ if (!Number.isInteger(seconds) || seconds < 60) {
   console.error("TIME must be a whole number of seconds from 60");
   process.exit(2);
 }
-// Lives are long enough to see past what fills at the beginning of each: SQLite's page cache and malloc's lists, for a minute or
-// two. `make faults` kills a thousand times.
-const kills = Math.max(1, Math.floor(seconds / 300) - 1), chains = 16, warmUp = Math.min(100, seconds / (kills + 1) / 3);
+const kills = Math.max(1, Math.floor(seconds / 200)), chains = 16, warmUp = Math.min(30, seconds / (kills + 1) / 4);
 
 const folder = join(root, "build/soak");
 rmSync(folder, { recursive: true, force: true });

@@ -74,14 +74,16 @@ describe("groups", () => {
     const variant = await s.variant({ upstream: { groupsInIdToken: false }, oidc });
     const { machine } = await variant.person("bob");
     expect(await whoami(machine)).toContain("developers");
-    // On a slow machine it may have been read again by now.
-    const before = variant.upstream.control.userinfoRequests;
+    // Once with each code and each re-read; on a slow machine there may have been one of the latter by now.
+    const { control } = variant.upstream, before = control.userinfoRequests;
     expect(before).toBeGreaterThan(0);
+    expect(before).toBe(control.tokenRequests);
     variant.upstream.control.people.bob!.groups = ["builders"];
     const after = await afterReread(machine, "bob");
     expect(after).toContain("builders");
     expect(after).not.toContain("developers");
-    expect(variant.upstream.control.userinfoRequests).toBeGreaterThan(before);
+    expect(control.userinfoRequests).toBeGreaterThan(before);
+    expect(control.userinfoRequests).toBe(control.tokenRequests);
   });
 
   test("as one string: one name, whatever it holds; as an array again later", async () => {

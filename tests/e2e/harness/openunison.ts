@@ -114,7 +114,7 @@ ${options.extra ?? ""}`);
     await waitFor("openunison to be ready", async () => {
       if (this.program!.exited) throw new Hopeless(`openunison ended: ${readFileSync(this.log, "utf8").slice(-2000)}`);
       return (await fetch(`${this.management}/readyz`)).ok;
-    }, 60_000, every);
+    }, 20_000, every);
   }
 
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
