@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { exercise, trace, type Exercised, type Line } from "./harness/exercise.ts";
+import { logLines } from "./harness/log.ts";
 import { root } from "./harness/paths.ts";
 import { waitFor } from "./harness/process.ts";
 
@@ -58,7 +59,7 @@ describe("documented fields", () => {
     const [warning] = lines.filter((line) => line.message === "the values file has a warning");
     expect(warning).toMatchObject({ level: "warn" });
     expect(warning!.reason).toContain(`${it.portal.valuesFile}:`);
-    expect(readFileSync(it.portal.log, "utf8").split("\n").filter((line) => line !== "" && !line.startsWith("{"))).toEqual([]);
+    expect(logLines(it.portal.log).filter((line) => !line.startsWith("{"))).toEqual([]);
   });
 
   test("every line has a time and a level", () => {

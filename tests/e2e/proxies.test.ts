@@ -2,13 +2,14 @@
 //
 // Real proxies in front: nginx, which ends TLS and writes X-Forwarded-For, and HAProxy, which passes TCP through and begins with a
 // PROXY header. The client comes from 127.0.0.2, the proxies from 127.0.0.1: which address the program logs tells whom it believed.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { connect as connectPlain } from "node:net";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { logLines } from "./harness/log.ts";
 import { OpenUnison } from "./harness/openunison.ts";
 import { freePort, must, sleep, start as startProgram, waitFor, type Program } from "./harness/process.ts";
 import { stack, type Stack } from "./harness/stack.ts";
@@ -96,7 +97,7 @@ async function ask(portal: OpenUnison, port: number, headers: Record<string, str
     sent.once("error", reject);
     sent.end();
   });
-  const line = await waitFor("the request in the log", async () => readFileSync(portal.log, "utf8").split("\n").find((each) => each.includes(agent)), 10_000, 20);
+  const line = await waitFor("the request in the log", async () => logLines(portal.log).find((each) => each.includes(agent)), 10_000, 20);
   return { status, address: (JSON.parse(line) as { address: string }).address };
 }
 

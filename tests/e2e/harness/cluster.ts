@@ -4,10 +4,10 @@
 // keeps a node and its pods alive.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Authority } from "./certs.ts";
+import { logEntries } from "./log.ts";
 import { freePort, must, run, start, waitFor, type Output, type Program } from "./process.ts";
 
 export class Cluster {
@@ -116,7 +116,7 @@ export class Cluster {
   }
 
   auditEntries(): Record<string, unknown>[] {
-    return readFileSync(this.auditLog, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+    return logEntries(this.auditLog);
   }
 
   async stop(): Promise<void> {

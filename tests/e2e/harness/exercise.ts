@@ -3,11 +3,12 @@
 // A portal with an identity provider and built-in users, and a little of everything that happens to one: sign-ins, tokens,
 // refusals, a provider that fails, a key that rotates. What metrics, alerts, dashboard and log are held against. No cluster.
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { Visitor } from "./browserless.ts";
 import { Authority } from "./certs.ts";
+import { logEntries } from "./log.ts";
 import { OpenUnison } from "./openunison.ts";
 import { fetched, root } from "./paths.ts";
 import { freePort, sleep, start, waitFor } from "./process.ts";
@@ -30,7 +31,7 @@ export class Exercised {
   }
   /** The lines of the log so far. */
   lines(): Line[] {
-    return readFileSync(this.portal.log, "utf8").split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Line);
+    return logEntries(this.portal.log) as Line[];
   }
   visitor(headers: Record<string, string> = {}): Visitor {
     const visitor = new Visitor(this.authority.caPem);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A portal with an identity provider and no cluster: enough for what people, browsers, clients and providers do to it.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { Visitor } from "./browserless.ts";
 import { Authority } from "./certs.ts";
+import { logEnd, logEntries } from "./log.ts";
 import { OpenUnison, type OpenUnisonOptions } from "./openunison.ts";
 import { root } from "./paths.ts";
 import { freePort } from "./process.ts";
@@ -52,10 +53,10 @@ export class Front<P extends Provider = Provider> {
   }
   /** The log's lines from a byte on; `mark` gives where it ends now. */
   log(from = 0): Record<string, unknown>[] {
-    return readFileSync(this.portal.log).subarray(from).toString("utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+    return logEntries(this.portal.log, from);
   }
   mark(): number {
-    return readFileSync(this.portal.log).length;
+    return logEnd(this.portal.log);
   }
 
   async stop(): Promise<void> {

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 
 import type { Authority } from "./certs.ts";
+import { logEntries } from "./log.ts";
 import { apiServerAuthentication, openunisonProgram } from "./paths.ts";
 import { Hopeless, must, start, waitFor, type Program } from "./process.ts";
 import { keepOutput, noteOutput, noteSecret, noteSecretFiles } from "./secrets.ts";
@@ -146,6 +147,6 @@ ${options.extra ?? ""}`);
   }
 
   audit(): Record<string, unknown>[] {
-    return readFileSync(this.log, "utf8").split("\n").filter((line) => line.includes('"level":"audit"')).map((line) => JSON.parse(line) as Record<string, unknown>);
+    return logEntries(this.log).filter((entry) => entry.level === "audit");
   }
 }
