@@ -235,6 +235,11 @@ void Parser::check_lifetimes() {
   }
 }
 
+std::string Values::trusted_pem(std::string_view name) const {
+  const auto found = std::ranges::find(trusted_certs, name, &TrustedCertificate::name);
+  return found != trusted_certs.end() ? found->pem : std::string();
+}
+
 std::string Values::portal_origin() const {
   std::string origin = "https://" + portal_host;
   if (external_port != 443) origin += ":" + std::to_string(external_port);

@@ -40,9 +40,7 @@ Cluster Parser::read_first_cluster() {
   cluster.username_prefix = in_.string("network.k8s_username_prefix");
   cluster.groups_prefix = in_.string("network.k8s_groups_prefix");
   cluster.az_groups = in_.strings("az_groups");
-  for (const TrustedCertificate& trusted : values_.trusted_certs) {
-    if (trusted.name == "k8s-master") cluster.k8s_ca_pem = trusted.pem;
-  }
+  cluster.k8s_ca_pem = values_.trusted_pem("k8s-master");
   check_cluster_name(cluster, root(), "k8s_cluster_name");
   check_k8s_url(cluster, root(), "network.k8s_url");
   check_cluster_prefixes(cluster, root(), "network.");

@@ -19,6 +19,9 @@
 
 namespace openunison::config {
 
+// The name under which trusted_certs has what kubeconfigs and API servers trust the portal by.
+inline constexpr std::string_view kPortalAuthority = "unison-ca";
+
 struct TrustedCertificate {
   std::string name;
   std::string pem;  // decoded from pem_b64
@@ -184,6 +187,8 @@ struct Values {
   std::string portal_host;  // network.openunison_host, lower case
   std::uint16_t external_port = 443;
   std::string portal_origin() const;  // "https://host[:port]"
+  // The certificates of that name in trusted_certs, PEM; "" if there are none.
+  std::string trusted_pem(std::string_view name) const;
   std::string issuer(const Cluster& cluster) const { return portal_origin() + cluster.issuer_path; }
 
   std::vector<TrustedCertificate> trusted_certs;

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +13,7 @@
 #include <thread>
 #include <unordered_set>
 
+#include "base/file.h"
 #include "crypto/password.h"
 #include "identity/error.h"
 #include "identity/names.h"
@@ -42,27 +42,12 @@ std::unexpected<Error> failure_at(const std::string& file, Position position,
                                         std::to_string(position.column) + ": " + message);
 }
 
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
-
 // --- Reading ---
 
 // The file's text; "" if there is no such file.
 Result<std::string> read_file(const std::string& file) {
   const FileDescriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) {
+  if (!fd) {
     if (errno == ENOENT) return std::string();
     return system_failure("can't open", file);
   }
@@ -254,65 +239,10 @@ std::string users_text(const std::vector<LocalUser>& users) {
   return out;
 }
 
-std::string directory_of(const std::string& file) {
-  const std::size_t slash = file.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : file.substr(0, slash);
-}
-
 // Where a symbolic link leads, so that a rename replaces the file and not the link.
 std::string resolved(const std::string& file) {
   char buffer[PATH_MAX];
   return ::realpath(file.c_str(), buffer) != nullptr ? std::string(buffer) : file;
-}
-
-Result<void> write_all(int fd, std::string_view data, const std::string& file) {
-  while (!data.empty()) {
-    const ssize_t count = ::write(fd, data.data(), data.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return system_failure("can't write", file);
-    data.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return {};
-}
-
-Result<void> write_temporary(const std::string& temporary, const std::string& target,
-                             std::string_view content) {
-  ::unlink(temporary.c_str());  // of a writer that crashed; we hold the lock
-  const FileDescriptor fd(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.valid()) return system_failure("can't make", temporary);
-  struct stat former{};
-  if (::stat(target.c_str(), &former) == 0 &&
-      (former.st_uid != ::geteuid() || former.st_gid != ::getegid())) {
-    // As root for a server that runs as somebody else: it must still be able to read its file.
-    if (::fchown(fd.get(), former.st_uid, former.st_gid) != 0)
-      return system_failure("can't keep the owner of", target);
-  }
-  if (::fchmod(fd.get(), 0600) != 0) return system_failure("can't set the mode of", temporary);
-  TRY_VOID(write_all(fd.get(), content, temporary));
-  if (::fsync(fd.get()) != 0) return system_failure("can't sync", temporary);
-  return {};
-}
-
-Result<void> replace_file(const std::string& file, std::string_view content) {
-  const std::string target = resolved(file);
-  const std::string temporary = target + ".new";
-  auto written = write_temporary(temporary, target, content);
-  if (!written) {
-    ::unlink(temporary.c_str());
-    return written;
-  }
-  if (::rename(temporary.c_str(), target.c_str()) != 0) {
-    auto failure = system_failure("can't replace", target);
-    ::unlink(temporary.c_str());
-    return failure;
-  }
-  const FileDescriptor directory(
-      ::open(directory_of(target).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.valid() || ::fsync(directory.get()) != 0)
-    return system_failure("can't sync the directory of", target);
-  return {};
 }
 
 // An exclusive lock of "FILE.lock" until the descriptor closes.
@@ -341,10 +271,16 @@ Result<int> lock(const std::string& file, Millis wait) {
 Result<void> check_and_replace(const std::string& file, const std::vector<LocalUser>& users) {
   const std::string content = users_text(users);
   auto read_back = parse_users(file, content);
-  if (!read_back) return std::unexpected(read_back.error());
+  if (!read_back) {
+    // Where it would have stood in the file is of no use to who asked for the change.
+    const std::string& message = read_back.error().message();
+    return fail(Errc::bad_users_file, message.substr(message.find(": ", file.size()) + 2));
+  }
   if (*read_back != users)
     return fail(Errc::bad_users_file, file + ": these users can't be written as YAML");
-  return replace_file(file, content);
+  const auto replaced = replace_file(resolved(file), content);
+  if (!replaced) return fail(Errc::bad_users_file, replaced.error().text());
+  return {};
 }
 
 }  // namespace

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jose/key_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include "base/file.h"
 
 namespace openunison::jose {
 namespace {
@@ -59,16 +55,6 @@ std::optional<StoredKey> key_from(const text::Json& json) {
   return std::nullopt;
 }
 
-bool write_all(int fd, std::string_view data) {
-  while (!data.empty()) {
-    const ssize_t written = ::write(fd, data.data(), data.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    data.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
 }  // namespace
 
 Result<std::vector<StoredKey>> read_key_file(const std::string& file,
@@ -105,24 +91,8 @@ Result<void> write_key_file(const std::string& file, const crypto::Sealer& seale
   std::string plain = to_text(keys);
   const std::string sealed = sealer.seal_raw(plain, random);
   const Secret wiped(std::move(plain));
-  const std::string temporary = file + ".new";
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return unavailable(temporary, std::strerror(errno));
-  const bool written = write_all(fd, sealed) && ::fsync(fd) == 0;
-  const int error = errno;
-  ::close(fd);
-  if (!written || ::rename(temporary.c_str(), file.c_str()) != 0) {
-    const std::string why = std::strerror(written ? errno : error);
-    ::unlink(temporary.c_str());
-    return unavailable(file, why);
-  }
-  const std::string directory = std::filesystem::absolute(file).parent_path();
-  const int directory_fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory_fd < 0 || ::fsync(directory_fd) != 0) {
-    if (directory_fd >= 0) ::close(directory_fd);
-    return unavailable(directory, std::strerror(errno));
-  }
-  ::close(directory_fd);
+  if (const auto replaced = replace_file(file, sealed); !replaced)
+    return fail(Errc::keys_unavailable, replaced.error().text());
   return {};
 }
 

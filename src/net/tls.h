@@ -51,6 +51,9 @@ class TlsClientContext {
   static Result<std::shared_ptr<const TlsClientContext>> create(
       const std::vector<std::string>& extra_roots_pem, bool system_roots = true,
       std::vector<std::string> alpn = {"http/1.1"});
+  // Why a client with these settings wouldn't take a server's certificates (PEM, leaf first), in
+  // OpenSSL's words; "" if it would. Names aren't looked at.
+  std::string distrust(const std::string& chain_pem) const;
   struct Impl;
   explicit TlsClientContext(std::unique_ptr<Impl> impl);
   ~TlsClientContext();

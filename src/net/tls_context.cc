@@ -249,4 +249,22 @@ Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::create(
   return std::make_shared<const TlsClientContext>(std::move(impl));
 }
 
+std::string TlsClientContext::distrust(const std::string& chain_pem) const {
+  const auto free_chain = [](STACK_OF(X509) * chain) { sk_X509_pop_free(chain, X509_free); };
+  const std::unique_ptr<STACK_OF(X509), decltype(free_chain)> chain(sk_X509_new_null(), free_chain);
+  const BioPtr in(BIO_new_mem_buf(chain_pem.data(), static_cast<int>(chain_pem.size())));
+  while (X509* next = PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr))
+    sk_X509_push(chain.get(), next);
+  ERR_clear_error();
+  if (sk_X509_num(chain.get()) == 0) return "there is no certificate in PEM form";
+  const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> check(X509_STORE_CTX_new(),
+                                                                              X509_STORE_CTX_free);
+  X509_STORE* roots = SSL_CTX_get_cert_store(impl_->ready());
+  if (X509_STORE_CTX_init(check.get(), roots, sk_X509_value(chain.get(), 0), chain.get()) != 1 ||
+      X509_STORE_CTX_set_default(check.get(), "ssl_server") != 1)
+    return "it can't be looked at";
+  if (X509_verify_cert(check.get()) == 1) return {};
+  return X509_verify_cert_error_string(X509_STORE_CTX_get_error(check.get()));
+}
+
 }  // namespace openunison::net

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What an administrator types: check, users, sessions, and the mistakes that they must survive. A portal of its own; no cluster.
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { Visitor } from "./harness/browserless.ts";
+import { Authority } from "./harness/certs.ts";
 import { OpenUnison } from "./harness/openunison.ts";
 import { openunisonProgram } from "./harness/paths.ts";
 import { freePort, must, run, type Output } from "./harness/process.ts";
@@ -220,6 +221,15 @@ describe("check", () => {
     ["a secret that everybody can read", () => chmodSync(secret("OU_MASTER_KEY"), 0o644), /OU_MASTER_KEY: warning: everybody on this machine/, 0],
     ["users that can't be read", () => writeFileSync(secret("users.yaml"), "users: [{name: 'system:x'}]\n"), /error: .*users\.yaml:1:\d+/, 1],
     ["a file that isn't there", () => rmSync(secret("OU_MASTER_KEY")), /error: secrets: the secret file OU_MASTER_KEY is missing/, 1],
+    ["a certificate that unison-ca doesn't vouch for", async () => {
+      const authority = await Authority.create(join(s.folder, "another-authority"));
+      const other = await authority.issue("other", "/CN=localhost");
+      for (const [name, from] of [["tls.crt", other.cert], ["tls.key", other.key]] as const) writeFileSync(secret(name), readFileSync(from), { mode: 0o600 });
+    }, /tls\.crt: warning: kubectl will refuse it: trusted_certs' unison-ca, which kubeconfigs carry, doesn't vouch for it \(.+\)/, 0],
+    ["a certificate that no machine trusts, without unison-ca", () => {
+      writeFileSync(site.valuesFile, readFileSync(site.valuesFile, "utf8").replace("name: unison-ca", "name: some-ca"));
+    }, /tls\.crt: warning: this machine doesn't trust it .* under the name unison-ca/, 0],
+    ["values that can't be used, so that nobody knows which secrets are needed", () => appendFileSync(site.valuesFile, "nonsense: 1\n"), /warning: not looked at: which secrets are needed, the values say/, 1],
     ["a folder that isn't there", () => rmSync(site.secrets, { recursive: true }), /secrets: error: there is no such folder/, 1],
   ];
   test("looks at the signing keys, and says when a server is using the state", async () => {

@@ -34,9 +34,7 @@ int api_server_config(const CommonOptions& options, const std::string& format,
   }
   config::ApiServerConfigOptions details;
   details.ca_file = ca_file;
-  for (const config::TrustedCertificate& trusted : values->trusted_certs) {
-    if (trusted.name == "unison-ca") details.ca_pem = trusted.pem;
-  }
+  details.ca_pem = values->trusted_pem(config::kPortalAuthority);
   std::cout << config::api_server_config(*values, *cluster, *parsed_format, details);
   using config::ApiServerFormat;
   const bool has_flags =

@@ -37,10 +37,7 @@ class SecretsCheck {
       add(Severity::error, directory_, "there is no such folder");
       return std::move(problems_);
     }
-    problems_ = config::check_secrets(values_, [this](const std::string& name) {
-      std::error_code unreadable;
-      return std::filesystem::exists(secrets_.path_of(name), unreadable);
-    });
+    problems_ = secrets_.check(values_);
     check_master_key();
     check_certificates();
     check_users();
@@ -54,10 +51,6 @@ class SecretsCheck {
   void add(Severity severity, const std::string& file, std::string message) {
     problems_.push_back({severity, file, {0, 0}, "", std::move(message)});
   }
-  bool exists(const std::string& name) const {
-    std::error_code ignored;
-    return !name.empty() && std::filesystem::exists(secrets_.path_of(name), ignored);
-  }
 
   void check_mode(const std::string& name) {
     struct stat status{};
@@ -68,7 +61,7 @@ class SecretsCheck {
   }
 
   void check_master_key() {
-    if (!exists("OU_MASTER_KEY")) return;
+    if (!secrets_.exists("OU_MASTER_KEY")) return;
     const auto key = secrets_.master_key();
     if (!key) add(Severity::error, secrets_.path_of("OU_MASTER_KEY"), key.error().message());
     check_mode("OU_MASTER_KEY");
@@ -77,7 +70,7 @@ class SecretsCheck {
 
   void check_certificates() {
     const bool all_there = std::ranges::all_of(values_.tls, [this](const config::TlsFiles& file) {
-      return exists(file.cert) && exists(file.key);
+      return secrets_.exists(file.cert) && secrets_.exists(file.key);
     });
     if (values_.plain_http || !all_there) return;
     for (const config::TlsFiles& file : values_.tls) check_mode(file.key);
@@ -93,14 +86,34 @@ class SecretsCheck {
       add(Severity::error, first,
           "no certificate is for " + values_.portal_host +
               " (network.openunison_host): browsers and kubectl will refuse it");
+    } else {
+      check_trust(first, pairs->front().chain_pem);
     }
+  }
+
+  // Kubeconfigs carry trusted_certs' unison-ca; without it kubectl has its machine's roots.
+  void check_trust(const std::string& file, const std::string& chain_pem) {
+    const std::string authority = values_.trusted_pem(config::kPortalAuthority);
+    const auto client = authority.empty() ? net::TlsClientContext::create({})
+                                          : net::TlsClientContext::create({authority}, false);
+    if (!client) return;  // of trusted_certs, which the identity providers' check says
+    const std::string reason = (*client)->distrust(chain_pem);
+    if (reason.empty()) return;
+    add(Severity::warning, file,
+        !authority.empty()
+            ? "kubectl will refuse it: trusted_certs' unison-ca, which kubeconfigs carry, doesn't "
+              "vouch for it (" +
+                  reason + ")"
+            : "this machine doesn't trust it (" + reason +
+                  "); where people's machines don't either, put its authority into trusted_certs "
+                  "under the name unison-ca, so that kubeconfigs carry it");
   }
 
   void check_users() {
     const bool local = std::ranges::any_of(values_.identity_providers, [](const auto& provider) {
       return provider.kind == config::ProviderKind::local;
     });
-    if (!local || !exists("users.yaml")) return;
+    if (!local || !secrets_.exists("users.yaml")) return;
     const auto users = identity::read_users(secrets_.path_of("users.yaml"));
     if (!users) problems_.push_back({Severity::error, "", {0, 0}, "", users.error().message()});
     check_mode("users.yaml");
@@ -223,6 +236,12 @@ int check(const CommonOptions& options, bool offline) {
   const auto add = [&](const std::vector<Problem>& more) {
     problems.insert(problems.end(), more.begin(), more.end());
   };
+  if (!parsed.values && !options.secrets_directory.empty())
+    add({{Severity::warning,
+          options.secrets_directory,
+          {0, 0},
+          "",
+          "not looked at: which secrets are needed, the values say"}});
   if (parsed.values && !options.secrets_directory.empty())
     add(SecretsCheck(*parsed.values, options.secrets_directory).check());
   if (parsed.values && !options.state_directory.empty() && !options.secrets_directory.empty())

@@ -10,6 +10,15 @@
 
 namespace openunison::cmd {
 
+bool SecretsDirectory::exists(const std::string& name) const {
+  std::error_code unreadable;
+  return !name.empty() && std::filesystem::exists(path_of(name), unreadable);
+}
+
+std::vector<config::Problem> SecretsDirectory::check(const config::Values& values) const {
+  return config::check_secrets(values, [this](const std::string& name) { return exists(name); });
+}
+
 Result<std::optional<Secret>> SecretsDirectory::read(const std::string& name) const {
   std::error_code ignored;
   if (path_.empty() || !std::filesystem::exists(path_of(name), ignored))

@@ -127,13 +127,6 @@ jose::KeyPolicy key_policy_of(const config::Values& values) {
   return policy;
 }
 
-std::string trusted_pem(const config::Values& values, std::string_view name) {
-  for (const config::TrustedCertificate& trusted : values.trusted_certs) {
-    if (trusted.name == name) return trusted.pem;
-  }
-  return {};
-}
-
 class Server {
  public:
   Server(config::Values values, SecretsDirectory secrets, std::string state_directory)
@@ -215,7 +208,7 @@ class Server {
 
   Result<void> make_services() {
     portal::PortalOptions options;
-    options.portal_ca_pem = trusted_pem(*values_, "unison-ca");
+    options.portal_ca_pem = values_->trusted_pem(config::kPortalAuthority);
     const std::string& logo = values_->branding.logo_path;
     if (!logo.empty()) {
       options.logo =
@@ -493,8 +486,13 @@ int serve(const CommonOptions& options) {
   log::configure(level_of(parsed->values->log_level));
   for (const config::Problem& problem : parsed->problems)
     log::warn("the values file has a warning", {{"reason", problem.text()}});
-  Server server(std::move(*parsed->values), SecretsDirectory(options.secrets_directory),
-                options.state_directory);
+  SecretsDirectory secrets(options.secrets_directory);
+  for (const config::Problem& problem : secrets.check(*parsed->values)) {
+    // Errors are said by what can't start without the file.
+    if (problem.severity == config::Severity::warning)
+      log::warn("a secret file has a warning", {{"reason", problem.text()}});
+  }
+  Server server(std::move(*parsed->values), std::move(secrets), options.state_directory);
   const auto started = server.start();
   if (!started) return report(started.error());
   server.run();

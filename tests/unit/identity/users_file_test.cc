@@ -239,7 +239,11 @@ TEST(UsersFile, RefusesToWriteWhatCouldNotBeRead) {
   bad_hash.password_hash = "plain";
   LocalUser bad_group = user("bob");
   bad_group.groups = {"a\nb"};
-  EXPECT_FALSE(write_users(file, {user("a b")}));
+  const auto refused = write_users(file, {user("a b")});
+  ASSERT_FALSE(refused);
+  // Where it would have stood is of no use to who added it.
+  EXPECT_EQ(refused.error().message(),
+            "a user's name has 1 to 128 of the characters A-Z a-z 0-9 . _ @ -");
   EXPECT_FALSE(write_users(file, {user("bob"), user("bob")}));
   EXPECT_FALSE(write_users(file, {bad_hash}));
   EXPECT_FALSE(write_users(file, {bad_group}));

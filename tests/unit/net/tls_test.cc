@@ -506,6 +506,17 @@ TEST_F(Tls, AnEndWithoutCloseNotifyIsNoEnd) {
   }
 }
 
+TEST(TlsClientContext, SaysWhyItWouldNotTakeACertificate) {
+  const CertificatePair one = make_certificate("DNS:one.example");
+  const CertificatePair two = make_certificate("DNS:two.example");
+  const auto client = TlsClientContext::create({one.chain_pem}, false);
+  ASSERT_TRUE(client);
+  EXPECT_EQ((*client)->distrust(one.chain_pem), "");
+  EXPECT_EQ((*client)->distrust(two.chain_pem), "self-signed certificate");
+  EXPECT_EQ((*client)->distrust(two.chain_pem + one.chain_pem), "self-signed certificate");
+  EXPECT_EQ((*client)->distrust("nothing"), "there is no certificate in PEM form");
+}
+
 Task<void> write_much(Stream& stream, std::string data) {
   auto written = co_await stream.write(data, in(kPatience));
   EXPECT_TRUE(written);

@@ -11,12 +11,13 @@
 #include <iterator>
 #include <string>
 
-namespace openunison::identity {
+namespace openunison {
 
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "ou-identity-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "openunison-test-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) ADD_FAILURE() << "no temporary directory";
     path_ = pattern;
   }
@@ -39,4 +40,4 @@ inline std::string read_text(const std::string& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-}  // namespace openunison::identity
+}  // namespace openunison

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace openunison {
+namespace {
+
+using Done = std::expected<void, FileFailure>;
+
+std::unexpected<FileFailure> failed(const std::string& file, const char* step) {
+  return std::unexpected(FileFailure{file, step, errno});
+}
+
+Done write_all(int descriptor, std::string_view data, const std::string& file) {
+  while (!data.empty()) {
+    const ssize_t written = ::write(descriptor, data.data(), data.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return failed(file, "written");
+    data.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Done keep_owner(int descriptor, const std::string& of) {
+  struct stat former{}, made{};
+  if (::lstat(of.c_str(), &former) != 0) return {};  // there was none
+  if (::fstat(descriptor, &made) != 0) return failed(of, "looked at");
+  if (former.st_uid == made.st_uid) return {};
+  if (::fchown(descriptor, former.st_uid, former.st_gid) != 0)
+    return failed(of, "replaced by another user's file");
+  return {};
+}
+
+Done write_new(const std::string& temporary, const std::string& file, std::string_view content) {
+  ::unlink(temporary.c_str());  // of a writer that crashed
+  const FileDescriptor out(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!out) return failed(temporary, "made");
+  if (auto kept = keep_owner(out.get(), file); !kept) return kept;
+  if (auto written = write_all(out.get(), content, temporary); !written) return written;
+  if (::fsync(out.get()) != 0) return failed(temporary, "written");
+  return {};
+}
+
+}  // namespace
+
+FileDescriptor::~FileDescriptor() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+std::string FileFailure::text() const {
+  return file + " can't be " + step + ": " + std::strerror(cause);
+}
+
+Done replace_file(const std::string& file, std::string_view content) {
+  const std::string temporary = file + ".new";
+  auto done = write_new(temporary, file, content);
+  if (done && ::rename(temporary.c_str(), file.c_str()) != 0) done = failed(file, "replaced");
+  if (!done) {
+    ::unlink(temporary.c_str());
+    return done;
+  }
+  const std::string directory = std::filesystem::absolute(file).parent_path();
+  const FileDescriptor opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened || ::fsync(opened.get()) != 0) return failed(directory, "written");
+  return {};
+}
+
+}  // namespace openunison

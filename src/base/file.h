@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Files that a crash must not leave half-written.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+
+namespace openunison {
+
+// Closes it at the end.
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int descriptor) : descriptor_(descriptor) {}
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor();
+  explicit operator bool() const { return descriptor_ >= 0; }
+  int get() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+struct FileFailure {
+  std::string file;
+  const char* step;  // what couldn't be done: "made", "written", ...
+  int cause;         // errno
+  // "FILE can't be written: No space left on device"
+  std::string text() const;
+};
+
+// Puts `content` in place of the file, or makes it, with mode 0600: written beside it (FILE.new),
+// synced, renamed, and the directory synced. Who reads meanwhile, or after a crash, finds the
+// former content or the new. The owner stays who it was: root's change of a server's file leaves it
+// readable to that server. A symbolic link is replaced, not followed. One writer at a time.
+[[nodiscard]] std::expected<void, FileFailure> replace_file(const std::string& file,
+                                                            std::string_view content);
+
+}  // namespace openunison

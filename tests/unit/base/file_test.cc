@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/file.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "temporary_directory.h"
+
+namespace openunison {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(ReplaceFile, MakesAndReplacesWithModeOfTheOwnerOnly) {
+  const TemporaryDirectory directory;
+  const std::string file = directory.file("a");
+  ASSERT_TRUE(replace_file(file, "first"));
+  EXPECT_EQ(read_text(file), "first");
+  fs::permissions(file, fs::perms::all);
+  ASSERT_TRUE(replace_file(file, ""));
+  EXPECT_EQ(read_text(file), "");
+  EXPECT_EQ(fs::status(file).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_FALSE(fs::exists(file + ".new"));
+}
+
+TEST(ReplaceFile, WhoHasItOpenKeepsTheFormerContent) {
+  const TemporaryDirectory directory;
+  const std::string file = directory.file("a");
+  ASSERT_TRUE(replace_file(file, "first"));
+  std::ifstream reader(file);
+  ASSERT_TRUE(replace_file(file, "second"));
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(reader), {}), "first");
+  EXPECT_EQ(read_text(file), "second");
+}
+
+// What a crash left, or somebody put there to have us write elsewhere.
+TEST(ReplaceFile, ALeftoverIsNotWrittenInto) {
+  const TemporaryDirectory directory;
+  const std::string file = directory.file("a"), other = directory.file("other");
+  write_text(other, "untouched");
+  fs::create_symlink(other, file + ".new");
+  ASSERT_TRUE(replace_file(file, "mine"));
+  EXPECT_EQ(read_text(file), "mine");
+  EXPECT_EQ(read_text(other), "untouched");
+}
+
+TEST(ReplaceFile, ALinkIsReplacedItself) {
+  const TemporaryDirectory directory;
+  const std::string file = directory.file("a"), other = directory.file("other");
+  write_text(other, "untouched");
+  fs::create_symlink(other, file);
+  ASSERT_TRUE(replace_file(file, "mine"));
+  EXPECT_FALSE(fs::is_symlink(file));
+  EXPECT_EQ(read_text(other), "untouched");
+}
+
+TEST(ReplaceFile, AFailureKeepsTheFormerContentAndSaysWhatFailed) {
+  const TemporaryDirectory directory;
+  const std::string file = directory.file("a");
+  ASSERT_TRUE(replace_file(file, "first"));
+  fs::create_directory(file + ".new");
+  const auto blocked = replace_file(file, "second");
+  ASSERT_FALSE(blocked);
+  EXPECT_EQ(blocked.error().cause, EEXIST);
+  EXPECT_EQ(blocked.error().text(), file + ".new can't be made: File exists");
+  EXPECT_EQ(read_text(file), "first");
+
+  const std::string nowhere = directory.file("missing/a");
+  const auto missing = replace_file(nowhere, "x");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().text(), nowhere + ".new can't be made: No such file or directory");
+
+  fs::create_directory(directory.file("folder"));
+  const auto folder = replace_file(directory.file("folder"), "x");
+  ASSERT_FALSE(folder);
+  EXPECT_EQ(folder.error().text(), directory.file("folder") + " can't be replaced: Is a directory");
+  EXPECT_FALSE(fs::exists(directory.file("folder.new")));
+}
+
+// `openunison keys` as root, for a server that runs as somebody else.
+TEST(ReplaceFile, TheOwnerStays) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  const TemporaryDirectory directory;
+  const std::string file = directory.file("a");
+  ASSERT_TRUE(replace_file(file, "first"));
+  ASSERT_EQ(::chown(file.c_str(), 65'534, 65'534), 0);
+  ASSERT_TRUE(replace_file(file, "second"));
+  struct stat status{};
+  ASSERT_EQ(::stat(file.c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 65'534u);
+  EXPECT_EQ(read_text(file), "second");
+}
+
+}  // namespace
+}  // namespace openunison
