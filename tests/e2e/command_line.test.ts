@@ -9,9 +9,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 
 import { Visitor } from "./harness/browserless.ts";
 import { Authority } from "./harness/certs.ts";
+import { logEntries } from "./harness/log.ts";
 import { OpenUnison } from "./harness/openunison.ts";
 import { openunisonProgram } from "./harness/paths.ts";
-import { freePort, must, run, type Output } from "./harness/process.ts";
+import { freePort, must, run, sleep, type Output } from "./harness/process.ts";
 import { stack, type Stack } from "./harness/stack.ts";
 
 let s: Stack;
@@ -190,6 +191,24 @@ describe("users", () => {
   });
 });
 
+test("a start without anybody who could sign in says so, and the first user needs no restart", async () => {
+  const folder = join(s.folder, "nobody");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const empty = new OpenUnison({ ...portal.options, folder, port: await freePort(), managementPort: await freePort() });
+  await empty.prepare();
+  try {
+    await empty.start();
+    const warned = logEntries(empty.log).filter((entry) => entry.message === "a secret file has a warning");
+    expect(warned).toEqual([expect.objectContaining({ level: "warn", reason: expect.stringContaining("there is no users.yaml yet") })]);
+    await empty.addUser("dora", "password-of-dora", []);
+    await sleep(1_100);  // the file is looked at once a second at most
+    expect((await new Visitor(s.authority.caPem).signIn(empty.portal, "dora", "password-of-dora")).status).toBe(200);
+  } finally {
+    await empty.stop();
+  }
+});
+
 describe("check", () => {
   let site: OpenUnison;
   beforeEach(async () => {
@@ -222,7 +241,9 @@ describe("check", () => {
     ["users that can't be read", () => writeFileSync(secret("users.yaml"), "users: [{name: 'system:x'}]\n"), /error: .*users\.yaml:1:\d+/, 1],
     ["a file that isn't there", () => rmSync(secret("OU_MASTER_KEY")), /error: secrets: the secret file OU_MASTER_KEY is missing/, 1],
     ["a certificate that unison-ca doesn't vouch for", async () => {
-      const authority = await Authority.create(join(s.folder, "another-authority"));
+      const folder = join(s.folder, "another-authority");
+      mkdirSync(folder, { recursive: true });
+      const authority = await Authority.create(folder);
       const other = await authority.issue("other", "/CN=localhost");
       for (const [name, from] of [["tls.crt", other.cert], ["tls.key", other.key]] as const) writeFileSync(secret(name), readFileSync(from), { mode: 0o600 });
     }, /tls\.crt: warning: kubectl will refuse it: trusted_certs' unison-ca, which kubeconfigs carry, doesn't vouch for it \(.+\)/, 0],
