@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+//
 // Reading a log that a program is writing: only lines that have ended. The kernel shows a reader the first part of a
 // write that crosses a page before the rest of it.
 import { readFileSync } from "node:fs";
