@@ -28,16 +28,6 @@ Done write_all(int descriptor, std::string_view data, const std::string& file) {
   return {};
 }
 
-Done keep_owner(int descriptor, const std::string& of) {
-  struct stat former{}, made{};
-  if (::lstat(of.c_str(), &former) != 0) return {};  // there was none
-  if (::fstat(descriptor, &made) != 0) return failed(of, "looked at");
-  if (former.st_uid == made.st_uid) return {};
-  if (::fchown(descriptor, former.st_uid, former.st_gid) != 0)
-    return failed(of, "replaced by another user's file");
-  return {};
-}
-
 Done write_new(const std::string& temporary, const std::string& file, std::string_view content) {
   ::unlink(temporary.c_str());  // of a writer that crashed
   const FileDescriptor out(
@@ -47,6 +37,10 @@ Done write_new(const std::string& temporary, const std::string& file, std::strin
   if (auto written = write_all(out.get(), content, temporary); !written) return written;
   if (::fsync(out.get()) != 0) return failed(temporary, "written");
   return {};
+}
+
+std::string directory_of(const std::string& file) {
+  return std::filesystem::absolute(file).parent_path();
 }
 
 }  // namespace
@@ -59,6 +53,16 @@ std::string FileFailure::text() const {
   return file + " can't be " + step + ": " + std::strerror(cause);
 }
 
+Done keep_owner(int descriptor, const std::string& of) {
+  if (::geteuid() != 0) return {};
+  struct stat owner{};
+  if (::lstat(of.c_str(), &owner) != 0 && ::stat(directory_of(of).c_str(), &owner) != 0)
+    return failed(directory_of(of), "looked at");
+  if (::fchown(descriptor, owner.st_uid, owner.st_gid) != 0)
+    return failed(of, "given to its owner");
+  return {};
+}
+
 Done replace_file(const std::string& file, std::string_view content) {
   const std::string temporary = file + ".new";
   auto done = write_new(temporary, file, content);
@@ -67,7 +71,7 @@ Done replace_file(const std::string& file, std::string_view content) {
     ::unlink(temporary.c_str());
     return done;
   }
-  const std::string directory = std::filesystem::absolute(file).parent_path();
+  const std::string directory = directory_of(file);
   const FileDescriptor opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!opened || ::fsync(opened.get()) != 0) return failed(directory, "written");
   return {};

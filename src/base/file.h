@@ -31,10 +31,15 @@ struct FileFailure {
   std::string text() const;
 };
 
-// Puts `content` in place of the file, or makes it, with mode 0600: written beside it (FILE.new),
-// synced, renamed, and the directory synced. Who reads meanwhile, or after a crash, finds the
-// former content or the new. The owner stays who it was: root's change of a server's file leaves it
-// readable to that server. A symbolic link is replaced, not followed. One writer at a time.
+// What root makes for a server that runs as somebody else, that server must be able to read: gives
+// the descriptor to the owner of the file `of`, or where there is none of its directory. For
+// anybody but root it does nothing.
+[[nodiscard]] std::expected<void, FileFailure> keep_owner(int descriptor, const std::string& of);
+
+// Puts `content` in place of the file, or makes it, with mode 0600 and keep_owner(): written beside
+// it (FILE.new), synced, renamed, and the directory synced. Who reads meanwhile, or after a crash,
+// finds the former content or the new. A symbolic link is replaced, not followed. One writer at a
+// time.
 [[nodiscard]] std::expected<void, FileFailure> replace_file(const std::string& file,
                                                             std::string_view content);
 

@@ -17,6 +17,7 @@ constexpr std::string_view kFormats[] = {
 struct Facts {
   std::string issuer, client_id, username_prefix, groups_prefix, name;
   const ApiServerConfigOptions& options;
+  bool es256 = false;
 };
 
 std::string flags(const Facts& facts) {
@@ -26,6 +27,8 @@ std::string flags(const Facts& facts) {
     out += "--oidc-username-prefix=" + facts.username_prefix + "\n";
   if (!facts.groups_prefix.empty()) out += "--oidc-groups-prefix=" + facts.groups_prefix + "\n";
   out += "--oidc-required-claim=token_use=id\n";
+  // Without it kube-apiserver takes RS256 only.
+  if (facts.es256) out += "--oidc-signing-algs=ES256\n";
   if (!facts.options.ca_file.empty()) out += "--oidc-ca-file=" + facts.options.ca_file + "\n";
   return out;
 }
@@ -135,10 +138,20 @@ Result<ApiServerFormat> parse_api_server_format(std::string_view name) {
               "there is no format " + std::string(name) + "; use one of: " + known);
 }
 
+bool is_for_eks(ApiServerFormat format) {
+  return format == ApiServerFormat::eks_cli || format == ApiServerFormat::eksctl ||
+         format == ApiServerFormat::terraform;
+}
+
 std::string api_server_config(const Values& values, const Cluster& cluster, ApiServerFormat format,
                               const ApiServerConfigOptions& options) {
-  const Facts facts{values.issuer(cluster), cluster.client_id, cluster.username_prefix,
-                    cluster.groups_prefix,  cluster.name,      options};
+  const Facts facts{values.issuer(cluster),
+                    cluster.client_id,
+                    cluster.username_prefix,
+                    cluster.groups_prefix,
+                    cluster.name,
+                    options,
+                    values.signing_algorithm == SigningAlgorithm::es256};
   switch (format) {
     case ApiServerFormat::flags:
       return flags(facts);
@@ -155,9 +168,11 @@ std::string api_server_config(const Values& values, const Cluster& cluster, ApiS
     case ApiServerFormat::all:
       break;
   }
-  return "# Flags of kube-apiserver\n" + flags(facts) +
-         "\n# Or, from Kubernetes 1.34 on, a file for --authentication-config\n" +
-         authentication_configuration(facts) +
+  const std::string own = "# Flags of kube-apiserver\n" + flags(facts) +
+                          "\n# Or, from Kubernetes 1.34 on, a file for --authentication-config\n" +
+                          authentication_configuration(facts);
+  if (facts.es256) return own + "\n# EKS: not with openunison.signing_algorithm: ES256\n";
+  return own +
          "\n# EKS reaches this portal only by a publicly trusted certificate; set region and "
          "cluster name.\n# EKS, with the AWS command line\n" +
          eks_cli(facts) + "\n# EKS, with eksctl\n" + eksctl(facts) + "\n# EKS, with Terraform\n" +

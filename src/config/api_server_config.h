@@ -21,6 +21,9 @@ enum class ApiServerFormat {
 };
 Result<ApiServerFormat> parse_api_server_format(std::string_view name);
 
+// EKS takes tokens that are signed with RS256, and no others.
+bool is_for_eks(ApiServerFormat format);
+
 struct ApiServerConfigOptions {
   std::string ca_file;  // path for --oidc-ca-file; empty: the line is left out
   std::string

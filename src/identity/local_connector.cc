@@ -128,11 +128,14 @@ class UserDirectory {
     if (users_ && stamp == stamp_) return;
     if (!problem_.empty() && stamp == stamp_) return;
     stamp_ = stamp;
-    // No file is no users at the start; later it was taken away by mistake, and nobody is gone.
-    const bool vanished = users_ && !users_->by_name.empty() && !stamp.exists;
-    auto read = vanished ? Result<std::vector<LocalUser>>(
-                               fail(Errc::bad_users_file, file_ + ": the file is not there"))
-                         : read_users(file_);
+    // No file, or an empty one, is no users at the start; later it was lost by mistake, and nobody
+    // is gone. Whoever wants no users writes `users: []`.
+    const bool lost = users_ && !users_->by_name.empty() && stamp.size == 0;
+    auto read = lost ? Result<std::vector<LocalUser>>(
+                           fail(Errc::bad_users_file, file_ + (stamp.exists ? ": the file is empty"
+                                                                            : ": the file is not "
+                                                                              "there")))
+                     : read_users(file_);
     if (!read) {
       problem_ = read.error().message();
       log::error(users_ ? "the users file can't be read; the former users stay in force"
@@ -250,7 +253,7 @@ class LocalConnector final : public Connector, public PasswordConnector {
   static Error check_failure(const Error& error) {
     if (error.is(net::Errc::busy))
       return Error(Errc::busy, "too many people are signing in; try again in a moment");
-    if (error.is(Errc::unreachable)) return error;
+    if (error.is(Errc::unreachable)) return Error(Errc::bad_users_file, error.message());
     return Error(Errc::unreachable, "the password could not be checked in time; try again");
   }
 

@@ -250,6 +250,10 @@ Result<int> lock(const std::string& file, Millis wait) {
   const std::string name = resolved(file) + ".lock";
   const int fd = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return system_failure("can't make", name);
+  if (const auto kept = keep_owner(fd, name); !kept) {
+    ::close(fd);
+    return fail(Errc::bad_users_file, kept.error().text());
+  }
   const auto until = std::chrono::steady_clock::now() + wait;
   while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) {

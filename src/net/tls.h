@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +19,8 @@ namespace openunison::net {
 struct CertificatePair {
   std::string chain_pem;  // leaf first
   Secret key_pem;
-  std::string origin;  // where it was read, for messages
+  std::string origin;      // where the chain was read, for messages
+  std::string key_origin;  // and the key; empty: there as well
 };
 
 class TlsServerContext {
@@ -30,6 +32,8 @@ class TlsServerContext {
       const std::vector<CertificatePair>& pairs, std::vector<std::string> alpn = {"http/1.1"});
   // Whether one of the certificates is for that host.
   bool has_name(std::string_view host) const;
+  // Which of the pairs answers for that host; nullopt: none is for it.
+  std::optional<std::size_t> pair_of(std::string_view host) const;
   // Whether the certificate that is shown to who asks for `server_name` ("": for none) isn't for
   // `host`, and another one is: who connects anew by the right name would be served (RFC 9110
   // §15.5.20).

@@ -100,11 +100,13 @@ std::string lower(std::string_view text) {
 }
 
 Result<SslContextPtr> load_pair(const CertificatePair& pair) {
-  const auto bad = [&](const std::string& why) {
+  const auto bad_file = [](const std::string& file, const std::string& why) {
     const std::string reason = openssl_reason();
     return fail(Errc::bad_certificate,
-                pair.origin + ": " + why + (reason.empty() ? "" : " (" + reason + ")"));
+                file + ": " + why + (reason.empty() ? "" : " (" + reason + ")"));
   };
+  const auto bad = [&](const std::string& why) { return bad_file(pair.origin, why); };
+  const std::string& key_file = pair.key_origin.empty() ? pair.origin : pair.key_origin;
   SslContextPtr context = new_context(TLS_server_method());
   const BioPtr in(BIO_new_mem_buf(pair.chain_pem.data(), static_cast<int>(pair.chain_pem.size())));
   const X509Ptr leaf(PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr));
@@ -123,11 +125,12 @@ Result<SslContextPtr> load_pair(const CertificatePair& pair) {
   const BioPtr key_in(BIO_new_mem_buf(key_pem.data(), static_cast<int>(key_pem.size())));
   const auto no_passphrase = [](char*, int, int, void*) { return -1; };
   EVP_PKEY* key = PEM_read_bio_PrivateKey(key_in.get(), nullptr, no_passphrase, nullptr);
-  if (key == nullptr) return bad("there is no unencrypted private key in PEM form");
+  if (key == nullptr) return bad_file(key_file, "there is no unencrypted private key in PEM form");
   const int used = SSL_CTX_use_PrivateKey(context.get(), key);
   EVP_PKEY_free(key);
   if (used != 1 || SSL_CTX_check_private_key(context.get()) != 1)
-    return bad("the private key doesn't belong to the certificate");
+    return bad_file(key_file,
+                    "the private key doesn't belong to the certificate in " + pair.origin);
   return context;
 }
 
@@ -167,7 +170,10 @@ bool TlsServerContext::Impl::is_for(std::size_t certificate, std::string_view gi
 TlsServerContext::TlsServerContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TlsServerContext::~TlsServerContext() = default;
 bool TlsServerContext::has_name(std::string_view host) const {
-  return impl_->find(host).has_value();
+  return pair_of(host).has_value();
+}
+std::optional<std::size_t> TlsServerContext::pair_of(std::string_view host) const {
+  return impl_->find(host);
 }
 bool TlsServerContext::has_several() const {
   return impl_->contexts.size() > 1;

@@ -20,6 +20,8 @@ struct PortalOptions {
   std::string portal_ca_pem;  // what kubectl must trust to reach us; empty: a public authority
   std::string logo;           // bytes of branding.logo_path, may be empty
   std::string logo_type;      // "image/svg+xml" or "image/png"
+  // What the server takes as the target of a request (http::Limits).
+  std::size_t max_target_bytes = 16 * 1024;
 };
 
 struct PortalDependencies {

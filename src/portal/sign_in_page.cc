@@ -82,9 +82,11 @@ http::Response Portal::Impl::sign_in_page(const http::Request& request,
   const std::string_view last = cookies.unique(kLastProviderCookie).value_or("");
   text::Json::Array redirects;
   bool has_local = false;
+  std::string local_label;
   for (const auto& each : connectors.all()) {
     if (each->password() != nullptr) {
       has_local = true;
+      local_label = each->settings().label;
       continue;
     }
     text::Json entry;
@@ -106,6 +108,8 @@ http::Response Portal::Impl::sign_in_page(const http::Request& request,
   if (target) page.data.set("target", target->label);
   page.data.set("return_to", asked.return_to);
   page.data.set("has_local", has_local);
+  page.data.set("has_local_label", !local_label.empty());
+  page.data.set("local_label", local_label);
   page.data.set("username", asked.hint);
   page.data.set("failed", !asked.failure.empty());
   page.data.set("why", asked.failure);
@@ -190,7 +194,13 @@ Task<http::Response> Portal::Impl::posted_callback(http::Request& request, std::
         request, nullptr,
         Error(session::Errc::bad_attempt, "The identity provider's answer can't be read."));
   }
-  co_return see_other(sign_in.defer_posted_callback(path, *form));
+  std::string target = sign_in.defer_posted_callback(path, *form);
+  if (target.size() > options.max_target_bytes) {
+    co_return error_page(
+        request, nullptr,
+        Error(http::Errc::body_too_large, "The identity provider's answer is too large."));
+  }
+  co_return see_other(target);
 }
 
 // OpenID Connect Back-Channel Logout 1.0 §2.7, §2.8.

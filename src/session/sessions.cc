@@ -112,13 +112,15 @@ struct Sessions::Impl {
   Task<Result<std::vector<store::Live>>> end(store::Selector selector, std::string reason,
                                              Caller caller) {
     auto ended = co_await store().end(std::move(selector), now());
-    if (!ended) co_return ended;
-    for (const store::Live& live : *ended) audit_ended(live, reason, caller);
-    if (!ended->empty() && !listeners.empty()) {
-      const net::Executor executor = co_await net::current_executor();
-      for (const Ended& listener : listeners) listener(*ended, reason, executor);
-    }
+    if (ended) co_await tell(*ended, std::move(reason), std::move(caller));
     co_return ended;
+  }
+
+  Task<void> tell(const std::vector<store::Live>& ended, std::string reason, Caller caller) {
+    for (const store::Live& live : ended) audit_ended(live, reason, caller);
+    if (ended.empty() || listeners.empty()) co_return;
+    const net::Executor executor = co_await net::current_executor();
+    for (const Ended& listener : listeners) listener(ended, reason, executor);
   }
 
   void audit_ended(const store::Live& live, std::string_view reason, const Caller& caller) const {
@@ -179,7 +181,8 @@ struct Sessions::Impl {
 
   // The answer to a refresh token from outside the grace window: the family lives on or ends, as
   // values say for its origin.
-  Task<std::unexpected<Error>> refuse_stale(const store::Live& live, const Caller& caller) {
+  Task<std::unexpected<Error>> refuse_stale(const store::Rotated& stale, const Caller& caller) {
+    const store::Live& live = stale.live;
     reused.add();
     const bool pasted = live.session.origin == store::Origin::pasted;
     const bool revoke = pasted ? !policy().refuse_reuse_of_pasted : policy().revoke_reuse_of_others;
@@ -190,7 +193,10 @@ struct Sessions::Impl {
                                  {"address", caller.address},
                                  {"request", caller.request_id},
                                  {"trace", caller.trace.trace_id()}});
-    if (revoke) {
+    if (stale.ended) {
+      const std::vector<store::Live> ended{live};
+      co_await tell(ended, "refresh_token_unknown", caller);
+    } else if (revoke) {
       store::Selector selector;
       selector.session = live.session.id;
       auto ended = co_await end(std::move(selector), "refresh_token_reuse", caller);
@@ -444,7 +450,7 @@ Task<Result<Sessions::Family>> Sessions::rotate(std::string refresh_token, Holde
     co_return std::unexpected(rotated.error());
   }
   if (rotated->outcome == store::Rotated::Outcome::stale) {
-    co_return co_await impl_->refuse_stale(rotated->live, caller);
+    co_return co_await impl_->refuse_stale(*rotated, caller);
   }
 
   (rotated->outcome == store::Rotated::Outcome::rotated ? impl_->rotated : impl_->repeated).add();

@@ -25,7 +25,6 @@ constexpr std::size_t kMaxAttemptBytes = 1'536 * 4 / 3;  // sealed and base64url
 constexpr Seconds kAttemptLife{600};
 constexpr Seconds kDeferLife{60};
 constexpr std::size_t kMaxLogoutTokens = 10'000;
-constexpr std::size_t kMaxListed = 1'000;
 
 struct Attempt {
   std::string provider, state, private_part, return_to;
@@ -158,15 +157,9 @@ struct SignInFlow::Impl {
       // A sid of another sign-in than those we know by theirs must end nothing of these.
       store::Selector account;
       account.account = store::Selector::Account{provider, notice.subject};
-      auto lives = co_await sessions.list(std::move(account), kMaxListed);
-      if (!lives) co_return std::unexpected(lives.error());
-      for (const Current& current : *lives) {
-        if (!current.live.sign_in.upstream_sid.empty()) continue;
-        store::Selector one;
-        one.session = current.live.session.id;
-        auto also = co_await sessions.end(std::move(one), "backchannel_logout", caller);
-        if (!also) co_return std::unexpected(also.error());
-      }
+      account.without_upstream_sid = true;
+      auto also = co_await sessions.end(std::move(account), "backchannel_logout", caller);
+      if (!also) co_return std::unexpected(also.error());
       co_return Result<void>{};
     }
     store::Selector selector;

@@ -104,7 +104,8 @@ std::vector<MemorySignIn*> MemoryIndex::matching(const Selector& selector) const
     const auto& [provider, subject] = *selector.account;
     const auto matches = [&](const MemorySignIn& sign_in) {
       return (provider.empty() || provider == sign_in.provider()) &&
-             (subject.empty() || subject == sign_in.subject());
+             (subject.empty() || subject == sign_in.subject()) &&
+             (!selector.without_upstream_sid || sign_in.upstream_sid().empty());
     };
     if (!provider.empty() && !subject.empty())
       collect(by_account_, hash_of_account(provider, subject), matches);

@@ -81,7 +81,7 @@ class MemoryStore final : public SessionStore {
     } else if (step->changes) {
       stored->assign(session);
     }
-    co_return Rotated{step->outcome, std::move(*live)};
+    co_return Rotated{step->outcome, std::move(*live), step->ends};
   }
 
   Task<Result<void>> touch(SessionId id, WallTime now) override {

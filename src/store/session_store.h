@@ -42,7 +42,8 @@ struct Rotated {
     stale,
   };
   Outcome outcome;
-  Live live;  // after the step
+  Live live;           // after the step
+  bool ended = false;  // with `stale`: the family is no more
 };
 
 // What to end or list. Exactly one member is set (none: nothing matches). An empty provider or
@@ -60,6 +61,8 @@ struct Selector {
   std::optional<UpstreamSid> upstream_sid;
   std::optional<std::string> user;
   bool all = false;
+  // With account: only sign-ins whose session upstream is unknown.
+  bool without_upstream_sid = false;
   // With sign_in or account: everything but this session.
   std::optional<SessionId> except;
 };

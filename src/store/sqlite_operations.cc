@@ -114,7 +114,7 @@ Result<Rotated> rotate(Context context, const RotateRequest& request) {
     const bool moved = address != session.address || user_agent != session.user_agent;
     if (moved) TRY_VOID(update_address(context.connection, row->session, session));
   }
-  return Rotated{step.outcome, std::move(row->live)};
+  return Rotated{step.outcome, std::move(row->live), step.ends};
 }
 
 Result<std::uint64_t> update(Context context, SignIn sign_in, WallTime now) {

@@ -136,6 +136,7 @@ Result<void> visit_rows(Query& query, const Selector& selector,
   while (TRY(query.step())) {
     Row row = read_row(query);
     if (selector.except && *selector.except == row.live.session.id) continue;
+    if (selector.without_upstream_sid && !row.live.sign_in.upstream_sid.empty()) continue;
     if (!visit(std::move(row))) break;
   }
   return {};

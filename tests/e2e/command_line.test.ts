@@ -209,6 +209,36 @@ test("a start without anybody who could sign in says so, and the first user need
   }
 });
 
+// Who may not look must not be told to make a new key in place of the one that is there.
+test("folders of somebody else are said to be that", async () => {
+  const folder = join("/tmp", `openunison-e2e-${process.pid}`), program = join(folder, "openunison"), isRoot = process.getuid?.() === 0;
+  // Root may look everywhere, and is somebody else for this; others shut themselves out.
+  const asOther = (...args: string[]) => (isRoot ? run("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", program, ...args]) : run(program, args));
+  const values = join(folder, "values.yaml"), hidden = join(folder, "hidden"), mine = join(folder, "mine");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(hidden, { recursive: true, mode: 0o700 });
+  mkdirSync(mine);
+  try {
+    for (const name of ["OU_MASTER_KEY", "tls.crt", "tls.key"]) {
+      copyFileSync(join(portal.secrets, name), join(hidden, name));
+      copyFileSync(join(portal.secrets, name), join(mine, name));
+      chmodSync(join(mine, name), 0o644);
+    }
+    copyFileSync(portal.valuesFile, values);
+    copyFileSync(openunisonProgram, program);
+    if (!isRoot) chmodSync(hidden, 0);
+    for (const words of [["serve", "--secrets", hidden, "--state", join(folder, "state")], ["check", "--offline", "--secrets", hidden], ["serve", "--secrets", mine, "--state", hidden]]) {
+      const output = await asOther(...words, "-f", values);
+      expect(output.code).toBe(1);
+      expect(output.stdout + output.stderr).toMatch(/hidden: Permission denied; it belongs to the user with id \d+, and this runs as \d+/);
+      expect(output.stdout + output.stderr).not.toMatch(/openssl rand|this is a bug/);
+    }
+  } finally {
+    chmodSync(hidden, 0o700);
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 describe("check", () => {
   let site: OpenUnison;
   beforeEach(async () => {
@@ -233,12 +263,12 @@ describe("check", () => {
     ["a key of another certificate", async () => {
       const other = await s.authority.issue("other", "/CN=localhost");
       writeFileSync(secret("tls.key"), readFileSync(other.key));
-    }, /tls\.crt.*error.*doesn't belong|error: .*tls\.crt: the private key doesn't belong/, 1],
+    }, /tls\.key: error: the private key doesn't belong to the certificate in .*tls\.crt/, 1],
     ["a certificate for another host", () => {
       writeFileSync(site.valuesFile, readFileSync(site.valuesFile, "utf8").replace("openunison_host: localhost", "openunison_host: portal.example.com"));
-    }, /tls\.crt: error: no certificate is for portal\.example\.com/, 1],
+    }, /tls\.crt: error: this certificate isn't for portal\.example\.com/, 1],
     ["a secret that everybody can read", () => chmodSync(secret("OU_MASTER_KEY"), 0o644), /OU_MASTER_KEY: warning: everybody on this machine/, 0],
-    ["users that can't be read", () => writeFileSync(secret("users.yaml"), "users: [{name: 'system:x'}]\n"), /error: .*users\.yaml:1:\d+/, 1],
+    ["users that can't be read", () => writeFileSync(secret("users.yaml"), "users: [{name: 'system:x'}]\n"), /users\.yaml:1:\d+: error: /, 1],
     ["a file that isn't there", () => rmSync(secret("OU_MASTER_KEY")), /error: secrets: the secret file OU_MASTER_KEY is missing/, 1],
     ["a certificate that unison-ca doesn't vouch for", async () => {
       const folder = join(s.folder, "another-authority");
@@ -251,7 +281,20 @@ describe("check", () => {
       writeFileSync(site.valuesFile, readFileSync(site.valuesFile, "utf8").replace("name: unison-ca", "name: some-ca"));
     }, /tls\.crt: warning: this machine doesn't trust it .* under the name unison-ca/, 0],
     ["values that can't be used, so that nobody knows which secrets are needed", () => appendFileSync(site.valuesFile, "nonsense: 1\n"), /warning: not looked at: which secrets are needed, the values say/, 1],
-    ["a folder that isn't there", () => rmSync(site.secrets, { recursive: true }), /secrets: error: there is no such folder/, 1],
+    ["a folder that isn't there", () => rmSync(site.secrets, { recursive: true }), /secrets: error: there is no folder .*mkdir -m 700/, 1],
+    ["a file in its place", () => {
+      rmSync(site.secrets, { recursive: true });
+      writeFileSync(site.secrets, "");
+    }, /secrets: error: .* is a file; a folder is needed/, 1],
+    ["a secret that is empty", () => writeFileSync(secret("OU_MASTER_KEY"), "\n"), /OU_MASTER_KEY: error: .* is empty/, 1],
+    ["users of whom there are none", () => writeFileSync(secret("users.yaml"), "users: []\n"), /users\.yaml: warning: there is nobody in it/, 0],
+    ["a certificate that has expired", async () => {
+      const folder = join(s.folder, "old-authority");
+      mkdirSync(folder, { recursive: true });
+      const old = await (await Authority.create(folder, 100)).issue("old", "/CN=localhost");
+      for (const [name, from] of [["tls.crt", old.cert], ["tls.key", old.key]] as const) writeFileSync(secret(name), readFileSync(from), { mode: 0o600 });
+    }, /tls\.crt: error: a certificate in it has expired on 20/, 1],
+    ["a key that is none", () => writeFileSync(secret("tls.key"), "garbage"), /tls\.key: error: there is no unencrypted private key/, 1],
   ];
   test("looks at the signing keys, and says when a server is using the state", async () => {
     cpSync(portal.state, site.state, { recursive: true, filter: (from) => !from.endsWith(".sock") });

@@ -32,6 +32,13 @@ int api_server_config(const CommonOptions& options, const std::string& format,
                       "there is no cluster named " + cluster_name + " in " + options.values_file));
     cluster = &*found;
   }
+  if (config::is_for_eks(*parsed_format) &&
+      values->signing_algorithm == config::SigningAlgorithm::es256) {
+    return report(told, Error(config::Errc::bad_argument,
+                              "EKS takes RS256 only, and would refuse every token: remove "
+                              "openunison.signing_algorithm: ES256 from " +
+                                  options.values_file));
+  }
   config::ApiServerConfigOptions details;
   details.ca_file = ca_file;
   details.ca_pem = values->trusted_pem(config::kPortalAuthority);

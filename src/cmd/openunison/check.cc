@@ -5,13 +5,16 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <iostream>
 
+#include "base/log.h"
 #include "cmd/openunison/commands.h"
 #include "cmd/openunison/upstreams.h"
 #include "config/error.h"
 #include "crypto/random.h"
+#include "crypto/x509.h"
 #include "identity/users_file.h"
 #include "jose/key_ring.h"
 #include "store/error.h"
@@ -32,24 +35,41 @@ class SecretsCheck {
       : values_(values), directory_(directory), secrets_(directory) {}
 
   std::vector<Problem> check() {
-    std::error_code ignored;
-    if (!std::filesystem::is_directory(directory_, ignored)) {
-      add(Severity::error, directory_, "there is no such folder");
+    if (const auto usable = secrets_.usable(); !usable) {
+      add(Severity::error, directory_, usable.error().message());
       return std::move(problems_);
     }
     problems_ = secrets_.check(values_);
     check_master_key();
     check_certificates();
     check_users();
+    for (const config::TrustedCertificate& trusted : values_.trusted_certs)
+      check_times(values_.file + " (trusted_certs, " + trusted.name + ")", trusted.pem,
+                  Severity::warning);
     for (const config::IdentityProvider& provider : values_.identity_providers)
-      check_mode(provider.client_secret_name);
-    for (const config::Client& client : values_.clients) check_mode("CLIENT_" + client.client_id);
+      check_secret(provider.client_secret_name);
+    for (const config::Client& client : values_.clients) check_secret("CLIENT_" + client.client_id);
     return std::move(problems_);
   }
 
  private:
   void add(Severity severity, const std::string& file, std::string message) {
     problems_.push_back({severity, file, {0, 0}, "", std::move(message)});
+  }
+  // "FILE: what is wrong" or "FILE:3:5: what is wrong", where FILE is a secret's.
+  void add(const Error& error) {
+    Problem problem{Severity::error, "", {0, 0}, "", error.message()};
+    const std::size_t end = problem.message.find(": ");
+    const std::string_view where = std::string_view(problem.message).substr(0, end);
+    if (end != std::string::npos && where.starts_with(directory_)) {
+      const std::size_t colon = where.find(':', directory_.size());
+      problem.file = where.substr(0, colon);
+      if (colon != std::string_view::npos)
+        std::sscanf(problem.message.c_str() + colon, ":%d:%d", &problem.position.line,
+                    &problem.position.column);
+      problem.message = problem.message.substr(end + 2);
+    }
+    problems_.push_back(std::move(problem));
   }
 
   void check_mode(const std::string& name) {
@@ -58,6 +78,12 @@ class SecretsCheck {
     if ((status.st_mode & S_IROTH) != 0)
       add(Severity::warning, secrets_.path_of(name),
           "everybody on this machine can read it: chmod go= " + secrets_.path_of(name));
+  }
+
+  void check_secret(const std::string& name) {
+    if (!secrets_.exists(name)) return;
+    if (const auto secret = secrets_.read(name); !secret) add(secret.error());
+    check_mode(name);
   }
 
   void check_master_key() {
@@ -74,20 +100,32 @@ class SecretsCheck {
     });
     if (values_.plain_http || !all_there) return;
     for (const config::TlsFiles& file : values_.tls) check_mode(file.key);
-    const std::string first = secrets_.path_of(values_.tls.front().cert);
     const auto pairs = secrets_.certificates(values_.tls);
     const auto context =
         pairs
             ? net::TlsServerContext::create(*pairs)
             : Result<std::shared_ptr<const net::TlsServerContext>>(std::unexpected(pairs.error()));
-    if (!context) {
-      problems_.push_back({Severity::error, "", {0, 0}, "", context.error().message()});
-    } else if (!(*context)->has_name(values_.portal_host)) {
-      add(Severity::error, first,
-          "no certificate is for " + values_.portal_host +
-              " (network.openunison_host): browsers and kubectl will refuse it");
-    } else {
-      check_trust(first, pairs->front().chain_pem);
+    if (!context) return add(context.error());
+    for (const net::CertificatePair& pair : *pairs) check_times(pair.origin, pair.chain_pem);
+    const auto portal = (*context)->pair_of(values_.portal_host);
+    if (portal) return check_trust((*pairs)[*portal].origin, (*pairs)[*portal].chain_pem);
+    add(Severity::error, pairs->front().origin,
+        std::string(pairs->size() > 1 ? "neither this certificate nor another is for "
+                                      : "this certificate isn't for ") +
+            values_.portal_host +
+            " (network.openunison_host): browsers and kubectl will refuse it");
+  }
+
+  void check_times(const std::string& file, const std::string& pem,
+                   Severity severity = Severity::error) {
+    const auto chain = crypto::read_certificates(pem);
+    if (!chain) return;  // said by who uses it
+    const WallTime now = SystemClock().now();
+    for (const crypto::CertificateInfo& each : *chain) {
+      if (each.not_after < now)
+        add(severity, file, "a certificate in it has expired on " + rfc3339(each.not_after));
+      if (each.not_before > now)
+        add(severity, file, "a certificate in it isn't valid before " + rfc3339(each.not_before));
     }
   }
 
@@ -115,7 +153,11 @@ class SecretsCheck {
     });
     if (!local || !secrets_.exists("users.yaml")) return;
     const auto users = identity::read_users(secrets_.path_of("users.yaml"));
-    if (!users) problems_.push_back({Severity::error, "", {0, 0}, "", users.error().message()});
+    if (!users) add(users.error());
+    if (users && users->empty())
+      add(Severity::warning, secrets_.path_of("users.yaml"),
+          "there is nobody in it, so nobody can sign in with it; add a user with: openunison users "
+          "add");
     check_mode("users.yaml");
   }
 
@@ -225,6 +267,7 @@ int check(const CommonOptions& options, bool offline) {
                  "--state needs --secrets: the counter of starts is sealed with the master key"));
     return 2;
   }
+  log::configure(log::Level::error);  // what would be logged is said as a problem
   const auto text = read_file(options.values_file);
   if (!text) {
     if (options.output == "json")

@@ -60,6 +60,9 @@ void print(const std::vector<config::Problem>& problems);
 // Prints every problem to standard error; the values if there is no error among them.
 std::optional<config::Values> load_values(const CommonOptions& options);
 // Error: config::Errc::bad_argument.
+// Whether there is such a folder and who runs this may use it (access(2)). Error: what is wrong,
+// and what to do.
+Result<void> check_directory(const std::string& path, int mode);
 Result<std::string> read_file(const std::string& path);
 inline std::string admin_socket(const std::string& state_directory) {
   return state_directory + "/admin.sock";

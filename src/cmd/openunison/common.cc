@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -24,6 +27,20 @@ int report(const CommonOptions& options, const Error& error) {
     std::cout << json.dump_pretty();
   }
   return report(error);
+}
+
+Result<void> check_directory(const std::string& path, int mode) {
+  const auto bad = [](const std::string& why) { return fail(config::Errc::bad_argument, why); };
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT)
+      return bad("there is no folder " + path + "; make it with: mkdir -m 700 " + path);
+    return bad(path + ": " + std::strerror(errno));
+  }
+  if (!S_ISDIR(status.st_mode)) return bad(path + " is a file; a folder is needed");
+  if (::access(path.c_str(), mode) == 0) return {};
+  return bad(path + ": " + std::strerror(errno) + "; it belongs to the user with id " +
+             std::to_string(status.st_uid) + ", and this runs as " + std::to_string(::geteuid()));
 }
 
 Result<std::string> read_file(const std::string& path) {

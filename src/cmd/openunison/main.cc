@@ -117,7 +117,8 @@ void add_users(CLI::App& app, CommonOptions& common, int& code) {
   };
   CLI::App* add = add_command("add", "Add a user", true);
   add->add_option("--group", user->groups, "A group; may be repeated, or a list with commas")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   add->add_option("--display-name", user->display_name, "The person's name");
   add->add_option("--email", user->email, "Mail address");
   add_examples(add,

@@ -2,6 +2,7 @@
 #include "cmd/openunison/secrets.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -9,6 +10,10 @@
 #include "config/error.h"
 
 namespace openunison::cmd {
+
+Result<void> SecretsDirectory::usable() const {
+  return check_directory(path_, R_OK | X_OK);
+}
 
 bool SecretsDirectory::exists(const std::string& name) const {
   std::error_code unreadable;
@@ -25,10 +30,14 @@ Result<std::optional<Secret>> SecretsDirectory::read(const std::string& name) co
     return std::optional<Secret>();
   std::string content = TRY(read_file(path_of(name)));
   while (content.ends_with('\n') || content.ends_with('\r')) content.pop_back();
+  if (content.empty())
+    return fail(config::Errc::bad_argument,
+                path_of(name) + " is empty: the secret belongs into it");
   return std::optional(Secret(std::move(content)));
 }
 
 Result<crypto::MasterKey> SecretsDirectory::master_key() const {
+  TRY_VOID(usable());
   const auto current = TRY(read("OU_MASTER_KEY"));
   if (!current) {
     return fail(config::Errc::bad_argument, path_of("OU_MASTER_KEY") +
@@ -49,7 +58,8 @@ Result<std::vector<net::CertificatePair>> SecretsDirectory::certificates(
     net::CertificatePair pair;
     pair.origin = path_of(file.cert);
     pair.chain_pem = TRY(read_file(pair.origin));
-    pair.key_pem = Secret(TRY(read_file(path_of(file.key))));
+    pair.key_origin = path_of(file.key);
+    pair.key_pem = Secret(TRY(read_file(pair.key_origin)));
     pairs.push_back(std::move(pair));
   }
   return pairs;

@@ -20,10 +20,13 @@ class SecretsDirectory {
   // Without a path there are no secrets.
   explicit SecretsDirectory(std::string path) : path_(std::move(path)) {}
   std::string path_of(const std::string& name) const { return path_ + "/" + name; }
+  // Error: there is no such folder, or who runs this may not look into it.
+  Result<void> usable() const;
   bool exists(const std::string& name) const;
   // Which files are missing for these values, and which aren't used.
   std::vector<config::Problem> check(const config::Values& values) const;
-  // Without a trailing newline. nullopt: there is no such file. Error: it can't be read.
+  // Without a trailing newline. nullopt: there is no such file. Error: it can't be read, or is
+  // empty.
   Result<std::optional<Secret>> read(const std::string& name) const;
   // Error: missing, with how to make one.
   Result<crypto::MasterKey> master_key() const;

@@ -39,6 +39,7 @@ namespace {
 constexpr Millis kTickEvery{1'000};
 constexpr Millis kSweepEvery{60'000};
 constexpr Millis kCertificatesEvery{5'000};
+constexpr Millis kUsersEvery{2'000};
 constexpr Millis kNoticesDeadline{2'000};
 constexpr unsigned kMaxDefaultThreads = 4;
 constexpr Seconds kTicketKeyLife{12 * 3600};
@@ -138,6 +139,7 @@ class Server {
                      : std::clamp(std::thread::hardware_concurrency(), 1u, kMaxDefaultThreads)) {}
 
   Result<void> start() {
+    TRY_VOID(secrets_.usable());
     TRY_VOID(make_state_directory());
     master_.emplace(TRY(secrets_.master_key()));
     const std::string keys_file = state_directory_ + "/keys.sealed";
@@ -174,12 +176,15 @@ class Server {
   // One level only: a mistyped path must not become a new, empty state somewhere else.
   Result<void> make_state_directory() {
     std::error_code failed;
-    if (std::filesystem::create_directory(state_directory_, failed))
+    const bool there = std::filesystem::exists(state_directory_, failed);
+    if (!there && std::filesystem::create_directory(state_directory_, failed))
       log::info("the state directory was made", {{"directory", state_directory_}});
     if (failed)
       return fail(config::Errc::bad_argument,
                   "--state: " + state_directory_ + " can't be made: " + failed.message());
     ::chmod(state_directory_.c_str(), 0700);
+    auto usable = check_directory(state_directory_, R_OK | W_OK | X_OK);
+    if (!usable) return std::unexpected(usable.error().with_context("--state"));
     return {};
   }
 
@@ -208,6 +213,7 @@ class Server {
 
   Result<void> make_services() {
     portal::PortalOptions options;
+    options.max_target_bytes = values_->limits.target_bytes;
     options.portal_ca_pem = values_->trusted_pem(config::kPortalAuthority);
     const std::string& logo = values_->branding.logo_path;
     if (!logo.empty()) {
@@ -302,15 +308,18 @@ class Server {
         log::warn("no certificate is for the portal's host: browsers and kubectl will refuse it",
                   {{"host", values_->portal_host}});
     }
-    public_server_ = TRY(http::Server::start(runtime_, std::move(options), public_service_));
+    auto started = http::Server::start(runtime_, std::move(options), public_service_);
+    if (!started) return std::unexpected(started.error().with_context("server.listen"));
+    public_server_ = std::move(*started);
 
     http::ServerOptions management;
     management.name = "management";
     management.listen = {values_->management};
     management.limits.connections = kManagementConnections;
     management.limits.connections_per_address = kManagementConnections / 4;
-    management_server_ =
-        TRY(http::Server::start(runtime_, std::move(management), management_service()));
+    auto managed = http::Server::start(runtime_, std::move(management), management_service());
+    if (!managed) return std::unexpected(managed.error().with_context("server.management"));
+    management_server_ = std::move(*managed);
 
     admin_service_ = admin_service(*sessions_, *keys_);
     admin_listener_ = TRY(net::Listener::open_unix(
@@ -370,6 +379,9 @@ class Server {
     runtime_.spawn(0, tick_keys());
     runtime_.spawn(0, sweep_sessions());
     if (!values_->plain_http) runtime_.spawn(0, watch_certificates());
+    for (const auto& connector : connectors_->all()) {
+      if (connector->password() != nullptr) runtime_.spawn(0, watch_users(*connector));
+    }
   }
 
   Task<void> tick_keys() {
@@ -378,6 +390,14 @@ class Server {
       if (!ticked)
         log::error("the signing keys can't be moved along", {{"reason", ticked.error().message()}});
       co_await net::sleep_until(net::in(kTickEvery));
+    }
+  }
+
+  // Has a mistake in users.yaml noticed when it is made, and not at the next sign-in.
+  Task<void> watch_users(identity::Connector& connector) {
+    while (!stopping_) {
+      co_await connector.health(net::in(kUsersEvery));
+      co_await net::sleep_until(net::in(kUsersEvery));
     }
   }
 

@@ -70,11 +70,16 @@ Result<identity::LocalUser*> find(Users& users, const std::string& name) {
 
 // A misspelt folder would look like one without users.
 Result<void> check_secrets_directory(const CommonOptions& options) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(options.secrets_directory, ignored)) return {};
-  return fail(config::Errc::bad_argument,
-              "--secrets: there is no folder " + options.secrets_directory +
-                  "; make it with: mkdir -m 700 " + options.secrets_directory);
+  auto usable = check_directory(options.secrets_directory, R_OK | X_OK);
+  if (!usable) return std::unexpected(usable.error().with_context("--secrets"));
+  return {};
+}
+
+// What sessions are ended by is the name that clusters see.
+std::string how_to_end(const std::string& name) {
+  return "\n  openunison sessions end --state STATE --user " + name +
+         "\n(with the provider's username_prefix in front where it has one: `openunison sessions "
+         "list` shows the names)\n";
 }
 
 std::string joined(const std::vector<std::string>& words) {
@@ -184,9 +189,8 @@ int users_passwd(const CommonOptions& options, const UserOptions& wanted) {
   if (!written) return report(written.error());
   std::cout << "Changed the password of " << wanted.name
             << "; a running server takes it within a second. Sessions made with the former one "
-               "end at their next check (five minutes); at once with:\n  openunison sessions end "
-               "--state STATE --user "
-            << wanted.name << '\n';
+               "end at their next check (five minutes); at once with:"
+            << how_to_end(wanted.name);
   return 0;
 }
 
@@ -200,9 +204,8 @@ int users_remove(const CommonOptions& options, const UserOptions& wanted) {
   });
   if (!written) return report(written.error());
   std::cout << "Removed " << wanted.name
-            << ". Sessions end at their next check (five minutes); at once with:\n  openunison "
-               "sessions end --state STATE --user "
-            << wanted.name << '\n';
+            << ". Sessions end at their next check (five minutes); at once with:"
+            << how_to_end(wanted.name);
   return 0;
 }
 

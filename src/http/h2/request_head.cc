@@ -117,6 +117,7 @@ Result<void> RequestHeadReader::finish_target() {
   const std::size_t question = std::min(path_.find('?'), path_.size());
   head_.path = path_.substr(0, question);
   if (question < path_.size()) head_.query = path_.substr(question + 1);
+  path_ = std::string();  // once is enough for as long as the stream lives
   TRY_VOID(check_path(head_.path));
   return check_query(head_.query);
 }

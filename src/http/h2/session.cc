@@ -18,6 +18,7 @@ constexpr std::int32_t kConnectionWindow = 256 * 1024;
 constexpr std::size_t kMaxContinuations = 8;
 // Frames that wait to be sent: a client that makes us answer and doesn't read.
 constexpr std::size_t kMaxQueuedFrames = 1000;
+constexpr std::size_t kMaxAnswerHead = 64 * 1024;
 constexpr std::size_t kPrefaceSize = 24;
 // Bytes of a body that were taken are kept until there are so many of them.
 constexpr std::size_t kCompactFrom = 32 * 1024;
@@ -188,6 +189,20 @@ struct Session::Callbacks {
     return 0;
   }
 
+  // nghttp2 neither sends an answer whose head is over its bound nor ends the stream, and nobody
+  // else would: it has been answered as far as the service knows.
+  static int frame_not_send(nghttp2_session* session, const nghttp2_frame* frame, int, void* data) {
+    if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+    ServerStream* stream = stream_of(session, frame->hd.stream_id);
+    if (stream == nullptr) return 0;
+    Session& s = self(data);
+    log::error("an answer was too large to be sent",
+               {{"stream", frame->hd.stream_id}, {"bytes_of_head", kMaxAnswerHead}});
+    s.reset(*stream, Code::internal_error);
+    s.charge_reset();
+    return 0;
+  }
+
   static ssize_t read_body(nghttp2_session*, std::int32_t, std::uint8_t* into, std::size_t room,
                            std::uint32_t* flags, nghttp2_data_source* source, void*) {
     auto& stream = *static_cast<ServerStream*>(source->ptr);
@@ -216,6 +231,7 @@ struct Session::Callbacks {
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, data_chunk);
       nghttp2_session_callbacks_set_on_stream_close_callback(made, stream_close);
       nghttp2_session_callbacks_set_on_frame_send_callback(made, frame_send);
+      nghttp2_session_callbacks_set_on_frame_not_send_callback(made, frame_not_send);
       return made;
     }();
     return kAll;
@@ -229,6 +245,7 @@ struct Session::Callbacks {
       nghttp2_option_set_no_auto_window_update(made, 1);
       // What is to be known of closed streams is in ClosedStreams.
       nghttp2_option_set_no_closed_streams(made, 1);
+      nghttp2_option_set_max_send_header_block_length(made, kMaxAnswerHead);
       // Resets are FloodGuard's; nghttp2's own budget is smaller than a proxy's.
       nghttp2_option_set_stream_reset_rate_limit(made, 10'000, 1'000);
       return made;

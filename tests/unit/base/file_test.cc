@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -92,6 +93,35 @@ TEST(ReplaceFile, TheOwnerStays) {
   ASSERT_EQ(::stat(file.c_str(), &status), 0);
   EXPECT_EQ(status.st_uid, 65'534u);
   EXPECT_EQ(read_text(file), "second");
+}
+
+TEST(ReplaceFile, ANewFileBelongsToTheOwnerOfItsFolder) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  const TemporaryDirectory directory;
+  ASSERT_EQ(::chown(directory.path().c_str(), 65'534, 65'534), 0);
+  const std::string file = directory.file("a");
+  ASSERT_TRUE(replace_file(file, "first"));
+  struct stat status{};
+  ASSERT_EQ(::stat(file.c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 65'534u);
+}
+
+// A backup that root put back, in a folder of the server's: it must be able to go on.
+TEST(ReplaceFile, WhoIsNotRootReplacesAnothersFileByOneOfTheirOwn) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can be somebody else for a while";
+  const TemporaryDirectory directory;
+  const std::string file = directory.file("a");
+  write_text(file, "of root");
+  ASSERT_EQ(::chown(directory.path().c_str(), 65'534, 65'534), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool other = ::setgid(65'534) == 0 && ::setuid(65'534) == 0;
+    ::_exit(other && replace_file(file, "mine") ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(read_text(file), "mine");
 }
 
 }  // namespace

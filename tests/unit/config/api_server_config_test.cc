@@ -49,6 +49,20 @@ TEST(ApiServerConfig, FlagsAreOnePerLine) {
   }
 }
 
+// kube-apiserver's flags mean RS256 unless they say otherwise; EKS can't say otherwise.
+TEST(ApiServerConfig, Es256IsSaidWhereItCanBe) {
+  Values values = parse_file("design.yaml");
+  const Cluster& cluster = values.clusters.at(0);
+  EXPECT_EQ(print(values, cluster, "flags").find("signing-algs"), std::string::npos);
+  values.signing_algorithm = SigningAlgorithm::es256;
+  EXPECT_NE(print(values, cluster, "flags").find("\n--oidc-signing-algs=ES256\n"),
+            std::string::npos);
+  const std::string all = print(values, cluster, "all");
+  EXPECT_NE(all.find("--oidc-signing-algs=ES256"), std::string::npos);
+  EXPECT_EQ(all.find("aws eks"), std::string::npos);
+  EXPECT_NE(all.find("# EKS: not with openunison.signing_algorithm: ES256"), std::string::npos);
+}
+
 TEST(ApiServerConfig, PrefixFlagsAreLeftOutWhereTheyAreNotSet) {
   Values values = parse_file("design.yaml");
   Cluster cluster = values.clusters.at(0);

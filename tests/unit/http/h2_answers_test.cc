@@ -216,6 +216,21 @@ TEST_P(H2Answers, AnAnswerThatIsCutIsReset) {
   }
 }
 
+// nghttp2 doesn't send such a head, and doesn't end its stream either.
+TEST_P(H2Answers, AnAnswerThatIsTooLargeToBeSentEndsItsStream) {
+  FunctionService<Nothing> service(
+      nothing_, [](Nothing&, Request& request, Responder& responder) -> Task<void> {
+        const std::size_t size = request.path == "/large" ? 70'000 : 8'000;
+        co_await responder.send({303, {{"location", "/" + std::string(size, 'a')}}, ""});
+      });
+  H2Peer peer(service, {}, GetParam());
+  peer.send(preface() + h2_get(1, "/large") + h2_get(3, "/fits") + h2_get(5, "/large"));
+  for (const int id : {1, 3, 5}) ASSERT_TRUE(peer.wait_for_answer(id));
+  EXPECT_EQ(peer.stream(1).reset, kInternalError);
+  EXPECT_EQ(peer.stream(3).status, 303);
+  EXPECT_EQ(peer.stream(5).reset, kInternalError);
+}
+
 TEST_P(H2Answers, AServiceWithoutAnAnswerIs500) {
   FunctionService<Nothing> service(nothing_,
                                    [](Nothing&, Request&, Responder&) -> Task<void> { co_return; });

@@ -177,12 +177,12 @@ TEST_F(LocalConnectorTest, BrokenFileLeavesTheFormerUsersInForce) {
   EXPECT_EQ(health().detail, "");
 }
 
-TEST_F(LocalConnectorTest, FileThatNeverWasReadableIsUnreachable) {
+TEST_F(LocalConnectorTest, FileThatNeverWasReadableIsSaidAndEndsNothing) {
   write_text(file_, "users: nonsense\n");
   for (int i = 0; i < 20; ++i) {  // and costs nobody an attempt
     const auto refused = check("alice", "wonderland");
     ASSERT_FALSE(refused);
-    EXPECT_TRUE(failed_with(refused, Errc::unreachable)) << refused.error().message();
+    EXPECT_TRUE(failed_with(refused, Errc::bad_users_file)) << refused.error().message();
   }
   EXPECT_FALSE(health().reachable);
   EXPECT_TRUE(failed_with(reread("alice"), Errc::unreachable));
@@ -214,6 +214,19 @@ TEST_F(LocalConnectorTest, AFileThatVanishedLeavesTheFormerUsersInForce) {
   clock_.advance(Millis(1'000));
   EXPECT_TRUE(reread("alice"));
   EXPECT_TRUE(check("alice", "wonderland"));
+}
+
+TEST_F(LocalConnectorTest, AFileThatWasEmptiedLeavesTheFormerUsersInForce) {
+  EXPECT_TRUE(check("alice", "wonderland"));
+  write_text(file_, "");
+  clock_.advance(Millis(1'000));
+  EXPECT_TRUE(reread("alice"));
+  EXPECT_TRUE(health().reachable);
+  EXPECT_THAT(health().detail, HasSubstr("the file is empty"));
+  // Said in so many words, nobody is a user any more.
+  write_text(file_, "users: []\n");
+  clock_.advance(Millis(1'000));
+  EXPECT_TRUE(failed_with(reread("alice"), Errc::gone));
 }
 
 TEST_F(LocalConnectorTest, AChangedPasswordEndsWhatWasOpenedWithTheFormer) {

@@ -506,6 +506,29 @@ TEST_F(Tls, AnEndWithoutCloseNotifyIsNoEnd) {
   }
 }
 
+TEST(TlsServerContext, SaysWhichFileIsWrongAndWhichPairAnswers) {
+  CertificatePair one = make_certificate("DNS:one.example", "one.crt");
+  CertificatePair two = make_certificate("DNS:*.two.example", "two.crt");
+  one.key_origin = "one.key";
+  two.key_origin = "two.key";
+  const auto both = TlsServerContext::create({one, two});
+  ASSERT_TRUE(both);
+  EXPECT_EQ((*both)->pair_of("one.example"), 0u);
+  EXPECT_EQ((*both)->pair_of("www.two.example"), 1u);
+  EXPECT_EQ((*both)->pair_of("three.example"), std::nullopt);
+
+  CertificatePair mixed = one;
+  mixed.key_pem = Secret(std::string(two.key_pem.reveal()));
+  const auto foreign = TlsServerContext::create({mixed});
+  ASSERT_FALSE(foreign);
+  EXPECT_THAT(foreign.error().message(),
+              HasSubstr("one.key: the private key doesn't belong to the certificate in one.crt"));
+  mixed.key_pem = Secret(one.chain_pem);
+  const auto no_key = TlsServerContext::create({mixed});
+  ASSERT_FALSE(no_key);
+  EXPECT_THAT(no_key.error().message(), HasSubstr("one.key: there is no unencrypted private key"));
+}
+
 TEST(TlsClientContext, SaysWhyItWouldNotTakeACertificate) {
   const CertificatePair one = make_certificate("DNS:one.example");
   const CertificatePair two = make_certificate("DNS:two.example");

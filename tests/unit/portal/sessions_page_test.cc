@@ -32,6 +32,25 @@ TEST(Sessions, ShowsTheAccountsAndNobodyElses) {
   EXPECT_EQ(badges, 1u);
 }
 
+TEST(Sessions, OfVeryManyTheNewestAreShown) {
+  Site site;
+  Browser browser, before, later;
+  const std::string mine = site.sign_in(browser).live.session.id.text();
+  site.clock.advance(Seconds(1));
+  std::string old = site.sign_in(before).live.session.id.text();
+  for (int i = 0; i < 205; ++i) {
+    Browser another;
+    site.clock.advance(Seconds(1));
+    site.sign_in(another);
+  }
+  const std::string newest = site.sign_in(later).live.session.id.text();
+  const std::string body = site.get(browser, "/sessions").body;
+  EXPECT_THAT(body, HasSubstr(mine));
+  EXPECT_THAT(body, HasSubstr(newest));
+  EXPECT_THAT(body, Not(HasSubstr(old)));
+  EXPECT_THAT(body, HasSubstr("8 older sessions aren’t shown"));
+}
+
 TEST(Sessions, EndingOne) {
   Site site;
   Browser browser;

@@ -24,6 +24,27 @@ TEST(SignInPage, OffersEveryProviderAsALinkAndTheFormForBuiltInUsers) {
   EXPECT_THAT(answer.body, HasSubstr("value=\"al\""));
 }
 
+TEST(SignInPage, BuiltInUsersHaveTheirLabel) {
+  Site site;
+  Browser browser;
+  EXPECT_THAT(site.get(browser, "/auth/login").body, Not(HasSubstr("<h2>")));
+  Site named;
+  named.values.identity_providers[1].label = "Emergency account";
+  EXPECT_THAT(named.get(browser, "/auth/login").body, HasSubstr("<h2>Emergency account</h2>"));
+}
+
+// As a GET it would be longer than what the server takes.
+TEST(SignInPage, APostedAnswerThatIsTooLargeIsRefused) {
+  Site site;
+  Browser browser;
+  const auto answered = [&](std::size_t size) {
+    return site.ask(browser, post("/auth/oidc", form({{"code", std::string(size, 'c')}}))).status;
+  };
+  EXPECT_EQ(answered(8'000), 303);
+  EXPECT_EQ(answered(16'000), 413);
+  EXPECT_EQ(answered(60'000), 413);
+}
+
 TEST(SignInPage, OverAnotherSessionReplacesIt) {
   Site site;
   site.upstream().identity = person("bob");

@@ -178,6 +178,23 @@ TEST_F(SessionsTest, RevocationEndsTheFamilyAndAnUnknownOneIsNoError) {
   EXPECT_TRUE(over.error().is(Errc::no_session));
 }
 
+// A token of the future: an older database was put back. What then ends is told like every end.
+TEST_F(SessionsTest, AFamilyThatTheStoreEndsIsToldOf) {
+  std::vector<std::string> told;
+  sessions().on_ended(
+      [&](const std::vector<store::Live>& ended, std::string_view reason, const net::Executor&) {
+        for (const store::Live& live : ended)
+          told.push_back(live.session.id.text() + ' ' + std::string(reason));
+      });
+  const auto first = family(sign_in(), store::Origin::pasted);
+  const store::SessionId id = first.current.live.session.id;
+  const auto refused = rotate(RefreshTokens(master).make(id, 9, kubernetes));
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().is(Errc::stale_token));
+  EXPECT_FALSE(lives(first.current));
+  EXPECT_EQ(told, std::vector<std::string>{id.text() + " refresh_token_unknown"});
+}
+
 TEST_F(SessionsTest, ACodesSecondUseEndsWhatTheFirstOpened) {
   const Current current = sign_in();
   const store::SessionStore::Redemption code{random.id<store::CodeTag>(),

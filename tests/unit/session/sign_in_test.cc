@@ -227,6 +227,15 @@ TEST_F(BackchannelLogout, WithASidThatWeNeverHeardOfEndsThoseWithoutOne) {
   EXPECT_TRUE(lives(other));
 }
 
+// However many there are, and however many others.
+TEST_F(BackchannelLogout, WithASidThatWeNeverHeardOfEndsAllWithoutOne) {
+  for (int i = 0; i < 1'000; ++i) sign_in(with_sid("other"));
+  std::vector<Current> unnamed;
+  for (int i = 0; i < 1'001; ++i) unnamed.push_back(sign_in());
+  EXPECT_TRUE(notify("sub-alice", "s1"));
+  for (const Current& each : unnamed) EXPECT_FALSE(lives(each));
+}
+
 TEST_F(BackchannelLogout, ATokenCountsOnce) {
   EXPECT_TRUE(notify("sub-alice", ""));
   const Current current = sign_in();

@@ -176,6 +176,7 @@ TEST_P(Rotation, AGenerationThatIsNotYetTellsOfAnOldDatabaseAndEndsTheFamily) {
   const auto rotated = rotate(rotate_request(live.session, 2));
   ASSERT_TRUE(rotated);
   EXPECT_EQ(rotated->outcome, Outcome::stale);
+  EXPECT_TRUE(rotated->ended);
   EXPECT_TRUE(failed_with(find(live.session), Errc::not_found));
 }
 

@@ -8,7 +8,9 @@ namespace {
 class Selectors : public Conformance {
  protected:
   void SetUp() override {
-    first_ = open_web(sign_in("alice"));
+    SignIn unnamed = sign_in("alice");
+    unnamed.upstream_sid.clear();
+    first_ = open_web(unnamed);
     now += Seconds(1);
     second_ = open_client(sign_in("alice"));
     now += Seconds(1);
@@ -57,6 +59,9 @@ class Selectors : public Conformance {
     add("unknown session", {}).session = SessionId{};
     add("unknown sign-in", {}).sign_in = SignInId{};
     add("unknown user", {}).user = "ALICE";
+    Selector& unnamed = add("sign-ins of the account that are unnamed upstream", {a, b});
+    unnamed.account = {"okta", "subject of alice"};
+    unnamed.without_upstream_sid = true;
     Selector& others_of_sign_in = add("others of the sign-in", {a});
     others_of_sign_in.sign_in = first_.sign_in.id;
     others_of_sign_in.except = b;
