@@ -225,6 +225,7 @@ test("folders of somebody else are said to be that", async () => {
       chmodSync(join(mine, name), 0o644);
     }
     copyFileSync(portal.valuesFile, values);
+    chmodSync(values, 0o644);
     copyFileSync(openunisonProgram, program);
     if (!isRoot) chmodSync(hidden, 0);
     for (const words of [["serve", "--secrets", hidden, "--state", join(folder, "state")], ["check", "--offline", "--secrets", hidden], ["serve", "--secrets", mine, "--state", hidden]]) {
