@@ -73,6 +73,7 @@ void Parser::read_clients() {
     client.post_logout_redirect_uris = strings(item, "post_logout_redirect_uris");
     client.az_groups = strings(item, "az_groups");
     client.require_pushed_requests = boolean(item, "require_pushed_authorization_requests");
+    client.device_authorization = boolean(item, "device_authorization");
     client.backchannel_logout_uri = string(item, "backchannel_logout_uri");
     client.logout_names_session = boolean(item, "backchannel_logout_session_required");
     if (!ids.insert(client.client_id).second)

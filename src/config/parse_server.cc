@@ -204,6 +204,8 @@ void Parser::read_limits() {
   limits.requests_per_connection = limit("requests_per_connection");
   limits.pushed_requests = limit("pushed_requests");
   limits.pushed_requests_per_address = limit("pushed_requests_per_address");
+  limits.device_requests = limit("device_requests");
+  limits.device_requests_per_address = limit("device_requests_per_address");
   limits.logout_notices = limit("logout_notices");
   limits.streams_per_connection = limit("streams_per_connection");
   limits.body_silence_timeout_seconds = limit("body_silence_timeout_seconds");

@@ -38,6 +38,11 @@ constexpr Key kKeys[] = {
      ours, 60, 604800},
     {"openunison.authentication.group_refresh_seconds", integer, "300",
      "How often, at most, a person's groups are asked for again.", ours, 1, 86400},
+    {"openunison.authentication.device_authorization", boolean, "true",
+     "kubectl may be let in by a code that a person types at the portal (RFC 8628), where it has "
+     "no "
+     "browser.",
+     ours},
     {"openunison.authentication.upstream_stale_limit_seconds", integer, "3600",
      "For how long a provider that doesn't answer ends nothing.", ours, 1, 604800},
     {"openunison.authentication.token_life_seconds", integer, "60", "Life of ID tokens.", ours, 20,
@@ -81,6 +86,8 @@ constexpr Key kKeys[] = {
      "What it is told names the session (sid); false: only the person (sub)."},
     {"openunison.clients[].require_pushed_authorization_requests", boolean, "false",
      "It must push its authorization requests (RFC 9126)."},
+    {"openunison.clients[].device_authorization", boolean, "false",
+     "It may be let in by a code that a person types at the portal (RFC 8628)."},
     {"openunison.non_secret_data", anything, "",
      "K8S_TOKEN_LIFE_MILLIS, https.proxyHost, https.proxyPort, http.proxyHost, http.proxyPort and "
      "http.nonProxyHosts are honoured; others aren't needed and give a warning.",
@@ -188,6 +195,10 @@ constexpr Key kKeys[] = {
      "The same, of one address. Over it: 503.", ours, 65536, 1099511627776},
     {"server.limits.requests_per_connection", integer, "100000",
      "Requests of one connection. Then it is closed.", ours, 1, 1000000000},
+    {"server.limits.device_requests", integer, "10000",
+     "Programs that wait to be let in by a code (RFC 8628). Over it: 429.", ours, 1, 1000000},
+    {"server.limits.device_requests_per_address", integer, "20", "The same, of one address.", ours,
+     1, 1000000},
     {"server.limits.pushed_requests", integer, "10000",
      "Pushed authorization requests that are kept at once; a quarter of them of public clients.",
      ours, 1, 1000000},

@@ -105,6 +105,7 @@ struct Client {
   std::vector<std::string> az_groups;
   bool native = false;                   // loopback redirects with any port
   bool require_pushed_requests = false;  // RFC 9126 only
+  bool device_authorization = false;     // RFC 8628
   std::string backchannel_logout_uri;    // https, or http for loopback; empty: none
   bool logout_names_session = true;      // backchannel_logout_session_required
 };
@@ -152,9 +153,11 @@ struct LimitsValues {
   std::uint64_t password_attempts_per_address = 0;
   std::uint64_t password_attempts_per_user = 0;
   std::uint64_t password_checks_waiting = 0;
-  // Of the provider: oidc/pushed_requests.h, oidc/backchannel_logout.h.
+  // Of the provider: oidc/pushed_requests.h, oidc/device_requests.h, oidc/backchannel_logout.h.
   std::uint64_t pushed_requests = 0;
   std::uint64_t pushed_requests_per_address = 0;
+  std::uint64_t device_requests = 0;
+  std::uint64_t device_requests_per_address = 0;
   std::uint64_t logout_notices = 0;
 };
 
@@ -173,6 +176,7 @@ struct Authentication {
   Seconds web_idle{900};         // network.session_inactivity_timeout_seconds
   Seconds kubectl_idle{43'200};  // where the upstream's standing can be re-read; else web_idle
   Seconds group_refresh{300};
+  bool device_authorization = true;  // kubectl may be let in by a code (RFC 8628)
   Seconds upstream_stale_limit{3'600};
   Seconds token_life{60};              // 20..3600
   Millis grace_period{30'000};         // never over token_life - 15 s

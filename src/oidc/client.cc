@@ -144,6 +144,7 @@ Client configured_client(const config::Client& settings, const Secret& secret) {
   client.redirect_uris = settings.redirect_uris;
   client.post_logout_redirect_uris = settings.post_logout_redirect_uris;
   client.az_groups = settings.az_groups;
+  client.may_wait_for_device = settings.device_authorization;
   client.must_push = settings.require_pushed_requests;
   client.backchannel_logout_uri = settings.backchannel_logout_uri;
   client.logout_names_session = settings.logout_names_session;

@@ -31,6 +31,7 @@ struct Client {
   std::vector<std::string> az_groups;        // empty: everyone who may sign in
   const config::Cluster* cluster = nullptr;  // set: its tokens are credentials of that cluster
 
+  bool may_wait_for_device = false;    // device authorization (RFC 8628)
   bool must_push = false;              // takes authorization requests by RFC 9126 only
   std::string backchannel_logout_uri;  // empty: it isn't told when a sign-in ends
   bool logout_names_session = true;    // its logout tokens have `sid`

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // OpenID Connect Discovery 1.0 §3 and the JWKS: exactly what works, nothing more.
+#include <algorithm>
 #include <set>
 
 #include "oidc/provider_impl.h"
@@ -33,12 +34,17 @@ std::string Provider::Impl::make_discovery() const {
   document.set("revocation_endpoint", endpoint("/revoke"));
   document.set("end_session_endpoint", endpoint("/end_session"));
   document.set("pushed_authorization_request_endpoint", endpoint("/par"));
+  text::Json::Array grants{"authorization_code", "refresh_token"};
+  if (std::ranges::any_of(options.clients, &Client::may_wait_for_device)) {
+    document.set("device_authorization_endpoint", endpoint("/device"));
+    grants.emplace_back(kDeviceCodeGrant);
+  }
   document.set("require_pushed_authorization_requests", false);
   document.set("scopes_supported", strings({"openid", "profile", "email", "groups", "address",
                                             "phone", "offline_access"}));
   document.set("response_types_supported", strings({"code"}));
   document.set("response_modes_supported", strings({"query", "form_post"}));
-  document.set("grant_types_supported", strings({"authorization_code", "refresh_token"}));
+  document.set("grant_types_supported", text::Json(std::move(grants)));
   document.set("subject_types_supported", strings({"public"}));
   document.set("id_token_signing_alg_values_supported",
                text::Json(text::Json::Array(algorithms.begin(), algorithms.end())));

@@ -47,13 +47,14 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
       codes(*d.master, options.issuer),
       resume_sealer(*d.master, "authorize-resume"),
       pushed(options.pushed),
+      devices(options.devices),
       logout(for_issuer(options), std::move(d.fetch), *d.keys, sessions.random(), sessions.clock()),
       jwks_cache_control("public, max-age=" +
                          std::to_string(sessions.values().jwks_max_age.count())) {
   discovery_json = make_discovery();
   script_origins = script_origins_of(options.clients);
   for (const Client& client : options.clients) {
-    for (const char* grant : {"authorization_code", "refresh_token"})
+    for (const char* grant : {"authorization_code", "refresh_token", "device_code"})
       issued[client.id][grant] = &tokens_issued(client.id, grant);
   }
   for (const char* error : {"invalid_request", "invalid_client", "invalid_grant", "server_error"})
@@ -109,6 +110,7 @@ void Provider::mount(http::Router& router) {
   add({"POST"}, "/auth", &Impl::posted_authorize);
   add({"POST"}, "/consent", &Impl::consent);
   add({"POST"}, "/par", &Impl::push_request);
+  add({"POST"}, "/device", &Impl::authorize_device);
   add_open({"POST"}, "/token", &Impl::token);
   add_open({"GET", "POST"}, "/userinfo", &Impl::userinfo);
   add_open({"POST"}, "/revoke", &Impl::revoke);

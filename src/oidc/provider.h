@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Provider: an OpenID provider under one issuer URL (OpenID Connect Core 1.0, RFC 6749, 7009, 7636,
-// 9126, 9207, 9700; Form Post Response Mode, RP-Initiated and Back-Channel Logout 1.0). Several run
-// in one process, one per issuer. Each endpoint is a file: authorize.cc, par.cc, token.cc (and one
-// file per grant), userinfo.cc, revoke.cc, end_session.cc, discovery.cc. The paths below the issuer
-// are fixed for good: a running API server never reads them a second time.
+// 8628, 9126, 9207, 9700; Form Post Response Mode, RP-Initiated and Back-Channel Logout 1.0).
+// Several run in one process, one per issuer. Each endpoint is a file: authorize.cc, par.cc,
+// device.cc, token.cc (and one file per grant), userinfo.cc, revoke.cc, end_session.cc,
+// discovery.cc. The paths below the issuer are fixed for good: a running API server never reads
+// them a second time.
 #pragma once
 
 #include <memory>
@@ -16,6 +17,7 @@
 #include "oidc/backchannel_logout.h"
 #include "oidc/client.h"
 #include "oidc/code.h"
+#include "oidc/device_requests.h"
 #include "oidc/pushed_requests.h"
 #include "session/pages.h"
 #include "session/sessions.h"
@@ -29,6 +31,8 @@ struct ProviderOptions {
   // What the server takes as the target of a request (http::Limits).
   std::size_t max_target_bytes = 16 * 1024;
   PushedRequestLimits pushed;
+  DeviceRequestLimits devices;
+  std::string device_page;  // where people type a device's code: "https://HOST[:port]/device"
   BackchannelLogoutOptions logout;  // the issuer in it is set here
 };
 
@@ -40,7 +44,7 @@ struct ProviderDependencies {
   identity::Fetcher fetch;  // to tell clients of sign-outs; empty: they aren't told
 };
 
-class Provider final : public session::ReturnTargets {
+class Provider final : public session::ReturnTargets, public session::DeviceApprovals {
  public:
   Provider(ProviderOptions options, ProviderDependencies dependencies);
   ~Provider() override;
@@ -49,6 +53,9 @@ class Provider final : public session::ReturnTargets {
   void mount(http::Router& router);
 
   std::optional<session::ReturnTarget> describe(std::string_view return_to) const override;
+  std::optional<session::DeviceQuestion> look(std::string_view user_code) const override;
+  Result<bool> decide(std::string_view user_code, const session::Current& current, bool allow,
+                      const session::Caller& caller) const override;
   const std::string& issuer() const;
   // Waits until the clients that were to be told of sign-outs have been, once, or `deadline`.
   Task<void> drain(net::Deadline deadline) const;

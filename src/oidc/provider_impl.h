@@ -15,6 +15,7 @@ namespace openunison::oidc {
 
 inline constexpr std::size_t kMaxFormBytes = 64 * 1024;
 inline constexpr std::size_t kMaxParameterBytes = 4096;
+inline constexpr std::string_view kDeviceCodeGrant = "urn:ietf:params:oauth:grant-type:device_code";
 
 struct Provider::Impl {
   Impl(ProviderOptions options, ProviderDependencies dependencies);
@@ -24,6 +25,7 @@ struct Provider::Impl {
   Task<http::Response> posted_authorize(http::Request& request);
   Task<http::Response> consent(http::Request& request);
   Task<http::Response> push_request(http::Request& request);
+  Task<http::Response> authorize_device(http::Request& request);
   Task<http::Response> token(http::Request& request);
   Task<http::Response> userinfo(http::Request& request);
   Task<http::Response> revoke(http::Request& request);
@@ -67,6 +69,9 @@ struct Provider::Impl {
   Task<http::Response> refresh_token_grant(const Client& client, const text::Form& form,
                                            session::Caller caller);
 
+  Task<http::Response> device_code_grant(const Client& client, const text::Form& form,
+                                         session::Caller caller);
+
   // The answer of the token endpoint to a family that was opened or rotated; audits it. `scope` is
   // what this answer covers. `nonce`: of the authorization request, empty on refresh.
   Task<http::Response> token_response(const Client& client, session::Sessions::Family family,
@@ -91,6 +96,7 @@ struct Provider::Impl {
   Codes codes;
   crypto::Sealer resume_sealer;
   mutable PushedRequests pushed;
+  mutable DeviceRequests devices;
   BackchannelLogout logout;
   std::vector<std::string> script_origins;  // of public clients' redirect addresses
   std::string discovery_json;

@@ -2,7 +2,6 @@
 #include "oidc/pushed_requests.h"
 
 #include "oidc/error.h"
-#include "text/ip.h"
 
 namespace openunison::oidc {
 namespace {
@@ -30,15 +29,10 @@ Result<std::string> PushedRequests::push(Origin origin, text::Form parameters,
   };
   if (rows_.size() >= limits_.rows || bytes_ + bytes > limits_.bytes) return too_many();
   if (origin.is_public) {
-    const auto shares = text::address_shares(origin.address);
-    for (const text::AddressShare& share : shares) {
-      const auto same = public_of_address_.find(share.key);
-      if (same != public_of_address_.end() && same->second >= limits_.per_address * share.addresses)
-        return too_many();
-    }
+    if (public_of_address_.full(origin.address)) return too_many();
     if (public_rows_ >= public_share(limits_.rows)) return too_many();
     if (public_bytes_ + bytes > public_share(limits_.bytes)) return too_many();
-    for (const text::AddressShare& share : shares) ++public_of_address_[share.key];
+    public_of_address_.add(origin.address);
     ++public_rows_;
     public_bytes_ += bytes;
   }
@@ -102,10 +96,7 @@ void PushedRequests::erase(Rows::iterator row) {
   if (gone.origin.is_public) {
     --public_rows_;
     public_bytes_ -= gone.bytes;
-    for (const text::AddressShare& share : text::address_shares(gone.origin.address)) {
-      const auto same = public_of_address_.find(share.key);
-      if (--same->second == 0) public_of_address_.erase(same);
-    }
+    public_of_address_.remove(gone.origin.address);
   }
   rows_.erase(row);
 }

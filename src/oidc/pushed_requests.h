@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "crypto/random.h"
+#include "oidc/address_rows.h"
 #include "text/form.h"
 
 namespace openunison::oidc {
@@ -35,7 +36,8 @@ struct PushedRequestLimits {
 
 class PushedRequests {
  public:
-  explicit PushedRequests(PushedRequestLimits limits) : limits_(limits) {}
+  explicit PushedRequests(PushedRequestLimits limits)
+      : limits_(limits), public_of_address_(limits.per_address) {}
 
   struct Origin {
     std::string client_id, address;
@@ -72,7 +74,7 @@ class PushedRequests {
   std::mutex mutex_;
   Rows rows_;
   std::set<std::pair<MonoTime, std::string>> by_end_;
-  std::unordered_map<std::string, std::size_t> public_of_address_;
+  AddressRows public_of_address_;
   std::size_t bytes_ = 0, public_rows_ = 0, public_bytes_ = 0;
 };
 

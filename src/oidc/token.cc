@@ -32,10 +32,13 @@ Task<http::Response> Provider::Impl::token(http::Request& request) {
   if (grant == "authorization_code")
     co_return co_await authorization_code_grant(**client, *form, caller);
   if (grant == "refresh_token") co_return co_await refresh_token_grant(**client, *form, caller);
+  if (grant == kDeviceCodeGrant) co_return co_await device_code_grant(**client, *form, caller);
   if (grant.empty())
     co_return refused(*client, {"invalid_request", "grant_type is missing", 400}, caller);
-  co_return refused(
-      *client, {"unsupported_grant_type", "use authorization_code or refresh_token", 400}, caller);
+  co_return refused(*client,
+                    {"unsupported_grant_type",
+                     "use authorization_code, refresh_token or the device code grant", 400},
+                    caller);
 }
 
 Task<http::Response> Provider::Impl::token_response(const Client& client,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "portal/assets.h"
+#include "portal/code_guesses.h"
 #include "portal/portal.h"
 #include "text/form.h"
 #include "text/html.h"
@@ -83,6 +84,12 @@ struct Portal::Impl {
   Task<http::Response> sessions_page(http::Request& request);  // sessions_page.cc
   Task<http::Response> confirm_end(http::Request& request);
   Task<http::Response> end_sessions(http::Request& request);
+  Task<http::Response> device_page(http::Request& request);  // device_page.cc
+  Task<http::Response> decide_device(http::Request& request);
+  http::Response ask_about_device(const http::Request& request, const Current& current,
+                                  std::string_view user_code);
+  std::expected<session::DeviceQuestion, Page> device_question(const Current& current,
+                                                               std::string_view user_code);
   Task<http::Response> logout_page(http::Request& request);  // sign_out_page.cc
   Task<http::Response> logout(http::Request& request);
   Task<http::Response> signed_out(http::Request& request);
@@ -102,6 +109,8 @@ struct Portal::Impl {
   text::TemplateSet templates;
   Assets assets;
   std::vector<const session::ReturnTargets*> return_targets;
+  std::vector<const session::DeviceApprovals*> device_approvals;
+  CodeGuesses code_guesses;
 };
 
 // The provider's name for people: its label, else what its kind gives.

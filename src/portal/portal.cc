@@ -19,6 +19,10 @@ void Portal::add_return_targets(const session::ReturnTargets* targets) {
   impl_->return_targets.push_back(targets);
 }
 
+void Portal::add_device_approvals(const session::DeviceApprovals* approvals) {
+  impl_->device_approvals.push_back(approvals);
+}
+
 http::Response Portal::error_page(const http::Request& request, const Error& error) const {
   return impl_->error_page(request, nullptr, error);
 }
@@ -70,6 +74,8 @@ void Portal::mount(http::Router& router) {
   post("/sessions/end", &Impl::end_sessions);
   get("/logout", &Impl::logout_page);
   post("/logout", &Impl::logout);
+  get("/device", &Impl::device_page);
+  post("/device", &Impl::decide_device);
   get("/signed-out", &Impl::signed_out);
   form("/theme", &Impl::theme);
   get("/assets/*", &Impl::asset);

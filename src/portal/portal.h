@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Portal: the pages that people meet: sign-in, applications, Kubernetes access, profile, sessions,
-// sign-out, errors. Server-rendered, whole without JavaScript. Each page is a file; pages.h has
-// what they share.
+// sign-out, devices, errors. Server-rendered, whole without JavaScript. Each page is a file;
+// pages.h has what they share.
 #pragma once
 
 #include <memory>
@@ -39,6 +39,8 @@ class Portal final : public session::ProviderPages {
 
   // Providers that can tell where a sign-in leads; call before mount.
   void add_return_targets(const session::ReturnTargets* targets);
+  // Providers that have programs waiting to be let in; call before mount.
+  void add_device_approvals(const session::DeviceApprovals* approvals);
   // Adds all pages and, as the fallback, "not found". The portal must outlive the router.
   void mount(http::Router& router);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "portal/pages.h"
+#include "portal/program_name.h"
 #include "portal/time_text.h"
 
 namespace openunison::portal {
@@ -12,36 +13,6 @@ namespace {
 
 constexpr std::size_t kMaxLooked = 10'000;
 constexpr std::size_t kMaxShown = 200;
-
-// A program's own name: the start of its user agent, which may hold any byte.
-std::string own_name(std::string_view agent) {
-  std::string name(agent.substr(0, std::min<std::size_t>(agent.find_first_of("/ ("), 40)));
-  std::ranges::replace_if(name, [](char c) { return c < ' ' || c > '~'; }, '?');
-  return name.empty() ? "unknown program" : name;
-}
-
-// What kubectl's refreshes of tokens call themselves: it leaves that to Go's library.
-constexpr std::string_view kGoAgent = "Go-http-client/";
-
-// "Firefox on Linux" from a user agent; programs by their own name.
-std::string program_of(std::string_view agent) {
-  if (agent.starts_with(kGoAgent)) return "kubectl";
-  const auto has = [&](std::string_view word) {
-    return agent.find(word) != std::string_view::npos;
-  };
-  std::string program = has("Edg/")       ? "Edge"
-                        : has("Firefox/") ? "Firefox"
-                        : has("Chrome/")  ? "Chrome"
-                        : has("Safari/")  ? "Safari"
-                                          : own_name(agent);
-  const char* system = has("Windows")                    ? " on Windows"
-                       : has("Android")                  ? " on Android"
-                       : has("iPhone") || has("iPad")    ? " on iOS"
-                       : has("Mac OS") || has("darwin/") ? " on macOS"
-                       : has("Linux") || has("linux/")   ? " on Linux"
-                                                         : "";
-  return program + system;
-}
 
 text::Json row(const Current& each, const Current& mine, const config::Values& values,
                WallTime now) {
@@ -55,7 +26,7 @@ text::Json row(const Current& each, const Current& mine, const config::Values& v
   if (!web && !session.cluster.empty() && values.clusters.size() > 1)
     what += " · " + session.cluster;
   json.set("what", what);
-  json.set("program", program_of(session.user_agent));
+  json.set("program", program_name(session.user_agent));
   json.set("address", session.address.empty() ? std::string("unknown address") : session.address);
   json.set("since", when(session.created_at, now));
   json.set("used", when(session.last_used_at, now));
@@ -112,7 +83,7 @@ Task<http::Response> Portal::Impl::sessions_page(http::Request& request) {
     entry.set("signed_in", when(head.created_at, now()));
     entry.set("ends", when(head.expires_at, now()));
     entry.set("address", head.address);
-    entry.set("program", program_of(head.user_agent));
+    entry.set("program", program_name(head.user_agent));
     entry.set("sessions", text::Json(std::move(blocks[i].second)));
     sign_ins.push_back(std::move(entry));
   }

@@ -10,12 +10,14 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include "base/clock.h"
+#include "base/result.h"
 #include "http/message.h"
 
 namespace openunison::session {
 
 struct Current;
+struct Caller;
 
 // Pages that a person sees when something in a redirect can't go on. Implemented by the portal.
 class ErrorPages {
@@ -47,6 +49,25 @@ class ProviderPages : public ErrorPages {
   virtual http::Response form_post_page(const http::Request& request, FormPost post) const = 0;
   virtual http::Response consent_page(const http::Request& request, const Current& current,
                                       ConsentQuestion question) const = 0;
+};
+
+// A program that waits to be let in from another machine (RFC 8628).
+struct DeviceQuestion {
+  std::string user_code;    // "WDJB-MJHT"
+  std::string client;       // its name, for people
+  std::string device_name;  // what it calls its machine; may be empty
+  std::string address, user_agent;
+  WallTime asked{};
+};
+// Who lets such programs in. Implemented by the provider.
+class DeviceApprovals {
+ public:
+  virtual ~DeviceApprovals() = default;
+  // nullopt: nothing waits with that code. Case, dashes and spaces don't matter.
+  virtual std::optional<DeviceQuestion> look(std::string_view user_code) const = 0;
+  // False: it is over, or has been decided. Errors: not_allowed, for `allow` only.
+  virtual Result<bool> decide(std::string_view user_code, const Current& current, bool allow,
+                              const Caller& caller) const = 0;
 };
 
 // Where a sign-in will lead. Implemented by the provider.

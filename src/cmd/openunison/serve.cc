@@ -229,6 +229,7 @@ class Server {
     for (const auto& provider : providers_) {
       provider->mount(*router);
       portal_->add_return_targets(provider.get());
+      portal_->add_device_approvals(provider.get());
     }
     portal_->mount(*router);
     auto hosts = std::make_shared<http::HostRouter>();
@@ -252,6 +253,7 @@ class Server {
         found = all.insert(all.end(), std::move(options));
       }
       found->clients.push_back(oidc::cluster_client(cluster));
+      found->clients.back().may_wait_for_device = values_->authentication.device_authorization;
     }
     for (const config::Client& client : values_->clients) {
       auto secret = TRY(secrets_.read("CLIENT_" + client.client_id));
@@ -269,6 +271,9 @@ class Server {
     for (oidc::ProviderOptions& options : all) {
       options.pushed.rows = values_->limits.pushed_requests;
       options.pushed.per_address = values_->limits.pushed_requests_per_address;
+      options.devices.rows = values_->limits.device_requests;
+      options.devices.per_address = values_->limits.device_requests_per_address;
+      options.device_page = values_->portal_origin() + "/device";
       options.logout.limit = values_->limits.logout_notices;
       options.max_target_bytes = values_->limits.target_bytes;
       providers_.push_back(std::make_unique<oidc::Provider>(

@@ -138,6 +138,13 @@ async function happen(it: Exercised): Promise<void> {
   const opened = await tokens(alice, portal, { grant_type: "authorization_code", code, redirect_uri: callback, code_verifier: verifier });
   if (!opened.id_token) throw new Error(`a code got ${JSON.stringify(opened)}`);
 
+  // A program without a browser, let in by a code.
+  const device = JSON.parse((await it.visitor().fetch(`${portal.issuer}/device`, { form: { client_id: "kubernetes", device_name: "a machine" } })).body) as Record<string, string>;
+  const question = await alice.follow(device.verification_uri_complete!);
+  await alice.follow(`${portal.portal}/device`, { form: { csrf: Visitor.field(question.body, "csrf"), user_code: device.user_code!, answer: "allow" } });
+  const deviceTokens = await tokens(it.visitor(), portal, { grant_type: "urn:ietf:params:oauth:grant-type:device_code", device_code: device.device_code! });
+  if (!deviceTokens.id_token) throw new Error(`the device isn't let in: ${JSON.stringify(deviceTokens)}`);
+
   // An application that asks for consent, and is told of the sign-out at the end (its address refuses that).
   const ours = "https://127.0.0.1:9999/callback";
   const asked = new URL(`${portal.issuer}/auth`);

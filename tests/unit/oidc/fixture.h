@@ -183,8 +183,15 @@ class Desk : protected session::testing::House {
     return done();
   }
 
+  // The first one.
+  Provider& provider_of() {
+    start();
+    return *providers_.front();
+  }
+
   config::Client app, spa;
   PushedRequestLimits pushed;
+  DeviceRequestLimits devices;
   std::size_t notices = 100;  // that may wait at once
   identity::Fetcher fetch;    // what the provider sends logout tokens with
   PlainPages pages;
@@ -200,11 +207,14 @@ class Desk : protected session::testing::House {
       options.issuer = values->issuer(cluster);
       options.path = cluster.issuer_path;
       options.clients.push_back(cluster_client(cluster));
+      options.clients.back().may_wait_for_device = true;
       if (providers_.empty()) {
         options.clients.push_back(configured_client(app, Secret("s3cret")));
         options.clients.push_back(configured_client(spa, Secret()));
       }
       options.pushed = pushed;
+      options.devices = devices;
+      options.device_page = std::string(kOrigin) + "/device";
       options.logout.delays = {Millis(1), Millis(1)};
       options.logout.limit = notices;
       providers_.push_back(std::make_unique<Provider>(

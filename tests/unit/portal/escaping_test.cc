@@ -74,6 +74,21 @@ struct Texts {
   std::string path = "nothing";
   std::string provider_error = "the provider refused";
   std::string needed_group = "cluster-admins";
+  std::string device_name = "laptop";
+  std::string device_address = "192.0.2.9";
+};
+
+class OneDevice final : public session::DeviceApprovals {
+ public:
+  explicit OneDevice(session::DeviceQuestion question) : question_(std::move(question)) {}
+  std::optional<session::DeviceQuestion> look(std::string_view) const override { return question_; }
+  Result<bool> decide(std::string_view, const session::Current&, bool,
+                      const session::Caller&) const override {
+    return true;
+  }
+
+ private:
+  session::DeviceQuestion question_;
 };
 
 class OneTarget final : public session::ReturnTargets {
@@ -97,6 +112,8 @@ enum class Where {
   profile,
   sessions,
   end_session,
+  device,
+  device_let_in,
   sign_out,
   signed_out,
   sign_in,
@@ -152,6 +169,13 @@ Answer page_with(const Texts& texts, Where where) {
   browser.user_agent = texts.user_agent;
   const OneTarget client(texts.client_label);
   site.return_targets = {&client};
+  const OneDevice device({"WDJB-MJHT",
+                          texts.client_label,
+                          texts.device_name,
+                          texts.device_address,
+                          texts.user_agent,
+                          {}});
+  site.device_approvals = {&device};
   set_values(site, texts, where);
   const auto signed_in = [&](std::string target) {
     site.sign_in(browser, person_of(texts));
@@ -168,6 +192,12 @@ Answer page_with(const Texts& texts, Where where) {
       return signed_in("/k8s/prod");
     case Where::profile:
       return signed_in("/profile");
+    case Where::device:
+      return signed_in("/device?user_code=WDJB-MJHT");
+    case Where::device_let_in:
+      site.sign_in(browser, person_of(texts));
+      return site.submit(browser, "/device", "/device",
+                         form({{"user_code", "WDJB-MJHT"}, {"answer", "allow"}}));
     case Where::sign_out:
       return signed_in("/logout");
     case Where::signed_out:
@@ -211,7 +241,7 @@ struct FieldCase {
 };
 
 const FieldCase kFields[] = {
-    {"user", &Texts::user, {Where::kubernetes, Where::profile}},
+    {"user", &Texts::user, {Where::kubernetes, Where::profile, Where::device}},
     {"display name",
      &Texts::display_name,
      {Where::applications, Where::kubernetes, Where::profile, Where::sessions, Where::sign_out,
@@ -240,7 +270,11 @@ const FieldCase kFields[] = {
      &Texts::contact,
      {Where::no_applications, Where::sign_in, Where::sign_in_failed, Where::refused}},
     {"provider label", &Texts::provider_label, {Where::sign_in, Where::profile}},
-    {"client label", &Texts::client_label, {Where::sign_in_client}},
+    {"client label",
+     &Texts::client_label,
+     {Where::sign_in_client, Where::device, Where::device_let_in}},
+    {"device name", &Texts::device_name, {Where::device}},
+    {"device address", &Texts::device_address, {Where::device}},
     {"login hint", &Texts::query, {Where::sign_in, Where::sign_in_failed}},
     {"path", &Texts::path, {Where::not_found}},
     {"needed group", &Texts::needed_group, {Where::forbidden_cluster}},
@@ -266,7 +300,7 @@ TEST(Escaping, EveryFieldWithEveryHostileText) {
 // Shown in other words, in part, or not at all: there is no whole text to look for.
 TEST(Escaping, FieldsThatArentShownWhole) {
   const FieldCase cases[] = {
-      {"user agent", &Texts::user_agent, {Where::sessions, Where::end_session}},
+      {"user agent", &Texts::user_agent, {Where::sessions, Where::end_session, Where::device}},
       {"provider's error", &Texts::provider_error, {Where::refused}},
       {"user in a command", &Texts::user, {Where::command}},
       {"icon", &Texts::app_icon, {Where::no_applications}},

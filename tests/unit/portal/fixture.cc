@@ -148,6 +148,8 @@ struct Site::Running {
         portal(
             *Portal::create({"", site.logo, site.logo_type}, {&sessions, &sign_in, &connectors})),
         edge("portal_test", {}, router, true) {
+    for (const session::DeviceApprovals* approvals : site.device_approvals)
+      portal->add_device_approvals(approvals);
     for (const session::ReturnTargets* targets : site.return_targets) {
       portal->add_return_targets(targets);
     }

@@ -90,6 +90,7 @@ class Site {
   config::Values values;  // before the first use
   std::string logo, logo_type = "image/svg+xml";
   std::vector<const session::ReturnTargets*> return_targets;
+  std::vector<const session::DeviceApprovals*> device_approvals;
   ManualClock clock;
 
   FakeUpstream& upstream();

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Device authorization (RFC 8628): a program without a browser gets a code that a person types at
+// the portal, and asks at the token endpoint until that has happened.
+#include "base/log.h"
+#include "oidc/provider_impl.h"
+#include "text/json.h"
+#include "text/url.h"
+#include "text/utf8.h"
+
+namespace openunison::oidc {
+namespace {
+
+constexpr std::size_t kMaxDeviceName = 64;
+
+}  // namespace
+
+Task<http::Response> Provider::Impl::authorize_device(http::Request& request) {
+  const session::Caller caller = session::caller_of(request);
+  auto form = co_await read_form(request);
+  if (!form) co_return to_response(form.error());
+  auto client = clients.authenticate(request, *form);
+  if (!client) {
+    http::Response response = to_response(client.error());
+    if (response.status == 401) response.headers.add("www-authenticate", "Basic realm=\"device\"");
+    co_return response;
+  }
+  if (!(*client)->may_wait_for_device)
+    co_return to_response(
+        {"unauthorized_client", "this client may not use device authorization", 400});
+  const std::string_view device_name = form->value("device_name");
+  if (device_name.size() > kMaxDeviceName || !text::valid_utf8(device_name) ||
+      text::has_control(device_name))
+    co_return to_response(
+        {"invalid_request", "device_name has at most 64 bytes, without control characters", 400});
+
+  DeviceRequests::Asked asked;
+  asked.client_id = (*client)->id;
+  asked.scope = (*client)->grant_scope(form->value("scope"));
+  asked.device_name = device_name;
+  asked.address = caller.address;
+  asked.user_agent = caller.user_agent;
+  asked.at = now();
+  const auto made = devices.ask(std::move(asked), sessions.random(), sessions.clock().mono());
+  if (!made) {
+    log::warn("a device authorization was refused", {{"client", (*client)->id},
+                                                     {"reason", made.error().message()},
+                                                     {"address", caller.address},
+                                                     {"request", caller.request_id}});
+    http::Response response = to_response({"temporarily_unavailable", made.error().message(), 429});
+    response.headers.add("retry-after", std::to_string(kDeviceLife.count()));
+    co_return response;
+  }
+  http::Response response;
+  response.headers = {{"content-type", "application/json"}, {"cache-control", "no-store"}};
+  text::JsonWriter(response.body)
+      .begin_object()
+      .member("device_code", made->device)
+      .member("user_code", made->user)
+      .member("verification_uri", options.device_page)
+      .member("verification_uri_complete", options.device_page + "?user_code=" + made->user)
+      .member("expires_in", std::int64_t{kDeviceLife.count()})
+      .member("interval", std::int64_t{kDeviceInterval.count()})
+      .end_object();
+  co_return response;
+}
+
+std::optional<session::DeviceQuestion> Provider::look(std::string_view user_code) const {
+  const auto asked = impl_->devices.look(user_code, impl_->sessions.clock().mono());
+  const Client* client = asked ? impl_->clients.find(asked->client_id) : nullptr;
+  if (client == nullptr) return std::nullopt;
+  return session::DeviceQuestion{*parse_user_code(user_code), client->label,
+                                 asked->device_name,          asked->address,
+                                 asked->user_agent,           asked->at};
+}
+
+Result<bool> Provider::decide(std::string_view user_code, const session::Current& current,
+                              bool allow, const session::Caller& caller) const {
+  const MonoTime now = impl_->sessions.clock().mono();
+  const auto asked = impl_->devices.look(user_code, now);
+  const Client* client = asked ? impl_->clients.find(asked->client_id) : nullptr;
+  if (client == nullptr) return false;
+  if (allow) TRY_VOID(impl_->check_access(*client, current.principal));
+  const auto sign_in = allow ? std::optional(current.live.sign_in.id) : std::nullopt;
+  const bool decided = impl_->devices.decide(user_code, sign_in, now);
+  if (!decided) return false;
+  log::audit("device_authorization", {{"user", current.principal.user},
+                                      {"provider", current.principal.provider},
+                                      {"client", client->id},
+                                      {"answer", allow ? "allow" : "deny"},
+                                      {"device_address", asked->address},
+                                      {"device_name", asked->device_name},
+                                      {"address", caller.address},
+                                      {"request", caller.request_id},
+                                      {"trace", caller.trace.trace_id()}});
+  return true;
+}
+
+}  // namespace openunison::oidc

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Letting a device in: what a person sees before deciding, and that nothing but the button decides.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fixture.h"
+#include "portal/code_guesses.h"
+
+namespace openunison::portal {
+namespace {
+
+using testing::Answer;
+using testing::Browser;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using testing::Site;
+
+constexpr const char* kCode = "WDJB-MJHT";
+
+class FakeApprovals final : public session::DeviceApprovals {
+ public:
+  std::optional<session::DeviceQuestion> look(std::string_view user_code) const override {
+    if (user_code != kCode && user_code != "wdjbmjht") return std::nullopt;
+    return question;
+  }
+  Result<bool> decide(std::string_view user_code, const session::Current& current, bool allow,
+                      const session::Caller&) const override {
+    if (refusal) return std::unexpected(*refusal);
+    decisions.push_back(std::string(user_code) + ' ' + current.principal.user +
+                        (allow ? " allows" : " denies"));
+    return still_there;
+  }
+  session::DeviceQuestion question{
+      kCode, "kubectl for demo", "laptop", "203.0.113.9", "kubectl-oulogin/1.0 (linux/amd64)", {}};
+  std::optional<Error> refusal;
+  bool still_there = true;
+  mutable std::vector<std::string> decisions;
+};
+
+class DevicePage : public ::testing::Test {
+ protected:
+  DevicePage() {
+    site.device_approvals = {&none, &approvals};
+    approvals.question.asked = site.clock.now();
+  }
+  // Of a second provider, which has nothing waiting with this code.
+  class NoApprovals final : public session::DeviceApprovals {
+   public:
+    std::optional<session::DeviceQuestion> look(std::string_view) const override { return {}; }
+    Result<bool> decide(std::string_view, const session::Current&, bool,
+                        const session::Caller&) const override {
+      return false;
+    }
+  };
+  Answer decide(std::string answer, std::string code = kCode) {
+    return site.submit(
+        browser, "/device", "/device",
+        testing::form({{"user_code", std::move(code)}, {"answer", std::move(answer)}}));
+  }
+
+  Site site;
+  Browser browser;
+  FakeApprovals approvals;
+  NoApprovals none;
+};
+
+TEST_F(DevicePage, WhoIsNotSignedInSignsInFirstAndComesBackWithTheCode) {
+  const Answer answer = site.get(browser, "/device?user_code=WDJB-MJHT");
+  EXPECT_EQ(answer.status, 303);
+  EXPECT_THAT(answer.location(), HasSubstr("user_code"));
+  EXPECT_THAT(answer.location(), HasSubstr("WDJB-MJHT"));
+}
+
+TEST_F(DevicePage, AsksForTheCode) {
+  site.sign_in(browser);
+  const Answer page = site.get(browser, "/device");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_THAT(page.body, HasSubstr("Type the code that it shows"));
+  EXPECT_THAT(page.body, Not(HasSubstr("role=\"alert\"")));
+}
+
+// The code stays out of the address.
+TEST_F(DevicePage, WhatIsTypedIsAskedAbout) {
+  site.sign_in(browser);
+  const Answer page = decide("look");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_THAT(page.body, HasSubstr("Let this device in?"));
+  EXPECT_EQ(decide("look", "BBBB-BBBB").status, 404);
+  EXPECT_THAT(approvals.decisions, IsEmpty());
+}
+
+TEST_F(DevicePage, SaysWhoAsksAndDecidesNothingByItself) {
+  site.sign_in(browser);
+  for (const char* typed : {"WDJB-MJHT", "wdjbmjht"}) {
+    const Answer page = site.get(browser, std::string("/device?user_code=") + typed);
+    EXPECT_EQ(page.status, 200);
+    for (const char* fact : {"WDJB-MJHT", "kubectl for demo", "laptop", "203.0.113.9",
+                             "kubectl-oulogin", "alice", "just now"})
+      EXPECT_THAT(page.body, HasSubstr(fact));
+  }
+  EXPECT_THAT(approvals.decisions, IsEmpty());
+}
+
+TEST_F(DevicePage, WhatADeviceCallsItselfIsText) {
+  approvals.question.device_name = "<script>alert(1)</script>";
+  site.sign_in(browser);
+  const Answer page = site.get(browser, "/device?user_code=WDJB-MJHT");
+  EXPECT_THAT(page.body, Not(HasSubstr("<script>alert")));
+  EXPECT_THAT(page.body, HasSubstr("&lt;script&gt;alert(1)"));
+}
+
+TEST_F(DevicePage, TheButtonDecides) {
+  site.sign_in(browser);
+  EXPECT_THAT(decide("allow").body, HasSubstr("It is let in"));
+  EXPECT_THAT(decide("deny").body, HasSubstr("Denied"));
+  EXPECT_THAT(approvals.decisions, ElementsAre("WDJB-MJHT alice allows", "WDJB-MJHT alice denies"));
+}
+
+TEST_F(DevicePage, NothingElseDecides) {
+  site.sign_in(browser);
+  EXPECT_EQ(decide("").location(), "/device");
+  EXPECT_EQ(decide("yes").location(), "/device");
+  EXPECT_EQ(
+      site.ask(browser,
+               testing::post("/device", testing::form({{"user_code", kCode}, {"answer", "allow"}})))
+          .status,
+      403);
+  EXPECT_THAT(approvals.decisions, IsEmpty());
+}
+
+TEST_F(DevicePage, WhatWasDecidedElsewhereMeanwhileIsSaid) {
+  site.sign_in(browser);
+  approvals.still_there = false;
+  const Answer page = decide("allow");
+  EXPECT_EQ(page.status, 404);
+  EXPECT_THAT(page.body, HasSubstr("decided a moment ago"));
+}
+
+TEST_F(DevicePage, WhoMayNotUseTheClusterIsTold) {
+  site.sign_in(browser);
+  approvals.refusal = Error(session::Errc::not_allowed, "kubectl for demo is for members of: ops");
+  const Answer page = decide("allow");
+  EXPECT_EQ(page.status, 403);
+  EXPECT_THAT(page.body, HasSubstr("is for members of: ops"));
+}
+
+TEST_F(DevicePage, GuessingComesToAnEnd) {
+  site.sign_in(browser);
+  for (int i = 0; i < kMaxCodeGuesses; ++i) {
+    const bool types = i % 2 == 0;
+    const Answer wrong =
+        types ? site.get(browser, "/device?user_code=BBBB-BBBB") : decide("allow", "BBBB-BBBB");
+    EXPECT_EQ(wrong.status, 404);
+    EXPECT_THAT(wrong.body, HasSubstr("No device waits with this code"));
+  }
+  // The right one too, or an answer would tell it from the wrong ones.
+  for (const char* code : {"BBBB-BBBB", kCode}) {
+    const Answer refused = site.get(browser, std::string("/device?user_code=") + code);
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_THAT(refused.body, HasSubstr("Too many wrong codes"));
+    EXPECT_EQ(decide("allow", code).status, 429);
+  }
+  EXPECT_THAT(approvals.decisions, IsEmpty());
+  // Of this account, in whichever browser; nobody else's.
+  Browser second, other;
+  site.sign_in(second);
+  EXPECT_EQ(site.get(second, "/device?user_code=WDJB-MJHT").status, 429);
+  site.sign_in(other, testing::person("bob"));
+  EXPECT_EQ(site.get(other, "/device?user_code=WDJB-MJHT").status, 200);
+  site.clock.advance(kCodeGuessWindow);
+  EXPECT_EQ(site.get(browser, "/device?user_code=WDJB-MJHT").status, 200);
+}
+
+TEST(CodeGuesses, OldOnesAreForgotten) {
+  CodeGuesses guesses;
+  MonoTime now{Seconds(1)};
+  for (int i = 0; i < 5'000; ++i) guesses.wrong("account " + std::to_string(i), now);
+  for (int i = 0; i < kMaxCodeGuesses; ++i) guesses.wrong("a", now);
+  EXPECT_EQ(guesses.wait_of("a", now), kCodeGuessWindow);
+  now += Seconds(500);
+  EXPECT_EQ(guesses.wait_of("a", now), Seconds(100));
+  now += Seconds(100);
+  EXPECT_EQ(guesses.wait_of("a", now), Millis(0));
+  guesses.wrong("a", now);
+  EXPECT_EQ(guesses.wait_of("a", now), Millis(0)) << "counted anew";
+}
+
+}  // namespace
+}  // namespace openunison::portal
