@@ -49,9 +49,10 @@ inline void error(std::string_view message, Fields fields = {}) {
 }
 
 // An audit line: {"time":...,"level":"audit","event":"sign_in",...}; never filtered by level.
-// Events: sign_in, sign_in_refused, consent, device_authorization, token, token_refused, revocation, session_ended,
-// all_sessions_ended, logout_notice, eviction_token, user_changed, key_changed. Fields as they
-// apply: user, provider, address, client, session, jti, reason, request.
+// Events: sign_in, sign_in_refused, consent, device_authorization, token, token_refused,
+// revocation, session_ended, all_sessions_ended, logout_notice, eviction_token, user_changed,
+// key_changed. Fields as they apply: user, provider, address, client, session, jti, reason,
+// request.
 void audit(std::string_view event, Fields fields);
 
 // The line that write() would print, without newline; for tests.

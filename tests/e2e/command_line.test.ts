@@ -216,7 +216,8 @@ test("folders of somebody else are said to be that", async () => {
   const asOther = (...args: string[]) => (isRoot ? run("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", program, ...args]) : run(program, args));
   const values = join(folder, "values.yaml"), hidden = join(folder, "hidden"), mine = join(folder, "mine");
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(hidden, { recursive: true, mode: 0o700 });
+  mkdirSync(folder);
+  mkdirSync(hidden, { mode: 0o700 });
   mkdirSync(mine);
   try {
     for (const name of ["OU_MASTER_KEY", "tls.crt", "tls.key"]) {
