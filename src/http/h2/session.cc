@@ -191,13 +191,14 @@ struct Session::Callbacks {
 
   // nghttp2 neither sends an answer whose head is over its bound nor ends the stream, and nobody
   // else would: it has been answered as far as the service knows.
-  static int frame_not_send(nghttp2_session* session, const nghttp2_frame* frame, int, void* data) {
-    if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+  static int frame_not_send(nghttp2_session* session, const nghttp2_frame* frame, int why,
+                            void* data) {
     ServerStream* stream = stream_of(session, frame->hd.stream_id);
-    if (stream == nullptr) return 0;
+    const bool ends_already = why == NGHTTP2_ERR_STREAM_CLOSING;
+    if (frame->hd.type != NGHTTP2_HEADERS || stream == nullptr || ends_already) return 0;
     Session& s = self(data);
-    log::error("an answer was too large to be sent",
-               {{"stream", frame->hd.stream_id}, {"bytes_of_head", kMaxAnswerHead}});
+    log::error("an answer can't be sent over HTTP/2",
+               {{"reason", nghttp2_strerror(why)}, {"head_bytes_at_most", kMaxAnswerHead}});
     s.reset(*stream, Code::internal_error);
     s.charge_reset();
     return 0;
