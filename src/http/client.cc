@@ -230,10 +230,11 @@ struct Client::Impl {
     co_return answer;
   }
 
-  // An idle connection that is still open, or null.
-  Task<std::unique_ptr<net::Stream>> take_idle(unsigned thread, std::string origin) {
+  // A connection that has been idle for `longest` at most and is still open, or null.
+  Task<std::unique_ptr<net::Stream>> take_idle(unsigned thread, std::string origin,
+                                               Millis longest) {
     for (;;) {
-      auto stream = pool.take(thread, origin, std::chrono::steady_clock::now());
+      auto stream = pool.take(thread, origin, std::chrono::steady_clock::now(), longest);
       if (!stream) co_return nullptr;
       const bool usable = co_await is_quiet(*stream);
       if (usable) co_return stream;
@@ -253,7 +254,6 @@ struct Client::Impl {
     const net::Executor executor = co_await net::current_executor();
     const unsigned thread = net::Runtime::index(executor);
     h2::ClientOrigin& origin = origins.of(thread, request.url.origin());
-    const bool may_repeat = request.method == "GET" || request.method == "HEAD";
     bool repeated = false;
     for (int refused = 0;;) {
       Attempt attempt =
@@ -261,13 +261,17 @@ struct Client::Impl {
       if (attempt.outcome == Outcome::unprocessed && refused < kMaxRefused) {
         ++refused;
         retries("refused").add();
-      } else if (attempt.outcome == Outcome::was_closed && may_repeat && !repeated) {
+      } else if (attempt.outcome == Outcome::was_closed && may_repeat(request) && !repeated) {
         repeated = true;
         retries("closed").add();
       } else {
         co_return std::move(attempt.response);
       }
     }
+  }
+
+  static bool may_repeat(const ClientRequest& request) {
+    return request.method == "GET" || request.method == "HEAD";
   }
 
   struct Prepared {
@@ -295,7 +299,8 @@ struct Client::Impl {
       if (const auto shared = origin.usable())
         co_return co_await over_h2(prepared, origin, shared, true);
     }
-    auto idle = co_await take_idle(thread, request.url.origin());
+    const Millis longest = may_repeat(request) ? options.idle_timeout : options.idle_for_once;
+    auto idle = co_await take_idle(thread, request.url.origin(), longest);
     if (idle) {
       h1::Answer answer =
           co_await exchange(request, prepared.head, std::move(idle), thread, prepared.deadline);

@@ -22,6 +22,9 @@ struct ClientOptions {
   std::vector<std::string> no_proxy;  // hosts, ".suffixes", IP addresses, "*"
   std::size_t idle_per_origin = 8;    // per thread
   Millis idle_timeout{55'000};
+  // What can't be sent again goes only on a connection that was idle for no longer: servers close
+  // theirs after five seconds or more, at just that moment perhaps.
+  Millis idle_for_once{1'000};
   bool http2 = true;  // with https origins that offer it: one connection a thread
 };
 

@@ -7,11 +7,11 @@ ClientPool::ClientPool(unsigned threads, std::size_t idle_per_origin, Millis idl
     : threads_(threads), idle_per_origin_(idle_per_origin), idle_timeout_(idle_timeout) {}
 
 std::unique_ptr<net::Stream> ClientPool::take(unsigned thread, const std::string& origin,
-                                              MonoTime now) {
+                                              MonoTime now, Millis longest) {
   Origins& origins = threads_.at(thread);
   expire(origins, now);
   const auto found = origins.find(origin);
-  if (found == origins.end()) return nullptr;
+  if (found == origins.end() || now - found->second.back().since > longest) return nullptr;
   std::unique_ptr<net::Stream> stream = std::move(found->second.back().stream);
   found->second.pop_back();
   if (found->second.empty()) origins.erase(found);

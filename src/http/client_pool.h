@@ -18,8 +18,10 @@ class ClientPool {
  public:
   ClientPool(unsigned threads, std::size_t idle_per_origin, Millis idle_timeout);
 
-  // The connection to `origin` that was used last, or null. It may have been closed meanwhile.
-  std::unique_ptr<net::Stream> take(unsigned thread, const std::string& origin, MonoTime now);
+  // The connection to `origin` that was used last, if that was `longest` ago at most, or null. It
+  // may have been closed meanwhile.
+  std::unique_ptr<net::Stream> take(unsigned thread, const std::string& origin, MonoTime now,
+                                    Millis longest);
   // Keeps it, and lets go of what has been idle for too long, whatever its origin.
   void keep(unsigned thread, const std::string& origin, std::unique_ptr<net::Stream> stream,
             MonoTime now);

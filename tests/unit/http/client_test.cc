@@ -337,6 +337,18 @@ TEST_F(ClientTest, PostIsNeverSentAgain) {
   EXPECT_EQ(script_.requests.size(), 2u);
 }
 
+// The server may be closing just now what has been idle for long.
+TEST_F(ClientTest, PostDoesNotTrustAConnectionThatWasIdleForLong) {
+  options_.idle_for_once = Millis(0);
+  serve({{kHello, kHello}, {kHello}});
+  ASSERT_TRUE(fetch("/1"));
+  runtime_.block_on(net::sleep_until(net::in(Millis(5))));
+  ASSERT_TRUE(fetch(request("/2", "POST", "a=b")));
+  EXPECT_EQ(script_.accepted, 2u);
+  ASSERT_TRUE(fetch("/3"));
+  EXPECT_EQ(script_.accepted, 2u) << "GET may be sent again";
+}
+
 // --- Redirects ---
 
 std::string redirect(const std::string& location, int status = 302) {
@@ -541,10 +553,11 @@ TEST(ClientPool, KeepsTheNewestAndForgetsTheOld) {
   pool.keep(0, "a", std::move(third), start + Millis(20));
   pool.keep(0, "b", make(), start + Millis(20));
   EXPECT_EQ(pool.size(0), 3u);
-  EXPECT_EQ(pool.take(1, "a", start + Millis(20)), nullptr);
-  EXPECT_EQ(pool.take(0, "a", start + Millis(30)).get(), third_pointer);
-  EXPECT_EQ(pool.take(0, "a", start + Millis(30)).get(), second_pointer);
-  EXPECT_EQ(pool.take(0, "a", start + Millis(30)), nullptr);
+  EXPECT_EQ(pool.take(1, "a", start + Millis(20), Millis(100)), nullptr);
+  EXPECT_EQ(pool.take(0, "a", start + Millis(30), Millis(9)), nullptr);
+  EXPECT_EQ(pool.take(0, "a", start + Millis(30), Millis(100)).get(), third_pointer);
+  EXPECT_EQ(pool.take(0, "a", start + Millis(30), Millis(100)).get(), second_pointer);
+  EXPECT_EQ(pool.take(0, "a", start + Millis(30), Millis(100)), nullptr);
   EXPECT_EQ(pool.size(0), 1u);
   // Whatever its origin, what is too old goes.
   pool.keep(0, "c", make(), start + Millis(120));
