@@ -11,7 +11,6 @@
 namespace openunison::portal {
 namespace {
 
-constexpr std::size_t kMaxLooked = 10'000;
 constexpr std::size_t kMaxShown = 200;
 
 text::Json row(const Current& each, const Current& mine, const config::Values& values,
@@ -49,17 +48,21 @@ store::Selector account_of(const Current& current) {
 Task<http::Response> Portal::Impl::sessions_page(http::Request& request) {
   auto current = co_await require(request);
   if (!current) co_return std::move(current.error());
-  auto listed = co_await sessions.list(account_of(*current), kMaxLooked);
-  if (!listed) co_return error_page(request, &*current, listed.error());
-
   // Of very many the newest, since those are what somebody who got in just now has.
-  const std::size_t all = listed->size();
-  std::size_t too_many = all > kMaxShown ? all - kMaxShown : 0;
-  std::erase_if(*listed, [&](const Current& each) {
-    if (too_many == 0 || each.live.sign_in.id == current->live.sign_in.id) return false;
-    --too_many;
-    return true;
-  });
+  auto listed = co_await sessions.list(account_of(*current), kMaxShown + 1);
+  if (!listed) co_return error_page(request, &*current, listed.error());
+  const bool has_more = listed->size() > kMaxShown;
+  if (has_more) {
+    store::Selector own;
+    own.sign_in = current->live.sign_in.id;
+    auto shown = co_await sessions.list(std::move(own), kMaxShown);
+    if (!shown) co_return error_page(request, &*current, shown.error());
+    for (Current& each : *listed) {
+      if (shown->size() == kMaxShown) break;
+      if (each.live.sign_in.id != current->live.sign_in.id) shown->push_back(std::move(each));
+    }
+    listed = std::move(shown);
+  }
 
   // One block a sign-in, this one first.
   std::vector<std::pair<store::SignInId, text::Json::Array>> blocks;
@@ -90,8 +93,7 @@ Task<http::Response> Portal::Impl::sessions_page(http::Request& request) {
   Page page{"sessions", "Sessions", "sessions", {}, 200, {}};
   page.data.set("sign_ins", text::Json(std::move(sign_ins)));
   page.data.set("count", listed->size());
-  page.data.set("has_more", all > listed->size());
-  page.data.set("more", std::to_string(all - listed->size()));
+  page.data.set("has_more", has_more);
   page.data.set("has_others", listed->size() > 1);
   const auto query = text::Form::parse(request.query);
   page.data.set("ended", query && query->get("ended").has_value());

@@ -90,10 +90,10 @@ std::vector<MemorySignIn*> MemoryIndex::matching(const Selector& selector) const
       if (matches(sign_in)) found.push_back(&sign_in);
       return true;
     });
-    std::ranges::sort(found, {}, &MemorySignIn::sequence);
+    std::ranges::sort(found, std::ranges::greater{}, &MemorySignIn::sequence);
   };
   const auto scan = [&](const auto& matches) {
-    for (MemorySignIn* sign_in = oldest_; sign_in != nullptr; sign_in = sign_in->next) {
+    for (MemorySignIn* sign_in = newest_; sign_in != nullptr; sign_in = sign_in->previous) {
       if (matches(*sign_in)) found.push_back(sign_in);
     }
   };
@@ -138,7 +138,7 @@ void MemoryIndex::for_each(const Selector& selector,
     return;
   }
   if (selector.all) {
-    for (const MemorySignIn* sign_in = oldest_; sign_in != nullptr; sign_in = sign_in->next) {
+    for (const MemorySignIn* sign_in = newest_; sign_in != nullptr; sign_in = sign_in->previous) {
       if (!visit_sessions(*sign_in)) return;
     }
     return;

@@ -45,8 +45,8 @@ class MemoryIndex {
   MemorySignIn* find_sign_in(SignInId id) const;
   MemorySession* find_session(SessionId id) const;
   MemorySession* find_token(std::string_view token_hash) const;
-  // Sessions that `selector` names, oldest sign-in first, then oldest session, until `visit` gives
-  // false. `visit` changes nothing here.
+  // Sessions that `selector` names, newest sign-in first, in it the oldest session, until `visit`
+  // gives false. `visit` changes nothing here.
   void for_each(const Selector& selector, const std::function<bool(MemorySession&)>& visit) const;
   const SessionCounts& counts() const { return counts_; }
 
@@ -91,7 +91,7 @@ class MemoryIndex {
     }
   };
 
-  // Those that match, oldest first.
+  // Those that match, newest first.
   std::vector<MemorySignIn*> matching(const Selector& selector) const;
   void erase(MemorySignIn& sign_in);
 

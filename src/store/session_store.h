@@ -104,7 +104,7 @@ class SessionStore {
   // Ends what matches; gives what was alive until now. A sign-in whose last session ends, ends too;
   // ending a sign_in ends its sessions.
   virtual Task<Result<std::vector<Live>>> end(Selector selector, WallTime now) = 0;
-  // Living sessions of an account, of a user, or all (at most `limit`), oldest sign-in first.
+  // Living sessions of an account, of a user, or all (at most `limit`), newest sign-in first.
   virtual Task<Result<std::vector<Live>>> list(Selector selector, std::size_t limit,
                                                WallTime now) = 0;
 

@@ -23,7 +23,7 @@
 #define FROM_SIGN_IN                                                  \
   "FROM sign_in CROSS JOIN session ON session.sign_in = sign_in.key " \
   "CROSS JOIN session_use ON session_use.session = session.key "
-#define OLDEST_FIRST " ORDER BY sign_in.key, session.key"
+#define NEWEST_FIRST " ORDER BY sign_in.key DESC, session.key"
 
 namespace openunison::store::sqlite {
 namespace {
@@ -147,15 +147,15 @@ Result<void> visit_account(Connection& connection, const Selector& selector,
   const auto& [provider, subject] = *selector.account;
   if (provider.empty() && subject.empty()) return {};
   if (subject.empty()) {
-    Query query(connection, SELECT_ROWS FROM_SIGN_IN "WHERE sign_in.provider = ?" OLDEST_FIRST);
+    Query query(connection, SELECT_ROWS FROM_SIGN_IN "WHERE sign_in.provider = ?" NEWEST_FIRST);
     return visit_rows(query.text(provider), selector, visit);
   }
   if (provider.empty()) {
-    Query query(connection, SELECT_ROWS FROM_SIGN_IN "WHERE sign_in.subject = ?" OLDEST_FIRST);
+    Query query(connection, SELECT_ROWS FROM_SIGN_IN "WHERE sign_in.subject = ?" NEWEST_FIRST);
     return visit_rows(query.text(subject), selector, visit);
   }
   Query query(connection, SELECT_ROWS FROM_SIGN_IN
-              "WHERE sign_in.provider = ? AND sign_in.subject = ?" OLDEST_FIRST);
+              "WHERE sign_in.provider = ? AND sign_in.subject = ?" NEWEST_FIRST);
   return visit_rows(query.text(provider).text(subject), selector, visit);
 }
 
@@ -164,11 +164,11 @@ Result<void> visit_upstream_sid(Connection& connection, const Selector& selector
   const auto& [provider, sid] = *selector.upstream_sid;
   if (sid.empty()) return {};
   if (provider.empty()) {
-    Query query(connection, SELECT_ROWS FROM_SIGN_IN "WHERE sign_in.upstream_sid = ?" OLDEST_FIRST);
+    Query query(connection, SELECT_ROWS FROM_SIGN_IN "WHERE sign_in.upstream_sid = ?" NEWEST_FIRST);
     return visit_rows(query.text(sid), selector, visit);
   }
   Query query(connection, SELECT_ROWS FROM_SIGN_IN
-              "WHERE sign_in.upstream_sid = ? AND sign_in.provider = ?" OLDEST_FIRST);
+              "WHERE sign_in.upstream_sid = ? AND sign_in.provider = ?" NEWEST_FIRST);
   return visit_rows(query.text(sid).text(provider), selector, visit);
 }
 
@@ -192,17 +192,17 @@ Result<void> for_each(Connection& connection, const Selector& selector,
     return visit_rows(query.blob(selector.session->view()), selector, visit);
   }
   if (selector.sign_in) {
-    Query query(connection, SELECT_ROWS FROM_SIGN_IN "WHERE sign_in.id = ?" OLDEST_FIRST);
+    Query query(connection, SELECT_ROWS FROM_SIGN_IN "WHERE sign_in.id = ?" NEWEST_FIRST);
     return visit_rows(query.blob(selector.sign_in->view()), selector, visit);
   }
   if (selector.account) return visit_account(connection, selector, visit);
   if (selector.upstream_sid) return visit_upstream_sid(connection, selector, visit);
   if (selector.user) {
-    Query query(connection, SELECT_ROWS FROM_SIGN_IN "WHERE sign_in.user = ?" OLDEST_FIRST);
+    Query query(connection, SELECT_ROWS FROM_SIGN_IN "WHERE sign_in.user = ?" NEWEST_FIRST);
     return visit_rows(query.text(*selector.user), selector, visit);
   }
   if (!selector.all) return {};
-  Query query(connection, SELECT_ROWS FROM_SIGN_IN OLDEST_FIRST);
+  Query query(connection, SELECT_ROWS FROM_SIGN_IN NEWEST_FIRST);
   return visit_rows(query, selector, visit);
 }
 

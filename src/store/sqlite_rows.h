@@ -21,8 +21,8 @@ struct Row {
 // Living or not. nullopt: no such row.
 Result<std::optional<Row>> find_session(Connection& connection, SessionId id);
 Result<std::optional<Row>> find_token(Connection& connection, std::string_view token_hash);
-// Sessions that `selector` names, oldest sign-in first, then oldest session, until `visit` gives
-// false. `visit` must not change rows.
+// Sessions that `selector` names, newest sign-in first, in it the oldest session, until `visit`
+// gives false. `visit` must not change rows.
 Result<void> for_each(Connection& connection, const Selector& selector,
                       const std::function<bool(Row)>& visit);
 

@@ -48,7 +48,7 @@ TEST(Sessions, OfVeryManyTheNewestAreShown) {
   EXPECT_THAT(body, HasSubstr(mine));
   EXPECT_THAT(body, HasSubstr(newest));
   EXPECT_THAT(body, Not(HasSubstr(old)));
-  EXPECT_THAT(body, HasSubstr("8 older sessions aren’t shown"));
+  EXPECT_THAT(body, HasSubstr("Older sessions aren’t shown"));
 }
 
 TEST(Sessions, EndingOne) {

@@ -31,7 +31,7 @@ class Selectors : public Conformance {
   struct Case {
     const char* name;
     Selector selector;
-    std::vector<SessionId> matches;  // oldest sign-in first
+    std::vector<SessionId> matches;  // newest sign-in first
   };
   std::vector<Case> cases() const {
     const SessionId a = first_.session.id, b = family_.id, c = second_.session.id,
@@ -43,16 +43,16 @@ class Selectors : public Conformance {
     };
     add("session", {a}).session = a;
     add("sign_in", {a, b}).sign_in = first_.sign_in.id;
-    add("account", {a, b, c}).account = {"okta", "subject of alice"};
+    add("account", {c, a, b}).account = {"okta", "subject of alice"};
     add("account of another provider", {e}).account = {"ldap", "subject of alice"};
-    add("whole provider", {a, b, c, d}).account = {"okta", ""};
-    add("subject anywhere", {a, b, c, e}).account = {"", "subject of alice"};
+    add("whole provider", {d, c, a, b}).account = {"okta", ""};
+    add("subject anywhere", {e, c, a, b}).account = {"", "subject of alice"};
     add("upstream sid", {c}).upstream_sid = {"okta", second_.sign_in.upstream_sid};
     add("upstream sid anywhere", {c}).upstream_sid = {"", second_.sign_in.upstream_sid};
     add("upstream sid of another provider", {}).upstream_sid = {"ldap",
                                                                 second_.sign_in.upstream_sid};
-    add("user", {a, b, c, e}).user = "alice";
-    add("all", {a, b, c, d, e}).all = true;
+    add("user", {e, c, a, b}).user = "alice";
+    add("all", {e, d, c, a, b}).all = true;
     add("nothing set", {});
     add("empty account", {}).account = Selector::Account{};
     add("empty upstream sid", {}).upstream_sid = {"okta", ""};
@@ -65,7 +65,7 @@ class Selectors : public Conformance {
     Selector& others_of_sign_in = add("others of the sign-in", {a});
     others_of_sign_in.sign_in = first_.sign_in.id;
     others_of_sign_in.except = b;
-    Selector& others_of_account = add("others of the account", {a, c});
+    Selector& others_of_account = add("others of the account", {c, a});
     others_of_account.account = {"okta", "subject of alice"};
     others_of_account.except = b;
     return cases;
@@ -75,7 +75,7 @@ class Selectors : public Conformance {
   Session family_;
 };
 
-TEST_P(Selectors, ListWhatMatchesOldestFirst) {
+TEST_P(Selectors, ListWhatMatchesNewestFirst) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.name);
     EXPECT_EQ(list(c.selector), c.matches);
@@ -87,9 +87,9 @@ TEST_P(Selectors, AListIsCutAtItsLimit) {
   Selector all;
   all.all = true;
   EXPECT_EQ(list(all, 0), std::vector<SessionId>());
-  EXPECT_EQ(list(all, 3), (std::vector{first_.session.id, family_.id, second_.session.id}));
+  EXPECT_EQ(list(all, 3), (std::vector{other_.session.id, bob_.session.id, second_.session.id}));
   now += Seconds(900);  // the browsers have idled out
-  EXPECT_EQ(list(all, 2), (std::vector{family_.id, second_.session.id}));
+  EXPECT_EQ(list(all, 2), (std::vector{second_.session.id, family_.id}));
 }
 
 TEST_P(Selectors, AListHoldsWholeRecords) {
