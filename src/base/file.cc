@@ -22,7 +22,7 @@ Done write_all(int descriptor, std::string_view data, const std::string& file) {
   while (!data.empty()) {
     const ssize_t written = ::write(descriptor, data.data(), data.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return failed(file, "written");
+    if (written <= 0) return failed(file, "written");
     data.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
@@ -56,8 +56,9 @@ std::string FileFailure::text() const {
 Done keep_owner(int descriptor, const std::string& of) {
   if (::geteuid() != 0) return {};
   struct stat owner{};
-  if (::lstat(of.c_str(), &owner) != 0 && ::stat(directory_of(of).c_str(), &owner) != 0)
-    return failed(directory_of(of), "looked at");
+  const std::string directory = directory_of(of);
+  if (::lstat(of.c_str(), &owner) != 0 && ::stat(directory.c_str(), &owner) != 0)
+    return failed(directory, "looked at");
   if (::fchown(descriptor, owner.st_uid, owner.st_gid) != 0)
     return failed(of, "given to its owner");
   return {};

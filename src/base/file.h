@@ -32,8 +32,8 @@ struct FileFailure {
 };
 
 // What root makes for a server that runs as somebody else, that server must be able to read: gives
-// the descriptor to the owner of the file `of`, or where there is none of its directory. For
-// anybody but root it does nothing.
+// the descriptor, of a file that was just made, to the owner of the file `of`, or where there is
+// none of its directory. For anybody but root it does nothing.
 [[nodiscard]] std::expected<void, FileFailure> keep_owner(int descriptor, const std::string& of);
 
 // Puts `content` in place of the file, or makes it, with mode 0600 and keep_owner(): written beside

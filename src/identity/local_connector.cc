@@ -131,11 +131,7 @@ class UserDirectory {
     // No file, or an empty one, is no users at the start; later it was lost by mistake, and nobody
     // is gone. Whoever wants no users writes `users: []`.
     const bool lost = users_ && !users_->by_name.empty() && stamp.size == 0;
-    auto read = lost ? Result<std::vector<LocalUser>>(
-                           fail(Errc::bad_users_file, file_ + (stamp.exists ? ": the file is empty"
-                                                                            : ": the file is not "
-                                                                              "there")))
-                     : read_users(file_);
+    auto read = lost ? lost_users(stamp) : read_users(file_);
     if (!read) {
       problem_ = read.error().message();
       log::error(users_ ? "the users file can't be read; the former users stay in force"
@@ -148,6 +144,11 @@ class UserDirectory {
     users->dummy_hash = make_dummy(*read, *random_);
     for (LocalUser& user : *read) users->by_name.emplace(user.name, std::move(user));
     users_ = std::move(users);
+  }
+
+  Result<std::vector<LocalUser>> lost_users(const FileStamp& stamp) const {
+    return fail(Errc::bad_users_file,
+                file_ + (stamp.exists ? ": the file is empty" : ": the file is not there"));
   }
 
   const std::string file_;

@@ -245,15 +245,27 @@ std::string resolved(const std::string& file) {
   return ::realpath(file.c_str(), buffer) != nullptr ? std::string(buffer) : file;
 }
 
+// The file "FILE.lock", made where there is none. Only what was made here is given away: in a
+// folder of somebody else's, what is there may be a link to another file.
+Result<int> open_lock(const std::string& file) {
+  const std::string name = file + ".lock";
+  int fd = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd >= 0) {
+    if (const auto kept = keep_owner(fd, file); !kept) {
+      ::close(fd);
+      return fail(Errc::bad_users_file, kept.error().text());
+    }
+    return fd;
+  }
+  if (errno == EEXIST) fd = ::open(name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return system_failure("can't make", name);
+  return fd;
+}
+
 // An exclusive lock of "FILE.lock" until the descriptor closes.
 Result<int> lock(const std::string& file, Millis wait) {
   const std::string name = resolved(file) + ".lock";
-  const int fd = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return system_failure("can't make", name);
-  if (const auto kept = keep_owner(fd, name); !kept) {
-    ::close(fd);
-    return fail(Errc::bad_users_file, kept.error().text());
-  }
+  const int fd = TRY(open_lock(resolved(file)));
   const auto until = std::chrono::steady_clock::now() + wait;
   while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) {

@@ -261,6 +261,21 @@ TEST(UsersFile, ReplacesALinksTargetAndALeftoverOfACrash) {
   EXPECT_EQ((*read_users(target))[0].name, "bob");
 }
 
+// Root's `users add` for a server that runs as somebody else, who must be able to read the file and
+// to change it under the same lock.
+TEST(UsersFile, WhatRootMakesBelongsToTheOwnerOfTheFolder) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  TemporaryDirectory directory;
+  ASSERT_EQ(::chown(directory.path().c_str(), 65'534, 65'534), 0);
+  const std::string file = directory.file("users.yaml");
+  ASSERT_TRUE(write_users(file, {user("alice")}));
+  for (const std::string& each : {file, file + ".lock"}) {
+    struct stat status{};
+    ASSERT_EQ(::stat(each.c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, 65'534u) << each;
+  }
+}
+
 TEST(UsersFile, EditChangesUnderTheLock) {
   TemporaryDirectory directory;
   const std::string file = directory.file("users.yaml");
