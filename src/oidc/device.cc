@@ -5,8 +5,8 @@
 #include "base/log.h"
 #include "oidc/provider_impl.h"
 #include "text/json.h"
-#include "text/url.h"
 #include "text/utf8.h"
+#include "text/words.h"
 
 namespace openunison::oidc {
 namespace {
@@ -17,40 +17,31 @@ constexpr std::size_t kMaxDeviceName = 64;
 
 Task<http::Response> Provider::Impl::authorize_device(http::Request& request) {
   const session::Caller caller = session::caller_of(request);
-  auto form = co_await read_form(request);
-  if (!form) co_return to_response(form.error());
-  auto client = clients.authenticate(request, *form);
-  if (!client) {
-    http::Response response = to_response(client.error());
-    if (response.status == 401) response.headers.add("www-authenticate", "Basic realm=\"device\"");
-    co_return response;
-  }
-  if (!(*client)->may_wait_for_device)
+  auto call = co_await client_call(request, "device");
+  if (!call) co_return std::move(call.error());
+  if (!call->client.may_wait_for_device)
     co_return to_response(
         {"unauthorized_client", "this client may not use device authorization", 400});
-  const std::string_view device_name = form->value("device_name");
+  const std::string_view device_name = call->form.value("device_name");
   if (device_name.size() > kMaxDeviceName || !text::valid_utf8(device_name) ||
       text::has_control(device_name))
     co_return to_response(
         {"invalid_request", "device_name has at most 64 bytes, without control characters", 400});
 
   DeviceRequests::Asked asked;
-  asked.client_id = (*client)->id;
-  asked.scope = (*client)->grant_scope(form->value("scope"));
+  asked.client_id = call->client.id;
+  asked.scope = call->client.grant_scope(call->form.value("scope"));
+  // What is given out in the end is an ID token.
+  if (!text::has_word(asked.scope, "openid"))
+    co_return to_response({"invalid_scope", "the scope openid is missing", 400});
   asked.device_name = device_name;
   asked.address = caller.address;
   asked.user_agent = caller.user_agent;
   asked.at = now();
   const auto made = devices.ask(std::move(asked), sessions.random(), sessions.clock().mono());
-  if (!made) {
-    log::warn("a device authorization was refused", {{"client", (*client)->id},
-                                                     {"reason", made.error().message()},
-                                                     {"address", caller.address},
-                                                     {"request", caller.request_id}});
-    http::Response response = to_response({"temporarily_unavailable", made.error().message(), 429});
-    response.headers.add("retry-after", std::to_string(kDeviceLife.count()));
-    co_return response;
-  }
+  if (!made)
+    co_return turned_away(*call, "a device authorization was refused", made.error(), kDeviceLife,
+                          caller);
   http::Response response;
   response.headers = {{"content-type", "application/json"}, {"cache-control", "no-store"}};
   text::JsonWriter(response.body)
@@ -65,7 +56,7 @@ Task<http::Response> Provider::Impl::authorize_device(http::Request& request) {
   co_return response;
 }
 
-std::optional<session::DeviceQuestion> Provider::look(std::string_view user_code) const {
+std::optional<session::DeviceQuestion> Provider::find_device(std::string_view user_code) const {
   const auto asked = impl_->devices.look(user_code, impl_->sessions.clock().mono());
   const Client* client = asked ? impl_->clients.find(asked->client_id) : nullptr;
   if (client == nullptr) return std::nullopt;
@@ -74,8 +65,8 @@ std::optional<session::DeviceQuestion> Provider::look(std::string_view user_code
                                  asked->user_agent,           asked->at};
 }
 
-Result<bool> Provider::decide(std::string_view user_code, const session::Current& current,
-                              bool allow, const session::Caller& caller) const {
+Result<bool> Provider::decide_device(std::string_view user_code, const session::Current& current,
+                                     bool allow, const session::Caller& caller) const {
   const MonoTime now = impl_->sessions.clock().mono();
   const auto asked = impl_->devices.look(user_code, now);
   const Client* client = asked ? impl_->clients.find(asked->client_id) : nullptr;

@@ -38,35 +38,22 @@ std::optional<OAuthError> problem_of(const ParsedAuthorization& parsed) {
 
 Task<http::Response> Provider::Impl::push_request(http::Request& request) {
   const session::Caller caller = session::caller_of(request);
-  auto form = co_await read_form(request);
-  if (!form) co_return to_response(form.error());
-  auto client = clients.authenticate(request, *form);
-  if (!client) {
-    http::Response response = to_response(client.error());
-    if (response.status == 401) response.headers.add("www-authenticate", "Basic realm=\"par\"");
-    co_return response;
-  }
+  auto call = co_await client_call(request, "par");
+  if (!call) co_return std::move(call.error());
   // §2.1 step 2.
-  if (form->get("request_uri"))
+  if (call->form.get("request_uri"))
     co_return to_response({"invalid_request", "a request_uri can't be pushed", 400});
-  text::Form parameters = without_secret(*form);
+  text::Form parameters = without_secret(call->form);
   if (size_of(parameters) > kMaxPushedBytes)
     co_return to_response({"invalid_request", "the request is too large", 413});
-  if (!parameters.get("client_id")) parameters.add("client_id", (*client)->id);
+  if (!parameters.get("client_id")) parameters.add("client_id", call->client.id);
   if (auto problem = problem_of(parse_authorization(parameters, clients)))
     co_return to_response(*problem);
 
-  auto uri = pushed.push({(*client)->id, caller.address, (*client)->is_public},
+  auto uri = pushed.push({call->client.id, caller.address, call->client.is_public},
                          std::move(parameters), sessions.random(), sessions.clock().mono());
-  if (!uri) {
-    log::warn("a pushed request was refused", {{"client", (*client)->id},
-                                               {"reason", uri.error().message()},
-                                               {"address", caller.address},
-                                               {"request", caller.request_id}});
-    http::Response response = to_response({"temporarily_unavailable", uri.error().message(), 429});
-    response.headers.add("retry-after", std::to_string(kPushedLife.count()));
-    co_return response;
-  }
+  if (!uri)
+    co_return turned_away(*call, "a pushed request was refused", uri.error(), kPushedLife, caller);
   http::Response response;
   response.status = 201;
   response.headers = {{"content-type", "application/json"}, {"cache-control", "no-store"}};

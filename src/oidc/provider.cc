@@ -208,6 +208,30 @@ http::Response Provider::Impl::refused(const Client* client, OAuthError error,
   return to_response(error);
 }
 
+Task<std::expected<Provider::Impl::ClientCall, http::Response>> Provider::Impl::client_call(
+    http::Request& request, std::string endpoint) {
+  auto form = co_await read_form(request);
+  if (!form) co_return std::unexpected(to_response(form.error()));
+  const auto client = clients.authenticate(request, *form);
+  if (client) co_return ClientCall{**client, std::move(*form)};
+  http::Response response = to_response(client.error());
+  if (response.status == 401)
+    response.headers.add("www-authenticate", "Basic realm=\"" + endpoint + '"');
+  co_return std::unexpected(std::move(response));
+}
+
+http::Response Provider::Impl::turned_away(const ClientCall& call, const char* what,
+                                           const Error& why, Seconds until,
+                                           const session::Caller& caller) const {
+  log::warn(what, {{"client", call.client.id},
+                   {"reason", why.message()},
+                   {"address", caller.address},
+                   {"request", caller.request_id}});
+  http::Response response = to_response({"temporarily_unavailable", why.message(), 429});
+  response.headers.add("retry-after", std::to_string(until.count()));
+  return response;
+}
+
 Result<jose::VerifiedJwt> Provider::Impl::verify_hint(std::string_view token) const {
   const auto parsed = TRY(jose::UnverifiedJwt::parse(token));
   jose::Expectations expected;

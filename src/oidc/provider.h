@@ -53,9 +53,9 @@ class Provider final : public session::ReturnTargets, public session::DeviceAppr
   void mount(http::Router& router);
 
   std::optional<session::ReturnTarget> describe(std::string_view return_to) const override;
-  std::optional<session::DeviceQuestion> look(std::string_view user_code) const override;
-  Result<bool> decide(std::string_view user_code, const session::Current& current, bool allow,
-                      const session::Caller& caller) const override;
+  std::optional<session::DeviceQuestion> find_device(std::string_view user_code) const override;
+  Result<bool> decide_device(std::string_view user_code, const session::Current& current,
+                             bool allow, const session::Caller& caller) const override;
   const std::string& issuer() const;
   // Waits until the clients that were to be told of sign-outs have been, once, or `deadline`.
   Task<void> drain(net::Deadline deadline) const;

@@ -63,6 +63,18 @@ struct Provider::Impl {
   // What stands in the address, or was pushed before. `resumed`: this isn't its first use.
   std::optional<text::Form> request_of(const text::Form& parameters, bool resumed) const;
 
+  // Who calls an endpoint that is for clients alone, and with what; else the answer: a form that
+  // can't be read, or a client that isn't known by what it sent. `endpoint` is the realm of a 401.
+  struct ClientCall {
+    const Client& client;
+    text::Form form;
+  };
+  Task<std::expected<ClientCall, http::Response>> client_call(http::Request& request,
+                                                              std::string endpoint);
+  // 429, and a line in the log: what is kept for clients is full.
+  http::Response turned_away(const ClientCall& call, const char* what, const Error& why,
+                             Seconds until, const session::Caller& caller) const;
+
   // The grants of the token endpoint.
   Task<http::Response> authorization_code_grant(const Client& client, const text::Form& form,
                                                 session::Caller caller);

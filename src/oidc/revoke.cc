@@ -10,23 +10,17 @@ namespace openunison::oidc {
 
 Task<http::Response> Provider::Impl::revoke(http::Request& request) {
   const session::Caller caller = session::caller_of(request);
-  auto form = co_await read_form(request);
-  if (!form) co_return to_response(form.error());
-  auto client = clients.authenticate(request, *form);
-  if (!client) {
-    http::Response response = to_response(client.error());
-    if (response.status == 401) response.headers.add("www-authenticate", "Basic realm=\"revoke\"");
-    co_return response;
-  }
-  const std::string token(form->value("token"));
+  auto call = co_await client_call(request, "revoke");
+  if (!call) co_return std::move(call.error());
+  const std::string token(call->form.value("token"));
   if (token.empty()) co_return to_response({"invalid_request", "token is missing", 400});
 
   Result<void> revoked =
-      co_await sessions.revoke_family(token, {options.issuer, (*client)->id}, caller);
+      co_await sessions.revoke_family(token, {options.issuer, call->client.id}, caller);
   if (!revoked && revoked.error().is(session::Errc::bad_token)) {
     revoked = {};
     auto opened = co_await sessions.open_access_token(token);
-    if (opened && opened->first.client_id == (*client)->id &&
+    if (opened && opened->first.client_id == call->client.id &&
         opened->first.issuer == options.issuer) {
       store::Selector selector;
       selector.session = opened->first.session;
@@ -35,7 +29,7 @@ Task<http::Response> Provider::Impl::revoke(http::Request& request) {
     }
   }
   if (!revoked) co_return to_response(oauth_error(revoked.error()));
-  log::audit("revocation", {{"client", (*client)->id},
+  log::audit("revocation", {{"client", call->client.id},
                             {"address", caller.address},
                             {"request", caller.request_id},
                             {"trace", caller.trace.trace_id()}});

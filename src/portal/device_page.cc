@@ -47,7 +47,7 @@ std::expected<session::DeviceQuestion, Page> Portal::Impl::device_question(
         429, "Too many wrong codes. You can type another one in " + in_words(wait) + "."));
   }
   for (const session::DeviceApprovals* approvals : device_approvals) {
-    if (auto question = approvals->look(user_code)) return std::move(*question);
+    if (auto question = approvals->find_device(user_code)) return std::move(*question);
   }
   code_guesses.wrong(account_of(current), now);
   return std::unexpected(page_to_type(
@@ -95,7 +95,7 @@ Task<http::Response> Portal::Impl::decide_device(http::Request& request) {
   if (!question) co_return render(request, &current, std::move(question.error()));
   const session::Caller caller = session::caller_of(request);
   for (const session::DeviceApprovals* approvals : device_approvals) {
-    const auto decided = approvals->decide(user_code, current, answer == "allow", caller);
+    const auto decided = approvals->decide_device(user_code, current, answer == "allow", caller);
     if (!decided) co_return error_page(request, &current, decided.error());
     if (*decided)
       co_return render(request, &current, page_of_end(answer == "allow", question->client));

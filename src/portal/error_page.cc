@@ -25,11 +25,11 @@ constexpr const char* kAdmin = "Somebody who administers access has to act.";
 
 Words words_of(const Error& error) {
   using Identity = identity::Errc;
+  using Session = session::Errc;
   if (error.is(Identity::bad_users_file)) {
     return {500, "The list of users can’t be read", kUs,
             "Tell an administrator. People who are signed in already can go on working.", true};
   }
-  using Session = session::Errc;
   if (error.is(Identity::unreachable)) {
     return {502, "The identity provider can’t be reached", kProvider,
             "Wait a minute and try again. People who are signed in already can go on working.",

@@ -64,10 +64,10 @@ class DeviceApprovals {
  public:
   virtual ~DeviceApprovals() = default;
   // nullopt: nothing waits with that code. Case, dashes and spaces don't matter.
-  virtual std::optional<DeviceQuestion> look(std::string_view user_code) const = 0;
+  virtual std::optional<DeviceQuestion> find_device(std::string_view user_code) const = 0;
   // False: it is over, or has been decided. Errors: not_allowed, for `allow` only.
-  virtual Result<bool> decide(std::string_view user_code, const Current& current, bool allow,
-                              const Caller& caller) const = 0;
+  virtual Result<bool> decide_device(std::string_view user_code, const Current& current, bool allow,
+                                     const Caller& caller) const = 0;
 };
 
 // Where a sign-in will lead. Implemented by the provider.

@@ -8,10 +8,9 @@ import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { launchBrowser, looks, violations } from "./harness/chromium.ts";
+import { launchBrowser, looks, signInAt, violations } from "./harness/chromium.ts";
 import { root } from "./harness/paths.ts";
 import { stack, type Stack } from "./harness/stack.ts";
-import { demoPeople } from "./harness/upstream.ts";
 
 const pictures = join(root, "build/screenshots");
 let s: Stack;
@@ -25,10 +24,7 @@ beforeAll(async () => {
 afterAll(async () => browser?.close());
 
 async function signIn(page: Page, user = "alice", start = "/"): Promise<void> {
-  await page.goto(s.portal.portal + start);
-  await page.fill("#login", user);
-  await page.fill("#password", demoPeople[user]!.password);
-  await page.click("button");
+  await signInAt(page, s.portal.portal + start, user);
 }
 
 describe.each(looks)("pages in %s", (look, options) => {

@@ -8,14 +8,13 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { Visitor, type Answer } from "./harness/browserless.ts";
-import { launchBrowser, looks, violations } from "./harness/chromium.ts";
+import { launchBrowser, looks, signInAt, violations } from "./harness/chromium.ts";
 import { Machine } from "./harness/kubectl.ts";
 import { OpenUnison } from "./harness/openunison.ts";
 import { root } from "./harness/paths.ts";
 import { freePort } from "./harness/process.ts";
 import { noteTokens } from "./harness/secrets.ts";
 import { stack, type Stack } from "./harness/stack.ts";
-import { demoPeople } from "./harness/upstream.ts";
 
 const pictures = join(root, "build/screenshots");
 let s: Stack;
@@ -44,13 +43,6 @@ async function poll({ device_code }: Codes): Promise<{ status: number; error?: s
   noteTokens(answer.body);
   return { status: answer.status, ...(JSON.parse(answer.body) as object) };
 }
-async function signIn(page: Page, user: string, start: string): Promise<void> {
-  await page.goto(start);
-  await page.fill("#login", user);
-  await page.fill("#password", demoPeople[user]!.password);
-  await page.click("button");
-}
-
 describe.each(looks)("pages in %s", (look, options) => {
   let context: BrowserContext, page: Page;
   beforeAll(async () => {
@@ -65,7 +57,7 @@ describe.each(looks)("pages in %s", (look, options) => {
 
   test("the code is typed, mistyped, looked at and allowed, or denied", async () => {
     const asked = await codes();
-    await signIn(page, "bob", asked.verification_uri);
+    await signInAt(page, asked.verification_uri, "bob");
     await page.waitForURL("**/device");
     await seen("type");
     await page.fill("#user_code", "BBBB-BBBB");
@@ -96,7 +88,7 @@ test("a link with the code lets nobody in; the button does, and kubectl works as
   const context = await browser.newContext({ javaScriptEnabled: false });
   const page = await context.newPage();
   const asked = await codes();
-  await signIn(page, "alice", asked.verification_uri_complete);
+  await signInAt(page, asked.verification_uri_complete, "alice");
   await page.waitForSelector("text=Let this device in?");
   expect((await poll(asked)).error).toBe("authorization_pending");
   await page.click("button:has-text('Allow')");
@@ -116,7 +108,7 @@ test("of fifty polls at once with one code, one gets the tokens", async () => {
   const context = await browser.newContext();
   const page = await context.newPage();
   const asked = await codes();
-  await signIn(page, "bob", asked.verification_uri_complete);
+  await signInAt(page, asked.verification_uri_complete, "bob");
   await page.click("button:has-text('Allow')");
   await page.waitForSelector("text=It is let in");
   const all = await Promise.all(Array.from({ length: 50 }, () => poll(asked)));

@@ -26,7 +26,7 @@ az_groups: [local-staff, dev]`,
     networkExtra: "",
     extra: `identity_providers:
 - {name: company, label: Company sign-in, issuer: "${s.upstream.issuer}", client_id: openunison}
-- {name: local, type: local, username_prefix: "local-", groups_prefix: "local-"}
+- {name: local, type: local, label: Emergency account, username_prefix: "local-", groups_prefix: "local-"}
 `,
   });
   await portal.prepare();
@@ -95,6 +95,7 @@ describe.each(looks)("the sign-in page in %s", (look, options) => {
     const page = await (await browser.newContext(options)).newPage();
     const picture = (name: string) => page.screenshot({ path: join(root, "build/screenshots", `${name}-${look}.png`), fullPage: true });
     await page.goto(portal.portal);
+    expect(await page.textContent("main h2")).toBe("Emergency account");
     await picture("sign-in");
     expect(await violations(page)).toEqual([]);
     await page.fill("#username", "dora");

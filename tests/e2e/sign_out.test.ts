@@ -5,12 +5,11 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { launchBrowser } from "./harness/chromium.ts";
+import { launchBrowser, signInAt } from "./harness/chromium.ts";
 import { Machine } from "./harness/kubectl.ts";
 import { pinnedTools } from "./harness/paths.ts";
 import { waitFor } from "./harness/process.ts";
 import { expire } from "./harness/stack.ts";
-import { demoPeople } from "./harness/upstream.ts";
 import { VariantStack, type Variant } from "./harness/variants.ts";
 
 let s: VariantStack;
@@ -25,10 +24,7 @@ afterAll(async () => {
 });
 
 async function signIn(page: Page, user: string): Promise<void> {
-  await page.goto(s.portalUrl);
-  await page.fill("#login", user);
-  await page.fill("#password", demoPeople[user]!.password);
-  await page.click("button");
+  await signInAt(page, s.portalUrl, user);
   await page.waitForURL(`${s.portalUrl}/`);
 }
 

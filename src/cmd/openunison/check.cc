@@ -106,7 +106,8 @@ class SecretsCheck {
             ? net::TlsServerContext::create(*pairs)
             : Result<std::shared_ptr<const net::TlsServerContext>>(std::unexpected(pairs.error()));
     if (!context) return add(context.error());
-    for (const net::CertificatePair& pair : *pairs) check_times(pair.origin, pair.chain_pem);
+    for (const net::CertificatePair& pair : *pairs)
+      check_times(pair.origin, pair.chain_pem, Severity::error);
     const auto portal = (*context)->pair_of(values_.portal_host);
     if (portal) return check_trust((*pairs)[*portal].origin, (*pairs)[*portal].chain_pem);
     add(Severity::error, pairs->front().origin,
@@ -116,8 +117,8 @@ class SecretsCheck {
             " (network.openunison_host): browsers and kubectl will refuse it");
   }
 
-  void check_times(const std::string& file, const std::string& pem,
-                   Severity severity = Severity::error) {
+  // `severity`: of the first certificate.
+  void check_times(const std::string& file, const std::string& pem, Severity severity) {
     const auto chain = crypto::read_certificates(pem);
     if (!chain) return;  // said by who uses it
     const WallTime now = SystemClock().now();
@@ -126,6 +127,7 @@ class SecretsCheck {
         add(severity, file, "a certificate in it has expired on " + rfc3339(each.not_after));
       if (each.not_before > now)
         add(severity, file, "a certificate in it isn't valid before " + rfc3339(each.not_before));
+      severity = Severity::warning;  // those above it are replaced, or not needed, often enough
     }
   }
 

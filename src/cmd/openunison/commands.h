@@ -59,10 +59,10 @@ std::optional<config::Parsed> parse_values_file(const CommonOptions& options);
 void print(const std::vector<config::Problem>& problems);
 // Prints every problem to standard error; the values if there is no error among them.
 std::optional<config::Values> load_values(const CommonOptions& options);
-// Error: config::Errc::bad_argument.
-// Whether there is such a folder and who runs this may use it (access(2)). Error: what is wrong,
-// and what to do.
+// Whether there is such a folder and who runs this may use it; `mode` as of access(2): R_OK | X_OK.
+// Error: config::Errc::bad_argument, with what to do.
 Result<void> check_directory(const std::string& path, int mode);
+// Error: config::Errc::bad_argument.
 Result<std::string> read_file(const std::string& path);
 inline std::string admin_socket(const std::string& state_directory) {
   return state_directory + "/admin.sock";

@@ -140,6 +140,11 @@ class Server {
 
   Result<void> start() {
     TRY_VOID(secrets_.usable());
+    for (const config::Problem& problem : secrets_.check(*values_)) {
+      // Errors are said by what can't start without the file.
+      if (problem.severity == config::Severity::warning)
+        log::warn("a secret file has a warning", {{"reason", problem.text()}});
+    }
     TRY_VOID(make_state_directory());
     master_.emplace(TRY(secrets_.master_key()));
     const std::string keys_file = state_directory_ + "/keys.sealed";
@@ -511,13 +516,8 @@ int serve(const CommonOptions& options) {
   log::configure(level_of(parsed->values->log_level));
   for (const config::Problem& problem : parsed->problems)
     log::warn("the values file has a warning", {{"reason", problem.text()}});
-  SecretsDirectory secrets(options.secrets_directory);
-  for (const config::Problem& problem : secrets.check(*parsed->values)) {
-    // Errors are said by what can't start without the file.
-    if (problem.severity == config::Severity::warning)
-      log::warn("a secret file has a warning", {{"reason", problem.text()}});
-  }
-  Server server(std::move(*parsed->values), std::move(secrets), options.state_directory);
+  Server server(std::move(*parsed->values), SecretsDirectory(options.secrets_directory),
+                options.state_directory);
   const auto started = server.start();
   if (!started) return report(started.error());
   server.run();

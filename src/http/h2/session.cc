@@ -18,6 +18,7 @@ constexpr std::int32_t kConnectionWindow = 256 * 1024;
 constexpr std::size_t kMaxContinuations = 8;
 // Frames that wait to be sent: a client that makes us answer and doesn't read.
 constexpr std::size_t kMaxQueuedFrames = 1000;
+// Of one answer, before HPACK. Ours have a Location of target_bytes and some cookies at most.
 constexpr std::size_t kMaxAnswerHead = 64 * 1024;
 constexpr std::size_t kPrefaceSize = 24;
 // Bytes of a body that were taken are kept until there are so many of them.

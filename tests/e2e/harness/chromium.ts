@@ -9,6 +9,7 @@ import { chromium, type Browser, type BrowserContextOptions, type Page, type Res
 
 import { must } from "./process.ts";
 import { keepOutput, noteAddress, noteSetCookies } from "./secrets.ts";
+import { demoPeople } from "./upstream.ts";
 
 export async function launchBrowser(folder: string, caFile: string, more: string[] = []): Promise<Browser> {
   const home = mkdtempSync(join(folder, "browser-"));
@@ -33,6 +34,14 @@ async function note(response: Response): Promise<void> {
   noteAddress(response.url());
   noteSetCookies((await response.headersArray()).filter((field) => field.name.toLowerCase() === "set-cookie").map((field) => field.value));
   if (response.status() >= 400 && response.headers()["content-type"]?.startsWith("text/html")) keepOutput(`${response.status()}-page`, await response.text());
+}
+
+/** Signs in at the identity provider that `address` leads to. */
+export async function signInAt(page: Page, address: string, user: string): Promise<void> {
+  await page.goto(address);
+  await page.fill("#login", user);
+  await page.fill("#password", demoPeople[user]!.password);
+  await page.click("button");
 }
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

@@ -33,7 +33,7 @@ class Device : public ::testing::Test, protected Desk {
     return post(std::string(path) + "/token", form(all));
   }
   Result<bool> decide(const Answer& asked, const session::Current& current, bool allow = true) {
-    return provider_of().decide(member(asked, "user_code"), current, allow, caller);
+    return provider_of().decide_device(member(asked, "user_code"), current, allow, caller);
   }
   static std::string error_of(const Answer& answer) { return member(answer, "error"); }
 };
@@ -52,7 +52,7 @@ TEST_F(Device, AProgramIsLetInAsThePersonWhoAllowsIt) {
   EXPECT_EQ(error_of(waiting), "authorization_pending");
   EXPECT_EQ(error_of(poll(asked)), "slow_down");
 
-  const auto question = provider_of().look(member(asked, "user_code"));
+  const auto question = provider_of().find_device(member(asked, "user_code"));
   ASSERT_TRUE(question);
   EXPECT_EQ(question->client, "kubectl for demo");
   EXPECT_EQ(question->device_name, "laptop");
@@ -147,6 +147,16 @@ TEST_F(Device, AConfiguredClientMayWhereValuesSaySo) {
   ASSERT_TRUE(*decide(asked, sign_in()));
   EXPECT_EQ(poll(asked, {{"client_id", "app"}}).status, 401);
   EXPECT_EQ(poll(asked, {{"client_id", "app"}, {"client_secret", "s3cret"}}).status, 200);
+}
+
+TEST_F(Device, AnApplicationMustAskForOpenid) {
+  app.device_authorization = true;
+  for (const char* scope : {"-", "", "profile", "openidx"}) {
+    EXPECT_EQ(error_of(ask_for_codes(
+                  {{"client_id", "app"}, {"client_secret", "s3cret"}, {"scope", scope}})),
+              "invalid_scope")
+        << scope;
+  }
 }
 
 TEST_F(Device, NamesThatNobodyCouldReadAreRefused) {

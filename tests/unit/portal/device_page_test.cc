@@ -22,12 +22,12 @@ constexpr const char* kCode = "WDJB-MJHT";
 
 class FakeApprovals final : public session::DeviceApprovals {
  public:
-  std::optional<session::DeviceQuestion> look(std::string_view user_code) const override {
+  std::optional<session::DeviceQuestion> find_device(std::string_view user_code) const override {
     if (user_code != kCode && user_code != "wdjbmjht") return std::nullopt;
     return question;
   }
-  Result<bool> decide(std::string_view user_code, const session::Current& current, bool allow,
-                      const session::Caller&) const override {
+  Result<bool> decide_device(std::string_view user_code, const session::Current& current,
+                             bool allow, const session::Caller&) const override {
     if (refusal) return std::unexpected(*refusal);
     decisions.push_back(std::string(user_code) + ' ' + current.principal.user +
                         (allow ? " allows" : " denies"));
@@ -49,9 +49,11 @@ class DevicePage : public ::testing::Test {
   // Of a second provider, which has nothing waiting with this code.
   class NoApprovals final : public session::DeviceApprovals {
    public:
-    std::optional<session::DeviceQuestion> look(std::string_view) const override { return {}; }
-    Result<bool> decide(std::string_view, const session::Current&, bool,
-                        const session::Caller&) const override {
+    std::optional<session::DeviceQuestion> find_device(std::string_view) const override {
+      return {};
+    }
+    Result<bool> decide_device(std::string_view, const session::Current&, bool,
+                               const session::Caller&) const override {
       return false;
     }
   };

@@ -81,9 +81,11 @@ struct Texts {
 class OneDevice final : public session::DeviceApprovals {
  public:
   explicit OneDevice(session::DeviceQuestion question) : question_(std::move(question)) {}
-  std::optional<session::DeviceQuestion> look(std::string_view) const override { return question_; }
-  Result<bool> decide(std::string_view, const session::Current&, bool,
-                      const session::Caller&) const override {
+  std::optional<session::DeviceQuestion> find_device(std::string_view) const override {
+    return question_;
+  }
+  Result<bool> decide_device(std::string_view, const session::Current&, bool,
+                             const session::Caller&) const override {
     return true;
   }
 
