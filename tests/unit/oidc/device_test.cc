@@ -175,6 +175,13 @@ TEST_F(Device, OneAddressCannotTakeAllRows) {
   EXPECT_EQ(third.header("retry-after"), "600");
 }
 
+TEST_F(Device, AFormWithTwoOfOneParameterIsRefused) {
+  const std::string twice = "client_id=kubernetes&device_name=a&device_name=b";
+  const Answer answer = ask("POST", std::string(kPath) + "/device", twice);
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(error_of(answer), "invalid_request");
+}
+
 TEST_F(Device, PollsWithoutACodeOrWithAnInventedOneAreRefused) {
   EXPECT_EQ(error_of(poll({}, {{"device_code", "-"}})), "invalid_request");
   EXPECT_EQ(error_of(poll({}, {{"device_code", "invented"}})), "invalid_grant");

@@ -64,7 +64,7 @@ TEST_F(Endpoints, ScriptsOfPublicClientsMayCallWhatNeedsNoCookie) {
         if (std::string_view(method) == "OPTIONS") EXPECT_EQ(answer.status, 204);
       }
     }
-    for (const char* name : {"/auth", "/end_session", "/consent", "/par"}) {
+    for (const char* name : {"/auth", "/end_session", "/consent", "/par", "/device"}) {
       const Answer answer = ask("OPTIONS", std::string(kPath) + name, "", {{"origin", c.origin}});
       EXPECT_EQ(answer.status, 405) << name;
       EXPECT_EQ(answer.header("access-control-allow-origin"), "") << name;
@@ -260,7 +260,7 @@ TEST(Forms, BodyThatFailsIsToldByItsKind) {
   for (const auto& each : cases) {
     Desk desk;
     desk.body_fails = each.failure;
-    for (const char* path : {"/token", "/revoke", "/par"}) {
+    for (const char* path : {"/token", "/revoke", "/par", "/device"}) {
       const Answer answer = desk.post(std::string(Desk::kPath) + path, {});
       EXPECT_EQ(answer.status, each.status) << path;
       EXPECT_NE(answer.body.find(each.error), std::string::npos) << path << answer.body;
