@@ -15,6 +15,8 @@ constexpr std::size_t kMaxBatch = 256;
 // A caller waits no longer; a disk that hangs must not hold every request.
 constexpr Seconds kLongestWait{10};
 constexpr Seconds kTouchDelay{5};
+// Where the last commit was for several, the next waits so long for more to share its fsync.
+constexpr Millis kGather{1};
 // Of 4 KiB, in the log, before they are copied into the database file.
 constexpr int kCheckpointPages = 1'000;
 
@@ -70,17 +72,19 @@ Writer::~Writer() {
 
 Task<Result<void>> Writer::enqueue(std::shared_ptr<Step> step) {
   bool full = false;
+  bool awaited = false;
   {
     const std::lock_guard lock(mutex_);
     full = queue_.size() >= kMaxQueue;
     if (!full) queue_.push_back(step);
+    awaited = queue_.size() == 1 || queue_.size() == kMaxBatch;
     queue_length_.set(static_cast<double>(queue_.size()));
   }
   if (full) {
     overflows_.add();
     co_return fail(Errc::unavailable, "too many changes wait for the session database");
   }
-  wake_writer_.notify_one();
+  if (awaited) wake_writer_.notify_one();
   const bool done = co_await step->done.wait(net::in(kLongestWait));
   if (!done) {
     step->abandoned = true;
@@ -107,12 +111,16 @@ bool Writer::take(Batch& batch) {
   const auto ready = [this] { return stopping_ || !queue_.empty(); };
   wake_writer_.wait(lock, [&] { return ready() || touched_; });
   if (!ready()) wake_writer_.wait_for(lock, kTouchDelay, ready);
+  if (several_came_)
+    wake_writer_.wait_for(lock, kGather,
+                          [this] { return stopping_ || queue_.size() >= kMaxBatch; });
   touched_ = false;
   queue_length_.set(static_cast<double>(queue_.size()));
   while (!queue_.empty() && batch.size() < kMaxBatch) {
     batch.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
+  several_came_ = batch.size() > 1;
   return !batch.empty() || !stopping_;
 }
 

@@ -104,6 +104,7 @@ class Writer {
   std::condition_variable wake_writer_;
   std::condition_variable wake_checkpointer_;
   std::deque<std::shared_ptr<Step>> queue_;
+  bool several_came_ = false;  // with the last batch
   bool touched_ = false;
   bool stopping_ = false;
   enum class Checkpoint { none, due, copied };
