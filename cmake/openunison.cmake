@@ -20,10 +20,12 @@ target_compile_definitions(openunison_flags INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT BOOST_ASIO_DISABLE_BOOST_COROUTINE)
 target_include_directories(openunison_flags INTERFACE "${CMAKE_SOURCE_DIR}/src")
 
-# ou_library(NAME [PUBLIC deps...] [PRIVATE deps...]): every *.cc of the calling folder.
+# ou_library(NAME [EXCEPT files...] [PUBLIC deps...] [PRIVATE deps...]): every other *.cc of the calling folder.
 function(ou_library name)
-  cmake_parse_arguments(ARG "" "" "PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "EXCEPT;PUBLIC;PRIVATE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc" "${CMAKE_CURRENT_SOURCE_DIR}/*/*.cc")
+  list(TRANSFORM ARG_EXCEPT PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/")
+  list(REMOVE_ITEM sources ${ARG_EXCEPT})
   if(NOT sources)
     message(STATUS "${name}: no sources yet")
     return()

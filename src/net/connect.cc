@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// Names resolve with the system's resolver on the runtime's resolver threads: it knows the hosts
-// file, search domains and whatever else the machine is set up with, and it blocks.
 #include "net/connect.h"
 
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/un.h>
 
@@ -13,31 +9,13 @@
 
 #include "net/address.h"
 #include "net/fd_stream.h"
+#include "net/resolver.h"
 
 namespace openunison::net {
 namespace {
 
 // Longer than most connects take, shorter than a person's patience times the number of addresses.
 constexpr Millis kPerAddress{3'000};
-
-Result<std::vector<std::string>> resolve_blocking(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  const int failed = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
-  if (failed != 0)
-    return fail(Errc::unresolved,
-                "the name " + host + " has no address: " + ::gai_strerror(failed));
-  std::vector<std::string> addresses;
-  for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
-    sockaddr_storage storage{};
-    std::memcpy(&storage, each->ai_addr, each->ai_addrlen);
-    addresses.push_back(peer_of(storage).ip);
-  }
-  ::freeaddrinfo(list);
-  return addresses;
-}
 
 Task<Result<std::unique_ptr<Stream>>> connect_address(SocketAddress address, PeerAddress peer,
                                                       Deadline deadline) {

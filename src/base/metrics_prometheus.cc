@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Over prometheus-cpp core.
 #include "base/metrics.h"
 
 #include <prometheus/counter.h>
