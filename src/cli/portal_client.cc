@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/portal_client.h"
+
+#include "base/base64.h"
+#include "net/error.h"
+#include "text/form.h"
+#include "text/json.h"
+
+namespace openunison::cli {
+namespace {
+
+constexpr std::string_view kCodeGrant = "authorization_code";
+constexpr std::string_view kDeviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
+constexpr std::string_view kExchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange";
+constexpr std::string_view kAccessTokenType = "urn:ietf:params:oauth:token-type:access_token";
+constexpr std::int64_t kNewestVersion = 1;
+constexpr std::size_t kMaxDescription = 300;
+
+std::string text_of(const text::Json& json, std::string_view name) {
+  const std::string* found = json.find_string(name);
+  return found != nullptr ? *found : "";
+}
+
+std::int64_t number_of(const text::Json& json, std::string_view name) {
+  const text::Json* found = json.find(name);
+  return found != nullptr && found->integer() != nullptr ? *found->integer() : 0;
+}
+
+Error bad_answer(std::string what) {
+  return Error(Errc::bad_answer, "the portal's answer can't be used: " + std::move(what));
+}
+
+// An error answer of an OAuth endpoint (RFC 6749 §5.2, 8628 §3.5) or of the account.
+Error refused(const http::Response& response) {
+  const auto json = text::Json::parse(response.content());
+  const std::string error = json ? text_of(*json, "error") : "";
+  std::string description = json ? text_of(*json, "error_description") : "";
+  if (description.size() > kMaxDescription) description.resize(kMaxDescription);
+  const std::string said = description.empty() ? error : description;
+  if (error == "authorization_pending") return {Errc::authorization_pending, said};
+  if (error == "slow_down") return {Errc::slow_down, said};
+  if (error == "expired_token") return {Errc::expired, said};
+  if (error == "access_denied") return {Errc::access_denied, said};
+  if (error == "invalid_grant" || error == "invalid_token") return {Errc::session_over, said};
+  if (error == "unauthorized_client" || error == "invalid_client" || error == "invalid_target" ||
+      error == "unsupported_grant_type")
+    return {Errc::access_denied, said};
+  if (response.status == 429 || response.status >= 500)
+    return {Errc::unreachable, "the portal can't answer now (status " +
+                                   std::to_string(response.status) +
+                                   (said.empty() ? "" : ": " + said) + "); try again"};
+  return bad_answer("status " + std::to_string(response.status) +
+                    (said.empty() ? "" : ", " + said));
+}
+
+Result<text::Json> parsed(const http::Response& response) {
+  auto json = text::Json::parse(response.content());
+  if (!json) return std::unexpected(bad_answer(json.error().message()));
+  if (json->object() == nullptr) return std::unexpected(bad_answer("it is no object"));
+  return json;
+}
+
+// The payload, without a look at the signature: the token came from its issuer over TLS (OpenID
+// Connect Core §3.1.3.7, item 6), and the API server is who verifies it.
+Result<text::Json> payload_of(std::string_view token) {
+  const std::size_t first = token.find('.');
+  const std::size_t second = token.find('.', first == std::string_view::npos ? first : first + 1);
+  if (second == std::string_view::npos) return std::unexpected(bad_answer("id_token is no JWT"));
+  const auto bytes = base64url_decode(token.substr(first + 1, second - first - 1));
+  if (!bytes) return std::unexpected(bad_answer("id_token is no JWT"));
+  auto json = text::Json::parse(*bytes);
+  if (!json) return std::unexpected(bad_answer("id_token is no JWT"));
+  return json;
+}
+
+Result<Tokens> tokens_of(const http::Response& response, std::string_view issuer,
+                         std::string_view audience, BootTime asked) {
+  const text::Json json = TRY(parsed(response));
+  Tokens tokens;
+  tokens.access_token = text_of(json, "access_token");
+  tokens.id_token = Secret(text_of(json, "id_token"));
+  tokens.refresh_token = Secret(text_of(json, "refresh_token"));
+  tokens.asked = std::move(asked);
+  if (tokens.access_token.empty() || tokens.id_token.empty() || tokens.refresh_token.empty())
+    return std::unexpected(bad_answer("a token is missing"));
+  const text::Json claims = TRY(payload_of(tokens.id_token.reveal()));
+  if (text_of(claims, "iss") != issuer || text_of(claims, "aud") != audience)
+    return std::unexpected(bad_answer("the ID token is for somebody else"));
+  tokens.nonce = text_of(claims, "nonce");
+  const std::int64_t life = number_of(claims, "exp") - number_of(claims, "iat");
+  if (life <= 0) return std::unexpected(bad_answer("the ID token is over before it begins"));
+  tokens.id_token_life = Seconds(life);
+  return tokens;
+}
+
+// Whether `address` is at the portal that was asked: nothing that it says sends a token elsewhere.
+bool is_at(std::string_view address, std::string_view origin) {
+  return address.starts_with(origin) && address.substr(origin.size()).starts_with('/');
+}
+
+Result<ClusterAccess> cluster_of(const text::Json& json) {
+  ClusterAccess cluster;
+  cluster.name = text_of(json, "name");
+  cluster.label = text_of(json, "label");
+  cluster.server = text_of(json, "server");
+  cluster.server_ca_pem = text_of(json, "server_ca");
+  cluster.issuer = text_of(json, "issuer");
+  cluster.issuer_ca_pem = text_of(json, "issuer_ca");
+  cluster.client_id = text_of(json, "client_id");
+  cluster.user_in_cluster = text_of(json, "user_in_cluster");
+  if (cluster.name.empty() || cluster.issuer.empty() || cluster.client_id.empty())
+    return std::unexpected(bad_answer("a cluster without name, issuer or client_id"));
+  if (!text::Url::parse(cluster.server))
+    return std::unexpected(
+        bad_answer("the address of the cluster " + cluster.name + " is no URL"));
+  if (cluster.label.empty()) cluster.label = cluster.name;
+  return cluster;
+}
+
+Result<Portal> portal_of(const http::Response& response, const Host& host) {
+  const std::string not_one =
+      host.text() + " is no OpenUnison portal of a version that has kubectl oulogin";
+  const auto json = text::Json::parse(response.content());
+  if (response.status != 200 || !json || json->object() == nullptr ||
+      number_of(*json, "version") < 1)
+    return fail(Errc::not_a_portal, not_one + " (" + host.origin() +
+                                        "/.well-known/openunison answered with status " +
+                                        std::to_string(response.status) + ")");
+  if (number_of(*json, "version") > kNewestVersion)
+    return fail(Errc::not_a_portal,
+                host.text() + " is newer than this program; get the plugin that it offers");
+  Portal portal;
+  portal.name = text_of(*json, "name");
+  portal.origin = text_of(*json, "portal");
+  portal.issuer = text_of(*json, "issuer");
+  portal.client_id = text_of(*json, "client_id");
+  portal.account_endpoint = text_of(*json, "account_endpoint");
+  portal.sign_out_endpoint = text_of(*json, "sign_out_endpoint");
+  if (portal.client_id.empty())
+    return fail(Errc::access_denied, "the portal " + host.text() +
+                                         " lets nobody sign in from the command line; use the "
+                                         "command that its Kubernetes page makes");
+  if (portal.origin != host.origin())
+    return fail(Errc::not_a_portal,
+                host.text() + " says that it is " + portal.origin + "; use that as --host");
+  for (const std::string& address :
+       {portal.issuer, portal.account_endpoint, portal.sign_out_endpoint}) {
+    if (!is_at(address, portal.origin))
+      return std::unexpected(bad_answer("it names an address of another host"));
+  }
+  return portal;
+}
+
+}  // namespace
+
+PortalClient::PortalClient(net::Runtime& runtime, http::ClientOptions options,
+                           std::string device_name, const BootClock& clock)
+    : client_(runtime, std::move(options)), device_name_(std::move(device_name)), clock_(clock) {}
+
+Result<std::unique_ptr<PortalClient>> PortalClient::create(net::Runtime& runtime,
+                                                           PortalClientOptions options,
+                                                           const BootClock& clock) {
+  http::ClientOptions http;
+  std::vector<std::string> roots;
+  if (!options.authority_pem.empty()) roots.push_back(options.authority_pem);
+  auto tls = net::TlsClientContext::create(roots);
+  if (!tls) return fail(Errc::untrusted, tls.error().message());
+  http.tls = std::move(*tls);
+  http.proxy = std::move(options.proxy);
+  http.no_proxy = std::move(options.no_proxy);
+  return std::unique_ptr<PortalClient>(
+      new PortalClient(runtime, std::move(http), std::move(options.device_name), clock));
+}
+
+Task<Result<http::Response>> PortalClient::fetch(http::ClientRequest request) {
+  const std::string host = request.url.authority();
+  request.headers.set("accept", "application/json");
+  request.headers.set("user-agent", "kubectl-oulogin/" OPENUNISON_VERSION);
+  auto response = co_await client_.fetch(std::move(request));
+  if (response) co_return response;
+  const Error& error = response.error();
+  if (error.is(net::Errc::untrusted)) co_return fail(Errc::untrusted, error.message());
+  co_return fail(Errc::unreachable, error.message());
+}
+
+Task<Result<http::Response>> PortalClient::post(std::string url, std::string body) {
+  auto parsed_url = text::Url::parse(url);
+  if (!parsed_url) co_return std::unexpected(bad_answer(parsed_url.error().message()));
+  http::ClientRequest request;
+  request.method = "POST";
+  request.url = std::move(*parsed_url);
+  request.headers.set("content-type", "application/x-www-form-urlencoded");
+  request.body = std::move(body);
+  co_return co_await fetch(std::move(request));
+}
+
+Task<Result<Tokens>> PortalClient::ask_for_tokens(std::string issuer, std::string form,
+                                                  std::string audience) {
+  BootTime asked = clock_.now();
+  auto response = co_await post(issuer + "/token", std::move(form));
+  if (!response) co_return std::unexpected(response.error());
+  if (response->status != 200) co_return std::unexpected(refused(*response));
+  co_return tokens_of(*response, issuer, audience, std::move(asked));
+}
+
+Task<Result<Portal>> PortalClient::discover(Host host) {
+  http::ClientRequest request;
+  auto url = text::Url::parse(host.origin() + "/.well-known/openunison");
+  if (!url) co_return fail(Errc::bad_argument, url.error().message());
+  request.url = std::move(*url);
+  auto response = co_await fetch(std::move(request));
+  if (!response) co_return std::unexpected(response.error());
+  co_return portal_of(*response, host);
+}
+
+Task<Result<Tokens>> PortalClient::redeem(Portal portal, std::string code,
+                                          std::string redirect_uri, std::string verifier) {
+  text::Form form;
+  form.add("grant_type", std::string(kCodeGrant));
+  form.add("client_id", portal.client_id);
+  form.add("code", std::move(code));
+  form.add("redirect_uri", std::move(redirect_uri));
+  form.add("code_verifier", std::move(verifier));
+  form.add("device_name", device_name_);
+  co_return co_await ask_for_tokens(portal.issuer, form.encode(), portal.client_id);
+}
+
+Task<Result<Tokens>> PortalClient::refresh(std::string issuer, std::string client_id,
+                                           std::string token) {
+  text::Form form;
+  form.add("grant_type", "refresh_token");
+  form.add("client_id", client_id);
+  form.add("refresh_token", std::move(token));
+  co_return co_await ask_for_tokens(std::move(issuer), form.encode(), std::move(client_id));
+}
+
+Task<Result<Tokens>> PortalClient::exchange(ClusterAccess cluster, std::string access_token) {
+  text::Form form;
+  form.add("grant_type", std::string(kExchangeGrant));
+  form.add("client_id", cluster.client_id);
+  form.add("subject_token", std::move(access_token));
+  form.add("subject_token_type", std::string(kAccessTokenType));
+  form.add("requested_token_type", std::string(kAccessTokenType));
+  form.add("device_name", device_name_);
+  co_return co_await ask_for_tokens(cluster.issuer, form.encode(), cluster.client_id);
+}
+
+Task<Result<DeviceCode>> PortalClient::ask_for_code(Portal portal) {
+  text::Form form;
+  form.add("client_id", portal.client_id);
+  form.add("scope", "openid offline_access");
+  form.add("device_name", device_name_);
+  auto response = co_await post(portal.issuer + "/device", form.encode());
+  if (!response) co_return std::unexpected(response.error());
+  if (response->status == 404)
+    co_return fail(Errc::access_denied, "this portal takes no device codes");
+  if (response->status != 200) co_return std::unexpected(refused(*response));
+  const auto json = parsed(*response);
+  if (!json) co_return std::unexpected(json.error());
+  DeviceCode code;
+  code.device_code = text_of(*json, "device_code");
+  code.user_code = text_of(*json, "user_code");
+  code.verification_uri = text_of(*json, "verification_uri");
+  code.verification_uri_complete = text_of(*json, "verification_uri_complete");
+  code.expires_in = Seconds(number_of(*json, "expires_in"));
+  if (const std::int64_t interval = number_of(*json, "interval"); interval > 0)
+    code.interval = Seconds(interval);
+  if (code.device_code.empty() || code.user_code.empty() || code.expires_in <= Seconds(0) ||
+      !is_at(code.verification_uri, portal.origin))
+    co_return std::unexpected(bad_answer("no device code"));
+  co_return code;
+}
+
+Task<Result<Tokens>> PortalClient::poll(Portal portal, std::string device_code) {
+  text::Form form;
+  form.add("grant_type", std::string(kDeviceGrant));
+  form.add("client_id", portal.client_id);
+  form.add("device_code", std::move(device_code));
+  co_return co_await ask_for_tokens(portal.issuer, form.encode(), portal.client_id);
+}
+
+Task<Result<void>> PortalClient::revoke(std::string issuer, std::string client_id,
+                                        std::string token) {
+  text::Form form;
+  form.add("client_id", std::move(client_id));
+  form.add("token", std::move(token));
+  form.add("token_type_hint", "refresh_token");
+  auto response = co_await post(issuer + "/revoke", form.encode());
+  if (!response) co_return std::unexpected(response.error());
+  if (response->status != 200) co_return std::unexpected(refused(*response));
+  co_return Result<void>{};
+}
+
+Task<Result<Account>> PortalClient::account(std::string endpoint, std::string access_token) {
+  http::ClientRequest request;
+  auto url = text::Url::parse(endpoint);
+  if (!url) co_return std::unexpected(bad_answer(url.error().message()));
+  request.url = std::move(*url);
+  request.headers.set("authorization", "Bearer " + access_token);
+  auto response = co_await fetch(std::move(request));
+  if (!response) co_return std::unexpected(response.error());
+  if (response->status != 200) co_return std::unexpected(refused(*response));
+  const auto json = parsed(*response);
+  if (!json) co_return std::unexpected(json.error());
+  Account account;
+  account.user = text_of(*json, "user");
+  account.name = text_of(*json, "name");
+  account.provider = text_of(*json, "provider");
+  account.now = number_of(*json, "now");
+  account.signed_in_at = number_of(*json, "signed_in_at");
+  account.ends_at = number_of(*json, "ends_at");
+  account.session_ends_at = number_of(*json, "session_ends_at");
+  const text::Json* clusters = json->find("clusters");
+  if (account.user.empty() || clusters == nullptr || clusters->array() == nullptr)
+    co_return std::unexpected(bad_answer("the account has no user or no clusters"));
+  for (const text::Json& each : *clusters->array()) {
+    auto cluster = cluster_of(each);
+    if (!cluster) co_return std::unexpected(cluster.error());
+    account.clusters.push_back(std::move(*cluster));
+  }
+  co_return account;
+}
+
+Task<Result<void>> PortalClient::sign_out(std::string endpoint, std::string access_token) {
+  http::ClientRequest request;
+  auto url = text::Url::parse(endpoint);
+  if (!url) co_return std::unexpected(bad_answer(url.error().message()));
+  request.method = "POST";
+  request.url = std::move(*url);
+  request.headers.set("authorization", "Bearer " + access_token);
+  auto response = co_await fetch(std::move(request));
+  if (!response) co_return std::unexpected(response.error());
+  if (response->status != 204) co_return std::unexpected(refused(*response));
+  co_return Result<void>{};
+}
+
+}  // namespace openunison::cli

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// PortalClient: what the plugin and a portal say to each other: /.well-known/openunison, the
+// provider's endpoints (RFC 6749, 7009, 8628, 8693), the account. Answers are parsed strictly, but
+// unknown members are passed over, so that a newer portal is understood. One thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/secret.h"
+#include "cli/boot_clock.h"
+#include "cli/error.h"
+#include "cli/host.h"
+#include "http/client.h"
+
+namespace openunison::cli {
+
+// What /.well-known/openunison says, and what it may say: everything is at the host that was asked.
+struct Portal {
+  std::string name, origin, issuer, client_id, account_endpoint, sign_out_endpoint;
+};
+
+struct Tokens {
+  std::string access_token;
+  Secret id_token, refresh_token;
+  Seconds id_token_life{0};  // by the token itself: exp - iat
+  BootTime asked;            // before the request was sent
+  std::string nonce;         // of the ID token
+};
+
+struct ClusterAccess {
+  std::string name, label, server, server_ca_pem, issuer, issuer_ca_pem, client_id;
+  std::string user_in_cluster;
+};
+
+struct Account {
+  std::string user, name, provider;
+  // By the portal's clock, as are the ends.
+  std::int64_t now = 0, signed_in_at = 0, ends_at = 0, session_ends_at = 0;
+  std::vector<ClusterAccess> clusters;
+};
+
+struct DeviceCode {
+  std::string device_code, user_code, verification_uri, verification_uri_complete;
+  Seconds expires_in{0}, interval{5};
+};
+
+struct PortalClientOptions {
+  std::string authority_pem;          // trusted beside the system's roots
+  std::string proxy;                  // "http://host:port"; empty: none
+  std::vector<std::string> no_proxy;
+  std::string device_name;            // "build-7"
+};
+
+class PortalClient {
+ public:
+  // Error: untrusted, where authority_pem isn't a certificate.
+  static Result<std::unique_ptr<PortalClient>> create(net::Runtime& runtime,
+                                                      PortalClientOptions options,
+                                                      const BootClock& clock);
+
+  // All: Errors unreachable, untrusted, bad_answer besides those that are named.
+
+  // Errors: not_a_portal, access_denied (this portal lets no plugins in).
+  Task<Result<Portal>> discover(Host host);
+  // RFC 6749 §4.1.3 with PKCE. Errors: session_over (the code isn't taken), access_denied.
+  Task<Result<Tokens>> redeem(Portal portal, std::string code, std::string redirect_uri,
+                              std::string verifier);
+  // RFC 6749 §6. Error: session_over.
+  Task<Result<Tokens>> refresh(std::string issuer, std::string client_id, std::string token);
+  // RFC 8693: for a cluster, by an access token of ours. Errors: session_over, access_denied.
+  Task<Result<Tokens>> exchange(ClusterAccess cluster, std::string access_token);
+  // RFC 8628. Error: access_denied (not offered here).
+  Task<Result<DeviceCode>> ask_for_code(Portal portal);
+  // One poll. Errors: authorization_pending, slow_down, expired, access_denied.
+  Task<Result<Tokens>> poll(Portal portal, std::string device_code);
+  // RFC 7009.
+  Task<Result<void>> revoke(std::string issuer, std::string client_id, std::string token);
+  // Error: session_over.
+  Task<Result<Account>> account(std::string endpoint, std::string access_token);
+  Task<Result<void>> sign_out(std::string endpoint, std::string access_token);
+
+ private:
+  PortalClient(net::Runtime& runtime, http::ClientOptions options, std::string device_name,
+               const BootClock& clock);
+  Task<Result<http::Response>> fetch(http::ClientRequest request);
+  Task<Result<http::Response>> post(std::string url, std::string body);
+  Task<Result<Tokens>> ask_for_tokens(std::string issuer, std::string form, std::string audience);
+
+  http::Client client_;
+  std::string device_name_;
+  const BootClock& clock_;
+};
+
+}  // namespace openunison::cli

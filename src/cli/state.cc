@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/state.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "base/file.h"
+#include "cli/error.h"
+#include "text/json.h"
+#include "text/url.h"
+
+namespace openunison::cli {
+namespace {
+
+constexpr std::int64_t kVersion = 1;
+constexpr std::size_t kMaxFile = 1 << 20;
+constexpr std::string_view kCredentialPrefix = "cluster-";
+constexpr std::string_view kSuffix = ".json";
+
+// A file's name of any text: percent-encoded, and never "." or "..".
+std::string as_name(std::string_view text) {
+  std::string name = text::percent_encode(text);
+  if (name.starts_with('.')) name.replace(0, 1, "%2E");
+  return name;
+}
+
+Result<std::optional<text::Json>> read(const std::string& file) {
+  const FileDescriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!in && errno == ENOENT) return std::nullopt;
+  if (!in) return fail(Errc::state, file + " can't be read: " + std::strerror(errno));
+  std::string content;
+  char buffer[16 * 1024];
+  for (;;) {
+    const ssize_t got = ::read(in.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(Errc::state, file + " can't be read: " + std::strerror(errno));
+    if (got == 0) break;
+    content.append(buffer, static_cast<std::size_t>(got));
+    if (content.size() > kMaxFile) return fail(Errc::state, file + " is no file of ours: too large");
+  }
+  auto json = text::Json::parse(content, kMaxFile);
+  if (!json)
+    return fail(Errc::state, file + " is damaged (" + json.error().message() +
+                                 "); remove it and sign in again");
+  const text::Json* version = json->find("version");
+  if (version == nullptr || version->integer() == nullptr || *version->integer() != kVersion)
+    return fail(Errc::state, file + " was written by another version of this program; remove it "
+                                    "and sign in again");
+  return std::move(*json);
+}
+
+Result<void> write(const std::string& file, const text::Json& json) {
+  const auto written = replace_file(file, json.dump() + "\n");
+  if (!written) return fail(Errc::state, written.error().text());
+  return {};
+}
+
+Result<void> remove(const std::string& file) {
+  if (::unlink(file.c_str()) != 0 && errno != ENOENT)
+    return fail(Errc::state, file + " can't be removed: " + std::strerror(errno));
+  return {};
+}
+
+std::string text_of(const text::Json& json, std::string_view name) {
+  const std::string* found = json.find_string(name);
+  return found != nullptr ? *found : "";
+}
+
+std::int64_t number_of(const text::Json& json, std::string_view name) {
+  const text::Json* found = json.find(name);
+  return found != nullptr && found->integer() != nullptr ? *found->integer() : 0;
+}
+
+}  // namespace
+
+std::optional<Millis> Credential::left(const BootTime& now) const {
+  const auto age = now.since_when(received);
+  if (!age || id_token.empty()) return std::nullopt;
+  return std::max(Millis(0), Millis(life) - *age);
+}
+
+Result<std::string> State::folder_by(const Variables& variables) {
+  const auto state = variables("XDG_STATE_HOME");
+  // Others are to be ignored (XDG Base Directory Specification).
+  if (state && state->starts_with('/')) return *state + "/kubectl-oulogin";
+  const auto home = variables("HOME");
+  if (home && home->starts_with('/')) return *home + "/.local/state/kubectl-oulogin";
+  return fail(Errc::state, "neither XDG_STATE_HOME nor HOME says where to keep the sign-in");
+}
+
+std::string State::folder_of(const Host& host) const {
+  return folder_ + "/" + as_name(host.name) +
+         (host.port == 443 ? "" : "_" + std::to_string(host.port));
+}
+
+Result<void> State::make_folder_of(const Host& host) const {
+  const std::string folder = folder_of(host);
+  std::error_code failed;
+  const std::filesystem::path above = std::filesystem::path(folder_).parent_path();
+  std::filesystem::create_directories(above, failed);
+  for (const std::string& each : {folder_, folder}) {
+    if (::mkdir(each.c_str(), 0700) != 0 && errno != EEXIST)
+      return fail(Errc::state, each + " can't be made: " + std::strerror(errno));
+  }
+  struct stat made{};
+  if (::stat(folder.c_str(), &made) != 0 || (made.st_mode & 0077) != 0)
+    return fail(Errc::state, folder + " may be read by others: chmod 700 it");
+  return {};
+}
+
+std::string State::credential_file(const Host& host, std::string_view cluster) const {
+  return folder_of(host) + "/" + std::string(kCredentialPrefix) + text::percent_encode(cluster) +
+         std::string(kSuffix);
+}
+
+Result<std::optional<SignIn>> State::sign_in(const Host& host) const {
+  const auto json = TRY(read(sign_in_file(host)));
+  if (!json) return std::nullopt;
+  SignIn sign_in;
+  sign_in.portal_name = text_of(*json, "portal_name");
+  sign_in.issuer = text_of(*json, "issuer");
+  sign_in.account_endpoint = text_of(*json, "account_endpoint");
+  sign_in.sign_out_endpoint = text_of(*json, "sign_out_endpoint");
+  sign_in.authority_pem = text_of(*json, "certificate_authority");
+  sign_in.user = text_of(*json, "user");
+  sign_in.refresh_token = Secret(text_of(*json, "refresh_token"));
+  return sign_in;
+}
+
+Result<std::optional<Credential>> State::credential(const Host& host,
+                                                    std::string_view cluster) const {
+  const auto json = TRY(read(credential_file(host, cluster)));
+  if (!json) return std::nullopt;
+  Credential credential;
+  credential.issuer = text_of(*json, "issuer");
+  credential.client_id = text_of(*json, "client_id");
+  credential.id_token = Secret(text_of(*json, "id_token"));
+  credential.received = {text_of(*json, "boot"), Millis(number_of(*json, "received_millis"))};
+  credential.life = Seconds(number_of(*json, "life_seconds"));
+  credential.refresh_token = Secret(text_of(*json, "refresh_token"));
+  return credential;
+}
+
+Result<void> State::save(const Host& host, const SignIn& sign_in) const {
+  text::Json json;
+  json.set("version", kVersion);
+  json.set("host", host.text());
+  json.set("portal_name", sign_in.portal_name);
+  json.set("issuer", sign_in.issuer);
+  json.set("account_endpoint", sign_in.account_endpoint);
+  json.set("sign_out_endpoint", sign_in.sign_out_endpoint);
+  json.set("certificate_authority", sign_in.authority_pem);
+  json.set("user", sign_in.user);
+  json.set("refresh_token", sign_in.refresh_token.reveal());
+  return write(sign_in_file(host), json);
+}
+
+Result<void> State::save(const Host& host, std::string_view cluster,
+                         const Credential& credential) const {
+  text::Json json;
+  json.set("version", kVersion);
+  json.set("host", host.text());
+  json.set("cluster", cluster);
+  json.set("issuer", credential.issuer);
+  json.set("client_id", credential.client_id);
+  json.set("id_token", credential.id_token.reveal());
+  json.set("boot", credential.received.boot);
+  json.set("received_millis", credential.received.since.count());
+  json.set("life_seconds", credential.life.count());
+  json.set("refresh_token", credential.refresh_token.reveal());
+  return write(credential_file(host, cluster), json);
+}
+
+Result<void> State::remove_sign_in(const Host& host) const {
+  return remove(sign_in_file(host));
+}
+
+Result<void> State::remove_credential(const Host& host, std::string_view cluster) const {
+  return remove(credential_file(host, cluster));
+}
+
+std::vector<Host> State::hosts() const {
+  std::vector<Host> found;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, failed)) {
+    const std::string name = entry.path().filename();
+    const std::size_t port = name.find('_');
+    const auto host = text::percent_decode(name.substr(0, port));
+    if (!host) continue;
+    const std::string shown = host->find(':') == std::string::npos ? *host : "[" + *host + "]";
+    auto parsed = Host::parse(port == std::string::npos ? shown
+                                                        : shown + ":" + name.substr(port + 1));
+    if (parsed) found.push_back(std::move(*parsed));
+  }
+  std::ranges::sort(found, {}, &Host::text);
+  return found;
+}
+
+std::vector<std::string> State::clusters(const Host& host) const {
+  std::vector<std::string> found;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_of(host), failed)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(kCredentialPrefix) || !name.ends_with(kSuffix)) continue;
+    auto cluster = text::percent_decode(std::string_view(name).substr(
+        kCredentialPrefix.size(), name.size() - kCredentialPrefix.size() - kSuffix.size()));
+    if (cluster) found.push_back(std::move(*cluster));
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+}  // namespace openunison::cli
