@@ -8,7 +8,8 @@ namespace openunison::cli {
 
 Result<Host> Host::parse(std::string_view text) {
   const bool has_scheme = text.find("://") != std::string_view::npos;
-  const auto url = text::Url::parse(has_scheme ? std::string(text) : "https://" + std::string(text));
+  const auto url =
+      text::Url::parse(has_scheme ? std::string(text) : "https://" + std::string(text));
   const std::string given = "--host=" + std::string(text) + ": ";
   if (!url) return fail(Errc::bad_argument, given + url.error().message());
   if (!url->is_https())

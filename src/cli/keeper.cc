@@ -74,7 +74,7 @@ Keeper::Keeper(net::Runtime& runtime, const State& state, const BootClock& clock
 
 Result<SignIn> Keeper::sign_in_of(const Host& host) const {
   auto sign_in = TRY(state_.sign_in(host));
-  if (!sign_in)
+  if (!sign_in || sign_in->refresh_token.empty())
     return fail(Errc::sign_in_needed, "you aren't signed in at " + host.text());
   return std::move(*sign_in);
 }
@@ -98,9 +98,10 @@ Result<Credential> Keeper::credential(const Host& host, const std::string& clust
 Result<Credential> Keeper::renew(const Host& host, const std::string& cluster,
                                  std::optional<Credential> kept) {
   if (kept && !kept->refresh_token.empty()) {
-    PortalClient* const portal = TRY(client(TRY(sign_in_of(host))));
-    auto tokens = runtime_.block_on(portal->refresh(
-        kept->issuer, kept->client_id, std::string(kept->refresh_token.reveal())));
+    const SignIn sign_in = TRY(sign_in_of(host));
+    PortalClient* const portal = TRY(client(sign_in));
+    auto tokens = runtime_.block_on(
+        portal->refresh(kept->issuer, kept->client_id, std::string(kept->refresh_token.reveal())));
     if (tokens) {
       Credential renewed = credential_of(std::move(*tokens), kept->issuer, kept->client_id);
       TRY_VOID(state_.save(host, cluster, renewed));
@@ -146,7 +147,8 @@ Result<std::string> Keeper::renew_access(const Host& host) {
                                                   std::string(sign_in.refresh_token.reveal())));
   if (!tokens) {
     if (!tokens.error().is(Errc::session_over)) return std::unexpected(tokens.error());
-    TRY_VOID(state_.remove_sign_in(host));
+    sign_in.refresh_token = Secret();
+    TRY_VOID(state_.save(host, sign_in));
     return fail(Errc::sign_in_needed, "your sign-in at " + host.text() + " is over");
   }
   sign_in.refresh_token = std::move(tokens->refresh_token);
@@ -161,6 +163,13 @@ Result<Account> Keeper::account(const Host& host) {
   return runtime_.block_on(portal->account(sign_in.account_endpoint, std::move(token)));
 }
 
+Result<Tokens> Keeper::hand_over(const Host& host, const ClusterAccess& cluster) {
+  std::string token = TRY(access_token(host));
+  const SignIn sign_in = TRY(sign_in_of(host));
+  PortalClient* const portal = TRY(client(sign_in));
+  return runtime_.block_on(portal->exchange(cluster, std::move(token)));
+}
+
 Result<void> Keeper::keep(const Host& host, SignIn sign_in) {
   TRY_VOID(state_.make_folder_of(host));
   const FileLock lock = TRY(take(state_.lock_file(host)));
@@ -173,7 +182,7 @@ Result<void> Keeper::keep(const Host& host, SignIn sign_in) {
 Result<void> Keeper::sign_out(const Host& host, bool all) {
   TRY_VOID(state_.make_folder_of(host));
   const FileLock lock = TRY(take(state_.lock_file(host)));
-  const SignIn sign_in = TRY(sign_in_of(host));
+  SignIn sign_in = TRY(sign_in_of(host));
   PortalClient* const portal = TRY(client(sign_in));
   Result<void> told;
   const auto note = [&](Result<void> result) {
@@ -190,16 +199,15 @@ Result<void> Keeper::sign_out(const Host& host, bool all) {
   for (const std::string& cluster : state_.clusters(host)) {
     const auto credential = state_.credential(host, cluster);
     if (!all && credential && *credential && !(*credential)->refresh_token.empty())
-      note(runtime_.block_on(
-          portal->revoke((*credential)->issuer, (*credential)->client_id,
-                         std::string((*credential)->refresh_token.reveal()))));
+      note(runtime_.block_on(portal->revoke((*credential)->issuer, (*credential)->client_id,
+                                            std::string((*credential)->refresh_token.reveal()))));
     TRY_VOID(state_.remove_credential(host, cluster));
   }
-  const auto kept = state_.sign_in(host);
-  if (!all && kept && *kept)
+  if (!all)
     note(runtime_.block_on(portal->revoke(sign_in.issuer, std::string(kOwnClient),
-                                          std::string((*kept)->refresh_token.reveal()))));
-  TRY_VOID(state_.remove_sign_in(host));
+                                          std::string(sign_in.refresh_token.reveal()))));
+  sign_in.refresh_token = Secret();
+  TRY_VOID(state_.save(host, sign_in));
   return told;
 }
 

@@ -26,11 +26,12 @@ std::string exec_credential(const Credential& credential, const BootTime& boot, 
 class Keeper {
  public:
   // Makes the client when it is first needed, with what the sign-in was made with.
-  using Connect = std::function<Result<std::unique_ptr<PortalClient>>(const std::string& authority_pem)>;
+  using Connect =
+      std::function<Result<std::unique_ptr<PortalClient>>(const std::string& authority_pem)>;
   Keeper(net::Runtime& runtime, const State& state, const BootClock& clock, Connect connect);
 
-  // Errors: sign_in_needed (there is no sign-in, or the portal says that it is over: what was kept
-  // of it is removed then), no_cluster, access_denied, unreachable, untrusted, bad_answer, busy,
+  // Errors: sign_in_needed (there is no sign-in, or the portal says that it is over: its token is
+  // forgotten then), no_cluster, access_denied, unreachable, untrusted, bad_answer, busy,
   // state.
   Result<Credential> credential(const Host& host, const std::string& cluster);
   // A new access token of the sign-in itself; keeps the successor of its refresh token. Errors: as
@@ -38,6 +39,9 @@ class Keeper {
   Result<std::string> access_token(const Host& host);
   // Who is signed in and which clusters there are. Errors: as above.
   Result<Account> account(const Host& host);
+  // Tokens of a cluster for another program (kubectl's built-in client), which are not kept.
+  // Errors: as above.
+  Result<Tokens> hand_over(const Host& host, const ClusterAccess& cluster);
   // Keeps what a sign-in gave.
   Result<void> keep(const Host& host, SignIn sign_in);
   // Ends the families of the sign-in and of its clusters at the portal, or with `all` the whole

@@ -111,8 +111,7 @@ Result<ClusterAccess> cluster_of(const text::Json& json) {
   if (cluster.name.empty() || cluster.issuer.empty() || cluster.client_id.empty())
     return std::unexpected(bad_answer("a cluster without name, issuer or client_id"));
   if (!text::Url::parse(cluster.server))
-    return std::unexpected(
-        bad_answer("the address of the cluster " + cluster.name + " is no URL"));
+    return std::unexpected(bad_answer("the address of the cluster " + cluster.name + " is no URL"));
   if (cluster.label.empty()) cluster.label = cluster.name;
   return cluster;
 }
@@ -153,10 +152,6 @@ Result<Portal> portal_of(const http::Response& response, const Host& host) {
 
 }  // namespace
 
-PortalClient::PortalClient(net::Runtime& runtime, http::ClientOptions options,
-                           std::string device_name, const BootClock& clock)
-    : client_(runtime, std::move(options)), device_name_(std::move(device_name)), clock_(clock) {}
-
 Result<std::unique_ptr<PortalClient>> PortalClient::create(net::Runtime& runtime,
                                                            PortalClientOptions options,
                                                            const BootClock& clock) {
@@ -168,15 +163,16 @@ Result<std::unique_ptr<PortalClient>> PortalClient::create(net::Runtime& runtime
   http.tls = std::move(*tls);
   http.proxy = std::move(options.proxy);
   http.no_proxy = std::move(options.no_proxy);
-  return std::unique_ptr<PortalClient>(
-      new PortalClient(runtime, std::move(http), std::move(options.device_name), clock));
+  const auto client = std::make_shared<http::Client>(runtime, std::move(http));
+  return std::make_unique<PortalClient>(
+      [client](http::ClientRequest request) { return client->fetch(std::move(request)); },
+      std::move(options.device_name), clock);
 }
 
 Task<Result<http::Response>> PortalClient::fetch(http::ClientRequest request) {
-  const std::string host = request.url.authority();
   request.headers.set("accept", "application/json");
   request.headers.set("user-agent", "kubectl-oulogin/" OPENUNISON_VERSION);
-  auto response = co_await client_.fetch(std::move(request));
+  auto response = co_await fetch_(std::move(request));
   if (response) co_return response;
   const Error& error = response.error();
   if (error.is(net::Errc::untrusted)) co_return fail(Errc::untrusted, error.message());
@@ -213,8 +209,8 @@ Task<Result<Portal>> PortalClient::discover(Host host) {
   co_return portal_of(*response, host);
 }
 
-Task<Result<Tokens>> PortalClient::redeem(Portal portal, std::string code,
-                                          std::string redirect_uri, std::string verifier) {
+Task<Result<Tokens>> PortalClient::redeem(Portal portal, std::string code, std::string redirect_uri,
+                                          std::string verifier) {
   text::Form form;
   form.add("grant_type", std::string(kCodeGrant));
   form.add("client_id", portal.client_id);

@@ -5,6 +5,7 @@
 // unknown members are passed over, so that a newer portal is understood. One thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,11 +50,14 @@ struct DeviceCode {
   Seconds expires_in{0}, interval{5};
 };
 
+// One HTTP exchange: http::Client in the product, a script in tests.
+using Fetch = std::function<Task<Result<http::Response>>(http::ClientRequest)>;
+
 struct PortalClientOptions {
-  std::string authority_pem;          // trusted beside the system's roots
-  std::string proxy;                  // "http://host:port"; empty: none
+  std::string authority_pem;  // trusted beside the system's roots
+  std::string proxy;          // "http://host:port"; empty: none
   std::vector<std::string> no_proxy;
-  std::string device_name;            // "build-7"
+  std::string device_name;  // "build-7"
 };
 
 class PortalClient {
@@ -62,6 +66,9 @@ class PortalClient {
   static Result<std::unique_ptr<PortalClient>> create(net::Runtime& runtime,
                                                       PortalClientOptions options,
                                                       const BootClock& clock);
+
+  PortalClient(Fetch fetch, std::string device_name, const BootClock& clock)
+      : fetch_(std::move(fetch)), device_name_(std::move(device_name)), clock_(clock) {}
 
   // All: Errors unreachable, untrusted, bad_answer besides those that are named.
 
@@ -85,13 +92,11 @@ class PortalClient {
   Task<Result<void>> sign_out(std::string endpoint, std::string access_token);
 
  private:
-  PortalClient(net::Runtime& runtime, http::ClientOptions options, std::string device_name,
-               const BootClock& clock);
   Task<Result<http::Response>> fetch(http::ClientRequest request);
   Task<Result<http::Response>> post(std::string url, std::string body);
   Task<Result<Tokens>> ask_for_tokens(std::string issuer, std::string form, std::string audience);
 
-  http::Client client_;
+  Fetch fetch_;
   std::string device_name_;
   const BootClock& clock_;
 };

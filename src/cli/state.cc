@@ -42,16 +42,18 @@ Result<std::optional<text::Json>> read(const std::string& file) {
     if (got < 0) return fail(Errc::state, file + " can't be read: " + std::strerror(errno));
     if (got == 0) break;
     content.append(buffer, static_cast<std::size_t>(got));
-    if (content.size() > kMaxFile) return fail(Errc::state, file + " is no file of ours: too large");
+    if (content.size() > kMaxFile)
+      return fail(Errc::state, file + " is no file of ours: too large");
   }
   auto json = text::Json::parse(content, kMaxFile);
   if (!json)
-    return fail(Errc::state, file + " is damaged (" + json.error().message() +
-                                 "); remove it and sign in again");
+    return fail(Errc::state,
+                file + " is damaged (" + json.error().message() + "); remove it and sign in again");
   const text::Json* version = json->find("version");
   if (version == nullptr || version->integer() == nullptr || *version->integer() != kVersion)
-    return fail(Errc::state, file + " was written by another version of this program; remove it "
-                                    "and sign in again");
+    return fail(Errc::state, file +
+                                 " was written by another version of this program; remove it "
+                                 "and sign in again");
   return std::move(*json);
 }
 
@@ -177,8 +179,11 @@ Result<void> State::save(const Host& host, std::string_view cluster,
   return write(credential_file(host, cluster), json);
 }
 
-Result<void> State::remove_sign_in(const Host& host) const {
-  return remove(sign_in_file(host));
+Result<void> State::forget(const Host& host) const {
+  std::error_code failed;
+  std::filesystem::remove_all(folder_of(host), failed);
+  if (failed) return fail(Errc::state, folder_of(host) + " can't be removed: " + failed.message());
+  return {};
 }
 
 Result<void> State::remove_credential(const Host& host, std::string_view cluster) const {
@@ -194,8 +199,8 @@ std::vector<Host> State::hosts() const {
     const auto host = text::percent_decode(name.substr(0, port));
     if (!host) continue;
     const std::string shown = host->find(':') == std::string::npos ? *host : "[" + *host + "]";
-    auto parsed = Host::parse(port == std::string::npos ? shown
-                                                        : shown + ":" + name.substr(port + 1));
+    auto parsed =
+        Host::parse(port == std::string::npos ? shown : shown + ":" + name.substr(port + 1));
     if (parsed) found.push_back(std::move(*parsed));
   }
   std::ranges::sort(found, {}, &Host::text);

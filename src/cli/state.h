@@ -23,12 +23,13 @@ namespace openunison::cli {
 
 using Variables = std::function<std::optional<std::string>(const char* name)>;
 
-// The person's sign-in at a portal.
+// A portal, and the person's sign-in there. It outlives the sign-in: what is known of the portal is
+// needed for the next.
 struct SignIn {
   std::string portal_name, issuer, account_endpoint, sign_out_endpoint;
   std::string authority_pem;  // what --certificate-authority had; "": the system's
   std::string user;
-  Secret refresh_token;
+  Secret refresh_token;  // empty: nobody is signed in
 };
 
 // What `get-token` prints, and what it gets the next one with.
@@ -62,10 +63,10 @@ class State {
   Result<std::optional<SignIn>> sign_in(const Host& host) const;
   Result<std::optional<Credential>> credential(const Host& host, std::string_view cluster) const;
   Result<void> save(const Host& host, const SignIn& sign_in) const;
-  Result<void> save(const Host& host, std::string_view cluster,
-                    const Credential& credential) const;
+  Result<void> save(const Host& host, std::string_view cluster, const Credential& credential) const;
+  // Everything about the portal. Nothing there is fine.
+  Result<void> forget(const Host& host) const;
   // Nothing there is fine.
-  Result<void> remove_sign_in(const Host& host) const;
   Result<void> remove_credential(const Host& host, std::string_view cluster) const;
 
   // Portals and clusters that there is something of, by name.

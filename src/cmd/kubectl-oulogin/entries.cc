@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/kubectl-oulogin/entries.h"
+
+#include <algorithm>
+
+#include "kube/names.h"
+
+namespace openunison::plugin {
+namespace {
+
+constexpr std::string_view kInstallHint =
+    "kubectl-oulogin is missing. Its portal offers it on the page of the cluster, with how to "
+    "install it.";
+
+bool calls(const kube::UserEntry& user, const cli::Host& host, std::string_view cluster) {
+  const auto call = user.exec ? kube::plugin_call(*user.exec) : std::nullopt;
+  return call && call->host == host.text() && call->cluster == cluster;
+}
+
+// Whether an entry of that name may be written: there is none, or it is for just this.
+bool user_is_free(const kube::Kubeconfig& config, const std::string& name, const cli::Host& host,
+                  const cli::ClusterAccess& access) {
+  const kube::UserEntry* user = config.user(name);
+  if (user == nullptr || calls(*user, host, access.name)) return true;
+  return user->auth_provider && user->auth_provider->issuer_url == access.issuer &&
+         user->auth_provider->client_id == access.client_id;
+}
+
+bool cluster_is_free(const kube::Kubeconfig& config, const std::string& name,
+                     const cli::ClusterAccess& access) {
+  const kube::ClusterEntry* cluster = config.cluster(name);
+  return cluster == nullptr || cluster->server == access.server;
+}
+
+bool context_is_free(const kube::Kubeconfig& config, const std::string& name, const cli::Host& host,
+                     const cli::ClusterAccess& access) {
+  const kube::ContextEntry* context = config.context(name);
+  return context == nullptr || (cluster_is_free(config, context->cluster, access) &&
+                                user_is_free(config, context->user, host, access));
+}
+
+// `name`, or with the host, or with a number besides, whichever is free first.
+template <class IsFree>
+std::string free_name(const std::string& name, const std::string& with_host, IsFree is_free) {
+  if (is_free(name)) return name;
+  if (is_free(with_host)) return with_host;
+  for (int i = 2;; ++i) {
+    std::string numbered = with_host + "-" + std::to_string(i);
+    if (is_free(numbered)) return numbered;
+  }
+}
+
+kube::ClusterEntry cluster_entry(const std::string& name, const cli::ClusterAccess& access) {
+  kube::ClusterEntry entry;
+  entry.name = name;
+  entry.server = access.server;
+  entry.certificate_authority_pem = access.server_ca_pem;
+  return entry;
+}
+
+}  // namespace
+
+std::vector<OwnContext> own_contexts(const kube::Kubeconfig& config) {
+  std::vector<OwnContext> found;
+  for (const auto& [context, origin] : config.contexts) {
+    const kube::UserEntry* user = config.user(context.user);
+    const auto call = user != nullptr && user->exec ? kube::plugin_call(*user->exec) : std::nullopt;
+    if (!call) continue;
+    const kube::ClusterEntry* cluster = config.cluster(context.cluster);
+    found.push_back({context.name, context.user, call->host, call->cluster,
+                     cluster != nullptr ? cluster->server : "",
+                     context.name == config.current_context});
+  }
+  return found;
+}
+
+std::vector<OwnContext> own_contexts(const kube::Kubeconfig& config, const cli::Host& host) {
+  std::vector<OwnContext> found = own_contexts(config);
+  std::erase_if(found, [&](const OwnContext& each) { return each.host != host.text(); });
+  return found;
+}
+
+EntryNames names_for(const kube::Kubeconfig& config, const cli::Host& host,
+                     const cli::ClusterAccess& access, const std::string& user,
+                     const std::string& context) {
+  const std::string cluster = kube::entry_name(access.name);
+  const std::string at_host = "@" + kube::entry_name(host.text());
+  const std::string person = kube::entry_name(user) + "@" + cluster;
+  EntryNames names;
+  names.cluster = free_name(cluster, cluster + at_host, [&](const std::string& name) {
+    return cluster_is_free(config, name, access);
+  });
+  names.user = free_name(person, person + at_host, [&](const std::string& name) {
+    return user_is_free(config, name, host, access);
+  });
+  names.context = !context.empty()
+                      ? context
+                      : free_name(cluster, cluster + at_host, [&](const std::string& name) {
+                          return context_is_free(config, name, host, access);
+                        });
+  return names;
+}
+
+EntryNames add_entries(kube::Change& change, const kube::Kubeconfig& config, const cli::Host& host,
+                       const cli::ClusterAccess& access, const std::string& user,
+                       const EntryOptions& options) {
+  EntryNames names = names_for(config, host, access, user, options.context);
+  kube::ExecUser exec;
+  exec.name = names.user;
+  exec.command = options.program;
+  exec.args = {"get-token", "--host=" + host.text(), "--cluster=" + access.name};
+  if (!options.browser.empty() && options.browser != "auto")
+    exec.args.push_back("--browser=" + options.browser);
+  exec.install_hint = kInstallHint;
+  change.clusters.push_back(cluster_entry(names.cluster, access));
+  change.exec_users.push_back(std::move(exec));
+  change.contexts.push_back({names.context, names.cluster, names.user, ""});
+  return names;
+}
+
+EntryNames add_auth_provider(kube::Change& change, const kube::Kubeconfig& config,
+                             const cli::Host& host, const cli::ClusterAccess& access,
+                             const std::string& user, const std::string& context,
+                             cli::Tokens tokens) {
+  EntryNames names = names_for(config, host, access, user, context);
+  kube::AuthProviderUser provider;
+  provider.name = names.user;
+  provider.issuer_url = access.issuer;
+  provider.client_id = access.client_id;
+  provider.refresh_token = std::move(tokens.refresh_token);
+  provider.id_token = std::move(tokens.id_token);
+  provider.issuer_ca_pem = access.issuer_ca_pem;
+  change.clusters.push_back(cluster_entry(names.cluster, access));
+  change.auth_provider_users.push_back(std::move(provider));
+  change.contexts.push_back({names.context, names.cluster, names.user, ""});
+  return names;
+}
+
+void remove_entries(kube::Change& change, const kube::Kubeconfig& config, const cli::Host& host) {
+  const std::vector<OwnContext> own = own_contexts(config, host);
+  for (const OwnContext& each : own) {
+    change.remove_contexts.push_back(each.name);
+    if (std::ranges::find(change.remove_users, each.user) == change.remove_users.end())
+      change.remove_users.push_back(each.user);
+    const kube::ContextEntry* context = config.context(each.name);
+    const std::string cluster = context != nullptr ? context->cluster : "";
+    const bool shared = std::ranges::any_of(config.contexts, [&](const auto& other) {
+      return other.entry.cluster == cluster &&
+             std::ranges::find(own, other.entry.name, &OwnContext::name) == own.end();
+    });
+    if (!shared &&
+        std::ranges::find(change.remove_clusters, cluster) == change.remove_clusters.end())
+      change.remove_clusters.push_back(cluster);
+  }
+  change.clear_current_if_removed = true;
+}
+
+}  // namespace openunison::plugin

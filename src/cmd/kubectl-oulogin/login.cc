@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `kubectl oulogin --host=H`: signs in where that is needed, learns the clusters, writes them into
+// the kubeconfig and switches to one. With a sign-in that lives and entries that are there it only
+// switches.
+#include <algorithm>
+#include <iostream>
+
+#include "cli/own_program.h"
+#include "cli/single_tab.h"
+#include "cmd/kubectl-oulogin/commands.h"
+#include "cmd/kubectl-oulogin/entries.h"
+#include "cmd/kubectl-oulogin/plugin.h"
+#include "cmd/kubectl-oulogin/words.h"
+#include "text/json.h"
+
+namespace openunison::plugin {
+namespace {
+
+constexpr Millis kOthersTab{600'000};
+
+// What is told in the end.
+struct Told {
+  std::string user, context, cluster, server;
+  std::vector<std::string> others;  // contexts that were written besides
+  std::vector<std::string> files;
+  bool signed_in = false;  // anew
+  std::int64_t ends_in = 0;
+};
+
+int tell(Plugin& plugin, const cli::Host& host, const Options& options, const Told& told) {
+  if (options.output == "json") {
+    text::Json json;
+    json.set("host", host.text());
+    json.set("user", told.user);
+    json.set("context", told.context);
+    json.set("cluster", told.cluster);
+    json.set("server", told.server);
+    json.set("signed_in", told.signed_in);
+    json.set("other_contexts",
+             text::Json(text::Json::Array(told.others.begin(), told.others.end())));
+    json.set("files_changed", text::Json(text::Json::Array(told.files.begin(), told.files.end())));
+    std::cout << json.dump_pretty() << "\n" << std::flush;
+    return std::cout.good() ? kDone : kFailed;
+  }
+  cli::Terminal& terminal = plugin.terminal();
+  if (told.signed_in)
+    terminal.line("Signed in at " + host.text() + " as " + told.user +
+                      (told.ends_in > 0 ? ", for at most " + in_words(Seconds(told.ends_in)) : ""),
+                  cli::Ink::good);
+  terminal.line("kubectl now uses the context " + told.context + " (" + told.server + ")",
+                cli::Ink::strong);
+  for (const std::string& file : told.files) terminal.line("Changed: " + file, cli::Ink::soft);
+  if (!told.others.empty()) {
+    std::string names;
+    for (const std::string& each : told.others) names += (names.empty() ? "" : ", ") + each;
+    terminal.line("Also there: " + names + "; change with: kubectl oulogin switch NAME");
+  }
+  terminal.line("Try: kubectl auth whoami");
+  return kDone;
+}
+
+// The entry that a call without a new sign-in would switch to.
+const OwnContext* wanted(const std::vector<OwnContext>& own, const Options& options) {
+  const OwnContext* found = nullptr;
+  for (const OwnContext& each : own) {
+    if (!options.cluster.empty() && each.cluster != options.cluster) continue;
+    if (!options.context.empty() && each.name != options.context) continue;
+    if (found == nullptr || each.current) found = &each;
+  }
+  return found;
+}
+
+Result<void> sign_in(Plugin& plugin, const cli::Host& host, const Options& options,
+                     const std::string& authority_pem) {
+  const auto mode = cli::parse_browser_mode(options.browser);
+  if (!mode)
+    return fail(cli::Errc::bad_argument,
+                "--browser=" + options.browser + ": use auto, tty, desktop or never");
+  const cli::Choice choice = options.device ? cli::Choice{cli::Way::device, ""}
+                                            : cli::choose_way(plugin.environment(), *mode);
+  if (choice.way == cli::Way::none)
+    return fail(cli::Errc::sign_in_needed, "nobody can sign in here: " + choice.reason +
+                                               "; --device shows a code to enter "
+                                               "somewhere else");
+  if (choice.way == cli::Way::device) {
+    if (!choice.reason.empty())
+      plugin.terminal().line("No browser is opened: " + choice.reason, cli::Ink::soft);
+    return plugin.sign_in(host, choice.way, authority_pem);
+  }
+  TRY_VOID(plugin.state().make_folder_of(host));
+  cli::SingleTab tab(plugin.state().folder_of(host), host.text(), plugin.clock());
+  cli::Turn turn = TRY(plugin.runtime().block_on(tab.enter(tab.mark(), true, net::in(kOthersTab))));
+  if (turn.kind == cli::Turn::Kind::signed_in) return {};
+  auto signed_in = plugin.sign_in(host, choice.way, authority_pem);
+  if (signed_in) {
+    turn.succeeded();
+  } else {
+    turn.failed();
+  }
+  return signed_in;
+}
+
+Result<const cli::ClusterAccess*> pick(const cli::Account& account, const Options& options,
+                                       const kube::Kubeconfig& config, const cli::Host& host) {
+  if (account.clusters.empty())
+    return fail(cli::Errc::no_cluster, "none of the groups of " + account.user +
+                                           " gives access to a cluster of " + host.text() +
+                                           "; ask whoever runs it");
+  std::string wanted_name = options.cluster;
+  if (wanted_name.empty()) {
+    for (const OwnContext& each : own_contexts(config, host)) {
+      if (each.current) wanted_name = each.cluster;
+    }
+  }
+  const auto found = std::ranges::find(account.clusters, wanted_name, &cli::ClusterAccess::name);
+  if (found != account.clusters.end()) return &*found;
+  if (options.cluster.empty()) return &account.clusters.front();
+  std::string names;
+  for (const cli::ClusterAccess& each : account.clusters)
+    names += (names.empty() ? "" : ", ") + each.name;
+  return fail(cli::Errc::bad_argument, "--cluster=" + options.cluster + ": " + account.user +
+                                           " may use " + names + " at " + host.text());
+}
+
+// Everything anew from what the portal says.
+Result<Told> write_entries(Plugin& plugin, const cli::Host& host, const Options& options,
+                           const kube::Files& files, const std::string& authority_pem) {
+  const kube::Kubeconfig config = TRY(kube::read(files));
+  Told told;
+  auto account = plugin.keeper().account(host);
+  if (!account && account.error().is(cli::Errc::sign_in_needed)) {
+    TRY_VOID(sign_in(plugin, host, options, authority_pem));
+    told.signed_in = true;
+    account = plugin.keeper().account(host);
+  }
+  if (!account) return std::unexpected(account.error());
+  const cli::ClusterAccess* const chosen = TRY(pick(*account, options, config, host));
+  kube::Change change;
+  EntryNames names;
+  if (options.auth_provider) {
+    names = add_auth_provider(change, config, host, *chosen, account->user, options.context,
+                              TRY(plugin.keeper().hand_over(host, *chosen)));
+  } else {
+    // So that what is wrong with it is said now and not at the first call of kubectl.
+    TRY(plugin.keeper().credential(host, chosen->name));
+    const EntryOptions entry{TRY(cli::own_program(plugin.environment())), options.context,
+                             options.browser};
+    names = add_entries(change, config, host, *chosen, account->user, entry);
+    for (const cli::ClusterAccess& each : account->clusters) {
+      if (&each == chosen || !options.cluster.empty()) continue;
+      const EntryOptions other{entry.program, "", entry.browser};
+      told.others.push_back(add_entries(change, config, host, each, account->user, other).context);
+    }
+  }
+  change.current_context = names.context;
+  kube::WriteOptions write;
+  write.say = [&](std::string_view line) { plugin.terminal().line(line, cli::Ink::soft); };
+  told.files = TRY(kube::apply(files, change, write)).files;
+  told.user = account->user;
+  told.context = names.context;
+  told.cluster = chosen->name;
+  told.server = chosen->server;
+  told.ends_in = account->ends_at - account->now;
+  return told;
+}
+
+Result<Told> run(Plugin& plugin, const cli::Host& host, const Options& options) {
+  const std::string authority_pem = TRY(read_authority(options.certificate_authority));
+  const kube::Files files =
+      TRY(kube::find_files(options.kubeconfig, kube::Environment::of_process()));
+  const kube::Kubeconfig config = TRY(kube::read(files));
+  const std::vector<OwnContext> own = own_contexts(config, host);
+  const OwnContext* const there = wanted(own, options);
+  if (there == nullptr || options.auth_provider || !authority_pem.empty())
+    return write_entries(plugin, host, options, files, authority_pem);
+
+  const auto credential = plugin.keeper().credential(host, there->cluster);
+  if (!credential) {
+    if (!credential.error().is(cli::Errc::sign_in_needed))
+      return std::unexpected(credential.error());
+    return write_entries(plugin, host, options, files, authority_pem);
+  }
+  kube::Change change;
+  change.current_context = there->name;
+  Told told;
+  told.files = TRY(kube::apply(files, change)).files;
+  const auto known = TRY(plugin.state().sign_in(host));
+  told.user = known ? known->user : "";
+  told.context = there->name;
+  told.cluster = there->cluster;
+  told.server = there->server;
+  for (const OwnContext& each : own) {
+    if (each.name != there->name) told.others.push_back(each.name);
+  }
+  return told;
+}
+
+}  // namespace
+
+int login(const Options& options) {
+  auto plugin = Plugin::create();
+  if (!plugin) return report_plainly(plugin.error());
+  const auto host = cli::Host::parse(options.host);
+  if (!host) return (*plugin)->report(host.error(), options.host);
+  const auto told = run(**plugin, *host, options);
+  if (!told) return (*plugin)->report(told.error(), host->text());
+  return tell(**plugin, *host, options, *told);
+}
+
+}  // namespace openunison::plugin

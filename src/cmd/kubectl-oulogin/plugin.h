@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Plugin: what the commands share: the machine as it is, the state folder, the way to a portal, and
+// how a person is signed in there. Made once by each command that needs the network.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/keeper.h"
+#include "cli/sign_in.h"
+
+namespace openunison::plugin {
+
+// Exit codes.
+inline constexpr int kDone = 0, kFailed = 1, kUsedWrongly = 2;
+
+struct Options {
+  std::string host, cluster, context, certificate_authority, kubeconfig;
+  std::string browser = "auto";
+  std::string output = "text";
+  bool device = false, auth_provider = false, all = false, purge = false, verbose = false;
+};
+
+cli::Variables variables_of_process();
+// The certificates in a file, PEM; "" for no file. Error: bad_argument.
+Result<std::string> read_authority(const std::string& file);
+// Says an error of before there is a Plugin; gives the exit code.
+int report_plainly(const Error& error);
+
+class Plugin {
+ public:
+  // Errors: state, untrusted.
+  static Result<std::unique_ptr<Plugin>> create();
+
+  // Asks the portal who it is, signs the person in, and keeps that. `authority_pem`: "" for what
+  // was kept of the portal, or the system's. Errors: those of cli::PortalClient and of the ways to
+  // sign in; state.
+  Result<void> sign_in(const cli::Host& host, cli::Way way, std::string authority_pem);
+  // Says on standard error what went wrong and what to do; gives the exit code.
+  int report(const Error& error, const std::string& host);
+
+  cli::Environment& environment() { return environment_; }
+  cli::Terminal& terminal() { return terminal_; }
+  const cli::State& state() const { return state_; }
+  cli::Keeper& keeper() { return keeper_; }
+  const cli::BootClock& boot_clock() const { return boot_clock_; }
+  const Clock& clock() const { return clock_; }
+  net::Runtime& runtime() { return runtime_; }
+
+ private:
+  Plugin(cli::Environment environment, std::string state_folder);
+
+  cli::Environment environment_;
+  cli::Terminal terminal_;
+  cli::SystemBootClock boot_clock_;
+  SystemClock clock_;
+  net::Runtime runtime_;
+  cli::State state_;
+  cli::Keeper keeper_;
+};
+
+// --host, or every portal that something is kept of. Error: bad_argument.
+Result<std::vector<cli::Host>> chosen_hosts(Plugin& plugin, const Options& options);
+
+}  // namespace openunison::plugin

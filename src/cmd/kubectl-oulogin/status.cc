@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `status`: who is signed in where, until when, how old the tokens are, and where all that is kept.
+// What the portal says is asked for once; without an answer what is kept is shown.
+#include <iostream>
+
+#include "cmd/kubectl-oulogin/commands.h"
+#include "cmd/kubectl-oulogin/plugin.h"
+#include "cmd/kubectl-oulogin/words.h"
+#include "text/json.h"
+
+namespace openunison::plugin {
+namespace {
+
+text::Json credential_json(Plugin& plugin, const cli::Host& host, const std::string& cluster) {
+  text::Json json;
+  json.set("cluster", cluster);
+  const auto kept = plugin.state().credential(host, cluster);
+  if (!kept) {
+    json.set("problem", kept.error().message());
+    return json;
+  }
+  const cli::BootTime now = plugin.boot_clock().now();
+  if (const auto age = now.since_when((*kept)->received))
+    json.set("token_age_seconds", std::chrono::floor<Seconds>(*age).count());
+  if (const auto left = (*kept)->left(now))
+    json.set("token_left_seconds", std::chrono::floor<Seconds>(*left).count());
+  json.set("file", plugin.state().credential_file(host, cluster));
+  return json;
+}
+
+// Everything about a portal, as the JSON output has it.
+text::Json portal_json(Plugin& plugin, const cli::Host& host) {
+  text::Json json;
+  json.set("host", host.text());
+  json.set("folder", plugin.state().folder_of(host));
+  const auto kept = plugin.state().sign_in(host);
+  if (!kept) {
+    json.set("signed_in", false);
+    json.set("problem", kept.error().message());
+    return json;
+  }
+  if (!*kept || (*kept)->refresh_token.empty()) {
+    json.set("signed_in", false);
+    return json;
+  }
+  json.set("user", (*kept)->user);
+  const auto account = plugin.keeper().account(host);
+  json.set("signed_in", account || !account.error().is(cli::Errc::sign_in_needed));
+  if (account) {
+    json.set("provider", account->provider);
+    json.set("ends_in_seconds", account->ends_at - account->now);
+    json.set("idle_in_seconds", account->session_ends_at - account->now);
+    text::Json::Array clusters;
+    for (const cli::ClusterAccess& each : account->clusters) {
+      text::Json cluster;
+      cluster.set("name", each.name);
+      cluster.set("label", each.label);
+      cluster.set("server", each.server);
+      cluster.set("user", each.user_in_cluster);
+      clusters.push_back(std::move(cluster));
+    }
+    json.set("clusters", text::Json(std::move(clusters)));
+  } else {
+    json.set("problem", account.error().message());
+  }
+  text::Json::Array credentials;
+  for (const std::string& cluster : plugin.state().clusters(host))
+    credentials.push_back(credential_json(plugin, host, cluster));
+  json.set("credentials", text::Json(std::move(credentials)));
+  return json;
+}
+
+std::string text_of(const text::Json& json, std::string_view name) {
+  const std::string* found = json.find_string(name);
+  return found != nullptr ? *found : "";
+}
+
+void print_text(const text::Json& portal) {
+  const bool signed_in = *portal.find("signed_in")->boolean();
+  std::cout << text_of(portal, "host") << "\n";
+  if (signed_in) {
+    std::cout << "  signed in as " << cli::printable(text_of(portal, "user"));
+    if (const std::string by = text_of(portal, "provider"); !by.empty())
+      std::cout << " (" << cli::printable(by) << ")";
+    std::cout << "\n";
+  } else {
+    std::cout << "  not signed in\n";
+  }
+  if (const text::Json* ends = portal.find("ends_in_seconds"))
+    std::cout << "  ends in " << in_words(Seconds(*ends->integer())) << ", or after "
+              << in_words(Seconds(*portal.find("idle_in_seconds")->integer())) << " without use\n";
+  if (const std::string problem = text_of(portal, "problem"); !problem.empty())
+    std::cout << "  problem: " << cli::printable(problem) << "\n";
+  if (const text::Json* clusters = portal.find("clusters")) {
+    for (const text::Json& each : *clusters->array())
+      std::cout << "  cluster " << cli::printable(text_of(each, "name")) << ": "
+                << cli::printable(text_of(each, "server")) << ", as "
+                << cli::printable(text_of(each, "user")) << "\n";
+  }
+  if (const text::Json* credentials = portal.find("credentials")) {
+    for (const text::Json& each : *credentials->array()) {
+      std::cout << "  token for " << cli::printable(text_of(each, "cluster")) << ": ";
+      const text::Json* age = each.find("token_age_seconds");
+      const text::Json* left = each.find("token_left_seconds");
+      if (age != nullptr && left != nullptr && *left->integer() > 0) {
+        std::cout << in_words(Seconds(*age->integer())) << " old, good for "
+                  << in_words(Seconds(*left->integer())) << "\n";
+      } else {
+        std::cout << "over; the next call gets another\n";
+      }
+    }
+  }
+  std::cout << "  kept in " << text_of(portal, "folder") << "\n";
+}
+
+}  // namespace
+
+int status(const Options& options) {
+  auto plugin = Plugin::create();
+  if (!plugin) return report_plainly(plugin.error());
+  auto hosts = chosen_hosts(**plugin, options);
+  if (!hosts) return (*plugin)->report(hosts.error(), options.host);
+  bool all_signed_in = !hosts->empty();
+  text::Json::Array portals;
+  for (const cli::Host& host : *hosts) {
+    portals.push_back(portal_json(**plugin, host));
+    all_signed_in = all_signed_in && *portals.back().find("signed_in")->boolean();
+  }
+  if (options.output == "json") {
+    text::Json json;
+    json.set("portals", text::Json(std::move(portals)));
+    std::cout << json.dump_pretty() << "\n";
+  } else {
+    for (const text::Json& each : portals) print_text(each);
+    if (portals.empty()) std::cout << "not signed in anywhere\n";
+  }
+  std::cout << std::flush;
+  return all_signed_in && std::cout.good() ? kDone : kFailed;
+}
+
+}  // namespace openunison::plugin
