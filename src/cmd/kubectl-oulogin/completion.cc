@@ -7,8 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include "cli/entries.h"
 #include "cmd/kubectl-oulogin/commands.h"
-#include "cmd/kubectl-oulogin/entries.h"
 #include "cmd/kubectl-oulogin/plugin.h"
 
 namespace openunison::plugin {
@@ -44,10 +44,10 @@ const Command& command_of(std::span<const std::string> words) {
   return commands().front();
 }
 
-std::vector<OwnContext> known_contexts() {
+std::vector<cli::OwnContext> known_contexts() {
   const auto files = kube::find_files("", kube::Environment::of_process());
   const auto config = files ? kube::read(*files) : Result<kube::Kubeconfig>();
-  return files && config ? own_contexts(*config) : std::vector<OwnContext>();
+  return files && config ? cli::own_contexts(*config) : std::vector<cli::OwnContext>();
 }
 
 // What may stand after `flag=`, each with the flag.
@@ -56,7 +56,7 @@ Words values_of(std::string_view flag) {
   if (flag == "--output=") values = {"text", "json"};
   if (flag == "--browser=") values = {"auto", "tty", "desktop", "never"};
   if (flag == "--host=" || flag == "--cluster=" || flag == "--context=") {
-    for (const OwnContext& each : known_contexts())
+    for (const cli::OwnContext& each : known_contexts())
       values.push_back(flag == "--host="      ? each.host
                        : flag == "--cluster=" ? each.cluster
                                               : each.name);
@@ -77,7 +77,7 @@ Words candidates(const Command& command, std::string_view word) {
   }
   if (command.name == "completion") all = {"bash", "zsh", "fish", "powershell"};
   if (command.name == "switch") {
-    for (const OwnContext& each : known_contexts()) all.push_back(each.name);
+    for (const cli::OwnContext& each : known_contexts()) all.push_back(each.name);
   }
   all.insert(all.end(), command.flags.begin(), command.flags.end());
   return all;

@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <iostream>
 
+#include "cli/entries.h"
 #include "cli/own_program.h"
 #include "cli/single_tab.h"
+#include "cli/words.h"
 #include "cmd/kubectl-oulogin/commands.h"
-#include "cmd/kubectl-oulogin/entries.h"
 #include "cmd/kubectl-oulogin/plugin.h"
-#include "cmd/kubectl-oulogin/words.h"
 #include "text/json.h"
 
 namespace openunison::plugin {
@@ -45,9 +45,10 @@ int tell(Plugin& plugin, const cli::Host& host, const Options& options, const To
   }
   cli::Terminal& terminal = plugin.terminal();
   if (told.signed_in)
-    terminal.line("Signed in at " + host.text() + " as " + told.user +
-                      (told.ends_in > 0 ? ", for at most " + in_words(Seconds(told.ends_in)) : ""),
-                  cli::Ink::good);
+    terminal.line(
+        "Signed in at " + host.text() + " as " + told.user +
+            (told.ends_in > 0 ? ", for at most " + cli::in_words(Seconds(told.ends_in)) : ""),
+        cli::Ink::good);
   terminal.line("kubectl now uses the context " + told.context + " (" + told.server + ")",
                 cli::Ink::strong);
   for (const std::string& file : told.files) terminal.line("Changed: " + file, cli::Ink::soft);
@@ -61,9 +62,9 @@ int tell(Plugin& plugin, const cli::Host& host, const Options& options, const To
 }
 
 // The entry that a call without a new sign-in would switch to.
-const OwnContext* wanted(const std::vector<OwnContext>& own, const Options& options) {
-  const OwnContext* found = nullptr;
-  for (const OwnContext& each : own) {
+const cli::OwnContext* wanted(const std::vector<cli::OwnContext>& own, const Options& options) {
+  const cli::OwnContext* found = nullptr;
+  for (const cli::OwnContext& each : own) {
     if (!options.cluster.empty() && each.cluster != options.cluster) continue;
     if (!options.context.empty() && each.name != options.context) continue;
     if (found == nullptr || each.current) found = &each;
@@ -109,7 +110,7 @@ Result<const cli::ClusterAccess*> pick(const cli::Account& account, const Option
                                            "; ask whoever runs it");
   std::string wanted_name = options.cluster;
   if (wanted_name.empty()) {
-    for (const OwnContext& each : own_contexts(config, host)) {
+    for (const cli::OwnContext& each : cli::own_contexts(config, host)) {
       if (each.current) wanted_name = each.cluster;
     }
   }
@@ -137,20 +138,21 @@ Result<Told> write_entries(Plugin& plugin, const cli::Host& host, const Options&
   if (!account) return std::unexpected(account.error());
   const cli::ClusterAccess* const chosen = TRY(pick(*account, options, config, host));
   kube::Change change;
-  EntryNames names;
+  cli::EntryNames names;
   if (options.auth_provider) {
-    names = add_auth_provider(change, config, host, *chosen, account->user, options.context,
-                              TRY(plugin.keeper().hand_over(host, *chosen)));
+    names = cli::add_auth_provider(change, config, host, *chosen, account->user, options.context,
+                                   TRY(plugin.keeper().hand_over(host, *chosen)));
   } else {
     // So that what is wrong with it is said now and not at the first call of kubectl.
     TRY(plugin.keeper().credential(host, chosen->name));
-    const EntryOptions entry{TRY(cli::own_program(plugin.environment())), options.context,
-                             options.browser};
-    names = add_entries(change, config, host, *chosen, account->user, entry);
+    const cli::EntryOptions entry{TRY(cli::own_program(plugin.environment())), options.context,
+                                  options.browser};
+    names = cli::add_entries(change, config, host, *chosen, account->user, entry);
     for (const cli::ClusterAccess& each : account->clusters) {
       if (&each == chosen || !options.cluster.empty()) continue;
-      const EntryOptions other{entry.program, "", entry.browser};
-      told.others.push_back(add_entries(change, config, host, each, account->user, other).context);
+      const cli::EntryOptions other{entry.program, "", entry.browser};
+      told.others.push_back(
+          cli::add_entries(change, config, host, each, account->user, other).context);
     }
   }
   change.current_context = names.context;
@@ -170,8 +172,8 @@ Result<Told> run(Plugin& plugin, const cli::Host& host, const Options& options) 
   const kube::Files files =
       TRY(kube::find_files(options.kubeconfig, kube::Environment::of_process()));
   const kube::Kubeconfig config = TRY(kube::read(files));
-  const std::vector<OwnContext> own = own_contexts(config, host);
-  const OwnContext* const there = wanted(own, options);
+  const std::vector<cli::OwnContext> own = cli::own_contexts(config, host);
+  const cli::OwnContext* const there = wanted(own, options);
   if (there == nullptr || options.auth_provider || !authority_pem.empty())
     return write_entries(plugin, host, options, files, authority_pem);
 
@@ -190,7 +192,7 @@ Result<Told> run(Plugin& plugin, const cli::Host& host, const Options& options) 
   told.context = there->name;
   told.cluster = there->cluster;
   told.server = there->server;
-  for (const OwnContext& each : own) {
+  for (const cli::OwnContext& each : own) {
     if (each.name != there->name) told.others.push_back(each.name);
   }
   return told;

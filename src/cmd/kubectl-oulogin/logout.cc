@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <iostream>
 
+#include "cli/entries.h"
 #include "cmd/kubectl-oulogin/commands.h"
-#include "cmd/kubectl-oulogin/entries.h"
 #include "cmd/kubectl-oulogin/plugin.h"
 
 namespace openunison::plugin {
@@ -18,7 +18,7 @@ Result<void> purge(Plugin& plugin, const cli::Host& host, const Options& options
       TRY(kube::find_files(options.kubeconfig, kube::Environment::of_process()));
   const kube::Kubeconfig config = TRY(kube::read(files));
   kube::Change change;
-  remove_entries(change, config, host);
+  cli::remove_entries(change, config, host);
   TRY(kube::apply(files, change));
   return plugin.state().forget(host);
 }

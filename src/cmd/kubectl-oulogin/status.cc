@@ -4,9 +4,9 @@
 // What the portal says is asked for once; without an answer what is kept is shown.
 #include <iostream>
 
+#include "cli/words.h"
 #include "cmd/kubectl-oulogin/commands.h"
 #include "cmd/kubectl-oulogin/plugin.h"
-#include "cmd/kubectl-oulogin/words.h"
 #include "text/json.h"
 
 namespace openunison::plugin {
@@ -88,8 +88,9 @@ void print_text(const text::Json& portal) {
     std::cout << "  not signed in\n";
   }
   if (const text::Json* ends = portal.find("ends_in_seconds"))
-    std::cout << "  ends in " << in_words(Seconds(*ends->integer())) << ", or after "
-              << in_words(Seconds(*portal.find("idle_in_seconds")->integer())) << " without use\n";
+    std::cout << "  ends in " << cli::in_words(Seconds(*ends->integer())) << ", or after "
+              << cli::in_words(Seconds(*portal.find("idle_in_seconds")->integer()))
+              << " without use\n";
   if (const std::string problem = text_of(portal, "problem"); !problem.empty())
     std::cout << "  problem: " << cli::printable(problem) << "\n";
   if (const text::Json* clusters = portal.find("clusters")) {
@@ -104,8 +105,8 @@ void print_text(const text::Json& portal) {
       const text::Json* age = each.find("token_age_seconds");
       const text::Json* left = each.find("token_left_seconds");
       if (age != nullptr && left != nullptr && *left->integer() > 0) {
-        std::cout << in_words(Seconds(*age->integer())) << " old, good for "
-                  << in_words(Seconds(*left->integer())) << "\n";
+        std::cout << cli::in_words(Seconds(*age->integer())) << " old, good for "
+                  << cli::in_words(Seconds(*left->integer())) << "\n";
       } else {
         std::cout << "over; the next call gets another\n";
       }

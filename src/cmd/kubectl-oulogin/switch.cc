@@ -5,19 +5,19 @@
 #include <algorithm>
 #include <iostream>
 
+#include "cli/entries.h"
 #include "cmd/kubectl-oulogin/commands.h"
-#include "cmd/kubectl-oulogin/entries.h"
 #include "cmd/kubectl-oulogin/plugin.h"
 
 namespace openunison::plugin {
 namespace {
 
-Result<std::string> found_by(const std::vector<OwnContext>& own, const std::string& wanted) {
-  if (std::ranges::find(own, wanted, &OwnContext::name) != own.end()) return wanted;
+Result<std::string> found_by(const std::vector<cli::OwnContext>& own, const std::string& wanted) {
+  if (std::ranges::find(own, wanted, &cli::OwnContext::name) != own.end()) return wanted;
   std::string names;
-  const OwnContext* by_cluster = nullptr;
+  const cli::OwnContext* by_cluster = nullptr;
   int matches = 0;
-  for (const OwnContext& each : own) {
+  for (const cli::OwnContext& each : own) {
     names += (names.empty() ? "" : ", ") + each.name;
     if (each.cluster != wanted) continue;
     by_cluster = &each;
@@ -34,7 +34,7 @@ Result<std::string> switch_to(const Options& options) {
   const kube::Files files =
       TRY(kube::find_files(options.kubeconfig, kube::Environment::of_process()));
   const kube::Kubeconfig config = TRY(kube::read(files));
-  const std::string name = TRY(found_by(own_contexts(config), options.context));
+  const std::string name = TRY(found_by(cli::own_contexts(config), options.context));
   kube::Change change;
   change.current_context = name;
   TRY(kube::apply(files, change));

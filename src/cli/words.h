@@ -5,9 +5,9 @@
 
 #include "base/clock.h"
 
-namespace openunison::plugin {
+namespace openunison::cli {
 
 // "11 h 59 min", "14 min", "40 s": the two largest units; seconds only under a minute.
 std::string in_words(Seconds time);
 
-}  // namespace openunison::plugin
+}  // namespace openunison::cli

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/kubectl-oulogin/words.h"
+#include "cli/words.h"
 
-namespace openunison::plugin {
+namespace openunison::cli {
 
 std::string in_words(Seconds time) {
   const auto seconds = time.count();
@@ -15,4 +15,4 @@ std::string in_words(Seconds time) {
   return std::to_string(hours / 24) + " days";
 }
 
-}  // namespace openunison::plugin
+}  // namespace openunison::cli

@@ -13,7 +13,7 @@
 #include "cli/portal_client.h"
 #include "kube/kubeconfig.h"
 
-namespace openunison::plugin {
+namespace openunison::cli {
 
 // A context whose user calls this plugin.
 struct OwnContext {
@@ -24,7 +24,7 @@ struct OwnContext {
 };
 std::vector<OwnContext> own_contexts(const kube::Kubeconfig& config);
 // Those of a portal.
-std::vector<OwnContext> own_contexts(const kube::Kubeconfig& config, const cli::Host& host);
+std::vector<OwnContext> own_contexts(const kube::Kubeconfig& config, const Host& host);
 
 struct EntryOptions {
   std::string program;  // absolute path of this program
@@ -36,20 +36,18 @@ struct EntryOptions {
 struct EntryNames {
   std::string cluster, user, context;
 };
-EntryNames names_for(const kube::Kubeconfig& config, const cli::Host& host,
-                     const cli::ClusterAccess& access, const std::string& user,
-                     const std::string& context);
+EntryNames names_for(const kube::Kubeconfig& config, const Host& host, const ClusterAccess& access,
+                     const std::string& user, const std::string& context);
 
 // Adds the entries of a cluster, its user an exec credential of this plugin.
-EntryNames add_entries(kube::Change& change, const kube::Kubeconfig& config, const cli::Host& host,
-                       const cli::ClusterAccess& access, const std::string& user,
+EntryNames add_entries(kube::Change& change, const kube::Kubeconfig& config, const Host& host,
+                       const ClusterAccess& access, const std::string& user,
                        const EntryOptions& options);
 // The same with kubectl's built-in OpenID Connect client, which gets the tokens.
-EntryNames add_auth_provider(kube::Change& change, const kube::Kubeconfig& config,
-                             const cli::Host& host, const cli::ClusterAccess& access,
-                             const std::string& user, const std::string& context,
-                             cli::Tokens tokens);
+EntryNames add_auth_provider(kube::Change& change, const kube::Kubeconfig& config, const Host& host,
+                             const ClusterAccess& access, const std::string& user,
+                             const std::string& context, Tokens tokens);
 // Takes everything of ours at that portal out again.
-void remove_entries(kube::Change& change, const kube::Kubeconfig& config, const cli::Host& host);
+void remove_entries(kube::Change& change, const kube::Kubeconfig& config, const Host& host);
 
-}  // namespace openunison::plugin
+}  // namespace openunison::cli

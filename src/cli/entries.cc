@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/kubectl-oulogin/entries.h"
+#include "cli/entries.h"
 
 #include <algorithm>
 
 #include "kube/names.h"
 
-namespace openunison::plugin {
+namespace openunison::cli {
 namespace {
 
 constexpr std::string_view kInstallHint =
     "kubectl-oulogin is missing. Its portal offers it on the page of the cluster, with how to "
     "install it.";
 
-bool calls(const kube::UserEntry& user, const cli::Host& host, std::string_view cluster) {
+bool calls(const kube::UserEntry& user, const Host& host, std::string_view cluster) {
   const auto call = user.exec ? kube::plugin_call(*user.exec) : std::nullopt;
   return call && call->host == host.text() && call->cluster == cluster;
 }
 
 // Whether an entry of that name may be written: there is none, or it is for just this.
-bool user_is_free(const kube::Kubeconfig& config, const std::string& name, const cli::Host& host,
-                  const cli::ClusterAccess& access) {
+bool user_is_free(const kube::Kubeconfig& config, const std::string& name, const Host& host,
+                  const ClusterAccess& access) {
   const kube::UserEntry* user = config.user(name);
   if (user == nullptr || calls(*user, host, access.name)) return true;
   return user->auth_provider && user->auth_provider->issuer_url == access.issuer &&
@@ -27,13 +27,13 @@ bool user_is_free(const kube::Kubeconfig& config, const std::string& name, const
 }
 
 bool cluster_is_free(const kube::Kubeconfig& config, const std::string& name,
-                     const cli::ClusterAccess& access) {
+                     const ClusterAccess& access) {
   const kube::ClusterEntry* cluster = config.cluster(name);
   return cluster == nullptr || cluster->server == access.server;
 }
 
-bool context_is_free(const kube::Kubeconfig& config, const std::string& name, const cli::Host& host,
-                     const cli::ClusterAccess& access) {
+bool context_is_free(const kube::Kubeconfig& config, const std::string& name, const Host& host,
+                     const ClusterAccess& access) {
   const kube::ContextEntry* context = config.context(name);
   return context == nullptr || (cluster_is_free(config, context->cluster, access) &&
                                 user_is_free(config, context->user, host, access));
@@ -50,7 +50,7 @@ std::string free_name(const std::string& name, const std::string& with_host, IsF
   }
 }
 
-kube::ClusterEntry cluster_entry(const std::string& name, const cli::ClusterAccess& access) {
+kube::ClusterEntry cluster_entry(const std::string& name, const ClusterAccess& access) {
   kube::ClusterEntry entry;
   entry.name = name;
   entry.server = access.server;
@@ -74,15 +74,14 @@ std::vector<OwnContext> own_contexts(const kube::Kubeconfig& config) {
   return found;
 }
 
-std::vector<OwnContext> own_contexts(const kube::Kubeconfig& config, const cli::Host& host) {
+std::vector<OwnContext> own_contexts(const kube::Kubeconfig& config, const Host& host) {
   std::vector<OwnContext> found = own_contexts(config);
   std::erase_if(found, [&](const OwnContext& each) { return each.host != host.text(); });
   return found;
 }
 
-EntryNames names_for(const kube::Kubeconfig& config, const cli::Host& host,
-                     const cli::ClusterAccess& access, const std::string& user,
-                     const std::string& context) {
+EntryNames names_for(const kube::Kubeconfig& config, const Host& host, const ClusterAccess& access,
+                     const std::string& user, const std::string& context) {
   const std::string cluster = kube::entry_name(access.name);
   const std::string at_host = "@" + kube::entry_name(host.text());
   const std::string person = kube::entry_name(user) + "@" + cluster;
@@ -101,8 +100,8 @@ EntryNames names_for(const kube::Kubeconfig& config, const cli::Host& host,
   return names;
 }
 
-EntryNames add_entries(kube::Change& change, const kube::Kubeconfig& config, const cli::Host& host,
-                       const cli::ClusterAccess& access, const std::string& user,
+EntryNames add_entries(kube::Change& change, const kube::Kubeconfig& config, const Host& host,
+                       const ClusterAccess& access, const std::string& user,
                        const EntryOptions& options) {
   EntryNames names = names_for(config, host, access, user, options.context);
   kube::ExecUser exec;
@@ -118,10 +117,9 @@ EntryNames add_entries(kube::Change& change, const kube::Kubeconfig& config, con
   return names;
 }
 
-EntryNames add_auth_provider(kube::Change& change, const kube::Kubeconfig& config,
-                             const cli::Host& host, const cli::ClusterAccess& access,
-                             const std::string& user, const std::string& context,
-                             cli::Tokens tokens) {
+EntryNames add_auth_provider(kube::Change& change, const kube::Kubeconfig& config, const Host& host,
+                             const ClusterAccess& access, const std::string& user,
+                             const std::string& context, Tokens tokens) {
   EntryNames names = names_for(config, host, access, user, context);
   kube::AuthProviderUser provider;
   provider.name = names.user;
@@ -136,7 +134,7 @@ EntryNames add_auth_provider(kube::Change& change, const kube::Kubeconfig& confi
   return names;
 }
 
-void remove_entries(kube::Change& change, const kube::Kubeconfig& config, const cli::Host& host) {
+void remove_entries(kube::Change& change, const kube::Kubeconfig& config, const Host& host) {
   const std::vector<OwnContext> own = own_contexts(config, host);
   for (const OwnContext& each : own) {
     change.remove_contexts.push_back(each.name);
@@ -155,4 +153,4 @@ void remove_entries(kube::Change& change, const kube::Kubeconfig& config, const 
   change.clear_current_if_removed = true;
 }
 
-}  // namespace openunison::plugin
+}  // namespace openunison::cli
