@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/result.h"
@@ -13,6 +14,9 @@
 namespace openunison::cli {
 
 bool is_terminal(int descriptor);
+
+// All of it, for as long as somebody reads; also where the descriptor was made non-blocking.
+void write_all(int descriptor, std::string_view bytes);
 
 struct TerminalSize {
   std::size_t columns = 0, rows = 0;  // 0: unknown

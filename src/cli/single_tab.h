@@ -33,6 +33,8 @@ namespace openunison::cli {
 // How long no tab is opened after so many attempts in a row that came to nothing. 0: not at all.
 Millis back_off_after(unsigned failures);
 
+class FileLock;
+
 class Turn {
  public:
   enum class Kind { opener, signed_in, backed_off };
@@ -70,6 +72,8 @@ class SingleTab {
   Task<Result<Turn>> enter(Mark mark, bool asked_for, net::Deadline deadline);
 
  private:
+  Result<Turn> take(FileLock lock, const Mark& mark, bool asked_for, bool waited) const;
+
   std::string folder_, lock_file_, note_file_, boot_;
   const Clock& clock_;
 };

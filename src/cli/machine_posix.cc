@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#if defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "cli/environment.h"
+#include "cli/machine.h"
+#include "net/error.h"
+#include "text/utf8.h"
+
+extern char** environ;
+
+namespace openunison::cli {
+namespace {
+
+#if defined(__APPLE__)
+constexpr System kSystem = System::mac;
+#else
+constexpr System kSystem = System::linux_like;
+#endif
+
+std::unexpected<Error> failed(const std::string& file, const char* step) {
+  return fail(net::Errc::io, file + " can't be " + step + ": " + std::strerror(errno));
+}
+
+bool is_there(const char* file) {
+  struct stat status{};
+  return ::stat(file, &status) == 0;
+}
+
+std::string first_line(const char* file) {
+  std::ifstream in(file);
+  std::string line;
+  std::getline(in, line);
+  return line;
+}
+
+bool can_run(const std::string& path) {
+  struct stat status{};
+  return path.find('/') != std::string::npos && ::stat(path.c_str(), &status) == 0 &&
+         S_ISREG(status.st_mode) && ::access(path.c_str(), X_OK) == 0;
+}
+
+// Whether the locked file is still the one of that name.
+bool is_current(int descriptor, const std::string& file) {
+  struct stat locked{}, named{};
+  return ::fstat(descriptor, &locked) == 0 && ::lstat(file.c_str(), &named) == 0 &&
+         locked.st_ino == named.st_ino && locked.st_dev == named.st_dev;
+}
+
+}  // namespace
+
+Environment Environment::read() {
+  Environment environment;
+  environment.system = kSystem;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const std::size_t equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    environment.variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  environment.stdin_is_terminal = is_terminal(STDIN_FILENO);
+  environment.stderr_is_terminal = is_terminal(STDERR_FILENO);
+  environment.in_container = is_there("/.dockerenv") || is_there("/run/.containerenv");
+  environment.kernel_of_wsl =
+      text::ascii_lower(first_line("/proc/version")).find("microsoft") != std::string::npos;
+  environment.is_program = can_run;
+  return environment;
+}
+
+bool is_terminal(int descriptor) {
+  return ::isatty(descriptor) == 1;
+}
+
+void write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN) {
+      pollfd writable{descriptor, POLLOUT, 0};
+      ::poll(&writable, 1, -1);
+    } else if (errno != EINTR) {
+      return;
+    }
+  }
+}
+
+TerminalSize terminal_size(int descriptor) {
+  winsize size{};
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) != 0) return {};
+  return {size.ws_col, size.ws_row};
+}
+
+std::string boot_id() {
+#if defined(__APPLE__)
+  char text[64] = {};
+  std::size_t length = sizeof text - 1;
+  if (::sysctlbyname("kern.bootsessionuuid", text, &length, nullptr, 0) != 0) return {};
+  return text;
+#else
+  return first_line("/proc/sys/kernel/random/boot_id");
+#endif
+}
+
+Result<void> make_private_folder(const std::string& folder) {
+  const std::filesystem::path whole = std::filesystem::path(folder).lexically_normal();
+  std::filesystem::path made;
+  for (const auto& part : whole) {
+    made /= part;
+    if (::mkdir(made.c_str(), 0700) != 0 && errno != EEXIST && !is_there(made.c_str()))
+      return failed(made.string(), "made");
+  }
+  return {};
+}
+
+Result<std::optional<FileLock>> FileLock::try_take(const std::string& file) {
+  // Where the file was taken away meanwhile, another process may hold a lock on a new one.
+  for (int tries = 0; tries < 8; ++tries) {
+    const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (descriptor < 0) return failed(file, "opened");
+    FileLock lock(descriptor);
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK || errno == EINTR) return std::nullopt;
+      return failed(file, "locked");
+    }
+    if (is_current(descriptor, file)) return std::optional<FileLock>(std::move(lock));
+  }
+  return std::nullopt;
+}
+
+FileLock::~FileLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+}  // namespace openunison::cli
