@@ -27,8 +27,6 @@ constexpr std::size_t kMaxDescription = 1024;
 // More would be a flood: the oldest that brought nothing yet makes room, so that silent connections
 // can't keep the browser out.
 constexpr std::size_t kMaxConnections = 64;
-// How long the browser is let wait for the caller's finish().
-constexpr Millis kMaxHold{30'000};
 
 http::Limits limits() {
   http::Limits small;
@@ -225,7 +223,7 @@ Task<void> Loopback::Impl::handle(http::Request& request, http::Responder& respo
 }
 
 Task<http::Response> Loopback::Impl::outcome_page() {
-  const net::Deadline patience = net::in(kMaxHold);
+  const net::Deadline patience = net::in(options.hold);
   while (!outcome) {
     const bool in_time = co_await changed.wait(patience);
     if (!outcome && (closed || !in_time)) co_return pages.received();

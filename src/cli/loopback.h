@@ -27,6 +27,8 @@ struct LoopbackOptions {
   std::string issuer;   // who must have answered
   std::string product;  // the portal's name, shown on the page
   std::string portal;   // "https://HOST[:PORT]", linked from the page; may be empty
+  // How long the browser waits for finish() before its page says that the rest happens here.
+  Millis hold{30'000};
 };
 
 struct Callback {

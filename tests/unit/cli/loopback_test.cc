@@ -96,6 +96,18 @@ TEST_F(LoopbackTest, ASecondCallbackIsLateAndTheFirstOneStands) {
   EXPECT_THAT(page, HasSubstr("You’re signed in"));
 }
 
+TEST_F(LoopbackTest, ABrowserThatHasWaitedLongEnoughIsSentBackToTheTerminal) {
+  options_.hold = Millis(20);
+  open();
+  std::string page;
+  right_callback(page);
+  runtime_.block_on(until_filled(page));  // finish() wasn't called
+  EXPECT_THAT(page, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(page, HasSubstr("Almost there"));
+  EXPECT_THAT(page, Not(HasSubstr("You’re signed in")));
+  finish();
+}
+
 // The program may end when finish() returns: the page must be with the browser by then.
 TEST_F(LoopbackTest, FinishReturnsWhenThePageHasArrived) {
   std::string page;
