@@ -23,7 +23,11 @@ build: setup ## Builds build/release/bin/openunison
 	@cmake --preset release > build-configure.log 2>&1 || { cat build-configure.log; exit 1; }; rm -f build-configure.log
 	@ninja -C $(BUILD) openunison
 
-demo: build ## Starts portal, provider and a real API server, signs in, runs kubectl; IDP=local for built-in users
+plugin: setup ## Builds build/plugin/bin/kubectl-oulogin, the plugin of kubectl, linked statically
+	@cmake --preset plugin > plugin-configure.log 2>&1 || { cat plugin-configure.log; exit 1; }; rm -f plugin-configure.log
+	@ninja -C build/plugin kubectl-oulogin
+
+demo: build plugin ## Starts portal, provider and a real API server, signs in, runs kubectl; IDP=local for built-in users
 	@exec node --import tsx tests/e2e/demo.ts $(IDP)
 
 test: test-unit test-e2e ## Everything: unit tests, then the whole thing from outside
@@ -31,7 +35,7 @@ test: test-unit test-e2e ## Everything: unit tests, then the whole thing from ou
 test-unit: setup ## The unit tests
 	@tools/unit_tests release
 
-test-e2e: build ## The built program with a real API server, kubectl, browser and identity provider
+test-e2e: build plugin ## The built program with a real API server, kubectl, browser and identity provider
 	@tools/setup test
 	@tools/cluster_tools > /dev/null
 	@tools/e2e_tests
@@ -81,4 +85,4 @@ build-times: ## The slowest files of the release build
 clean: ## Removes build/
 	@rm -rf build
 
-.PHONY: help setup build demo test test-unit test-e2e test-versions lint check-layers format sanitize faults soak bench fuzz screenshots build-times clean
+.PHONY: help setup build plugin demo test test-unit test-e2e test-versions lint check-layers format sanitize faults soak bench fuzz screenshots build-times clean

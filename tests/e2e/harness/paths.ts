@@ -8,6 +8,7 @@ import { run } from "./process.ts";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 export const openunisonProgram = process.env.OPENUNISON ?? join(root, "build/release/bin/openunison");
+export const pluginProgram = process.env.KUBECTL_OULOGIN ?? join(root, "build/plugin/bin/kubectl-oulogin");
 /** Which Kubernetes the tests run, of those that tests/cluster pins; `make test-versions` goes through them. */
 export const kubernetesVersion = process.env.KUBERNETES_VERSION ?? "1.37.2";
 /** How API servers are told of the portal: --oidc-* flags, or an AuthenticationConfiguration file. */
