@@ -28,12 +28,29 @@ Done write_all(int descriptor, std::string_view data, const std::string& file) {
   return {};
 }
 
-Done write_new(const std::string& temporary, const std::string& file, std::string_view content) {
+Done copy_mode(int descriptor, const std::string& of, const std::string& temporary) {
+  struct stat former{}, made{};
+  if (::lstat(of.c_str(), &former) != 0 || !S_ISREG(former.st_mode)) return {};
+  if (::fstat(descriptor, &made) != 0) return failed(temporary, "looked at");
+  mode_t mode = former.st_mode & 0777;
+  // What a group may read is that group's: another one gets nothing.
+  if (made.st_gid != former.st_gid &&
+      ::fchown(descriptor, static_cast<uid_t>(-1), former.st_gid) != 0)
+    mode &= ~static_cast<mode_t>(070);
+  if (::fchmod(descriptor, mode) != 0) return failed(temporary, "given its mode");
+  return {};
+}
+
+Done write_new(const std::string& temporary, const std::string& file, std::string_view content,
+               bool keep_mode) {
   ::unlink(temporary.c_str());  // of a writer that crashed
   const FileDescriptor out(
       ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!out) return failed(temporary, "made");
   if (auto kept = keep_owner(out.get(), file); !kept) return kept;
+  if (keep_mode) {
+    if (auto copied = copy_mode(out.get(), file, temporary); !copied) return copied;
+  }
   if (auto written = write_all(out.get(), content, temporary); !written) return written;
   if (::fsync(out.get()) != 0) return failed(temporary, "written");
   return {};
@@ -64,9 +81,9 @@ Done keep_owner(int descriptor, const std::string& of) {
   return {};
 }
 
-Done replace_file(const std::string& file, std::string_view content) {
-  const std::string temporary = file + ".new";
-  auto done = write_new(temporary, file, content);
+Done replace_file(const std::string& file, std::string_view content, const Replacing& how) {
+  const std::string temporary = file + how.suffix;
+  auto done = write_new(temporary, file, content, how.keep_mode);
   if (done && ::rename(temporary.c_str(), file.c_str()) != 0) done = failed(file, "replaced");
   if (!done) {
     ::unlink(temporary.c_str());

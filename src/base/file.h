@@ -36,11 +36,20 @@ struct FileFailure {
 // none of its directory. For anybody but root it does nothing.
 [[nodiscard]] std::expected<void, FileFailure> keep_owner(int descriptor, const std::string& of);
 
+struct Replacing {
+  // Of the file written beside; one of that name is taken for what a crash left, and removed.
+  const char* suffix = ".new";
+  // The mode and group of the file in whose place it comes; without its group's permissions where
+  // the group can't be given. Else, and for a new file, 0600.
+  bool keep_mode = false;
+};
+
 // Puts `content` in place of the file, or makes it, with mode 0600 and keep_owner(): written beside
 // it (FILE.new), synced, renamed, and the directory synced. Who reads meanwhile, or after a crash,
 // finds the former content or the new. A symbolic link is replaced, not followed. One writer at a
 // time.
 [[nodiscard]] std::expected<void, FileFailure> replace_file(const std::string& file,
-                                                            std::string_view content);
+                                                            std::string_view content,
+                                                            const Replacing& how = {});
 
 }  // namespace openunison

@@ -51,8 +51,7 @@ struct ClusterEntry {
   std::string certificate_authority_pem;  // empty: a public authority (or the file below)
   std::string tls_server_name;            // empty: the host of `server`
 
-  // Only read, and kept where an entry of that name is changed (but for the first two, which a new
-  // authority replaces).
+  // Only read. What is upserted has neither of the first two afterwards; it keeps its proxy.
   std::string certificate_authority_file;  // absolute
   bool insecure_skip_tls_verify = false;
   std::string proxy_url;
