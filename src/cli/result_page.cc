@@ -33,7 +33,7 @@ constexpr std::string_view kStyle = R"css(
 *, ::before, ::after { box-sizing: border-box; }
 html { font: 100%/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; -webkit-text-size-adjust: 100%; }
 body { margin: 0; min-height: 100vh; background: var(--page); color: var(--ink); font-size: 1.0625rem; overflow-wrap: anywhere; }
-header { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem 0.625rem; padding: 0.75rem 1.25rem; background: var(--card); border-bottom: 1px solid var(--line); font-weight: 680; letter-spacing: -0.01em; }
+header { display: flex; align-items: center; gap: 0.625rem; padding: 0.75rem 1.25rem; background: var(--card); border-bottom: 1px solid var(--line); font-weight: 680; letter-spacing: -0.01em; }
 header svg { display: block; flex: none; }
 main { max-width: 68rem; margin: 0 auto; padding: 2rem 1.25rem 3rem; }
 .card { max-width: 30rem; margin: min(8vh, 4rem) auto 0; padding: 2rem; background: var(--card); border: 1px solid var(--line); border-top: 4px solid var(--accent); border-radius: 14px; box-shadow: var(--shadow); }
@@ -80,7 +80,7 @@ constexpr std::string_view kAfterStyle = R"html(</style>
 <p>{{lede}}</p>
 {{#has_said}}<div class="said"><p>{{said}}</p>{{#has_code}}<p><code>{{code}}</code></p>{{/has_code}}</div>
 {{/has_said}}<p>{{advice}}</p>
-{{#has_portal}}<p class="fine"><a href="{{portal}}" rel="noreferrer">Open {{product}}</a></p>
+{{#has_portal}}<p class="fine"><a href="{{portal}}" rel="noreferrer">Open the portal</a></p>
 {{/has_portal}}</section>
 </main>
 </body>
@@ -114,8 +114,8 @@ ResultPages::ResultPages(std::string product, std::string portal)
 
 http::Response ResultPages::signed_in(const std::string& user) const {
   Text text{200, "good", "You’re signed in", {}};
-  text.lede = user.empty() ? "kubectl is ready." : "kubectl is ready, and you are " + user + ".";
-  text.advice = "Go on where you came from. This tab has done its work and can be closed.";
+  text.lede = user.empty() ? "kubectl is ready." : "You are " + user + ", and kubectl is ready.";
+  text.advice = "Go back to where you were. This tab has done its work and can be closed.";
   return render(text);
 }
 

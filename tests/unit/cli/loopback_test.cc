@@ -31,7 +31,7 @@ TEST_F(LoopbackTest, TheCodeComesAtOnceAndThePageWhenTheCallerKnows) {
   runtime_.block_on(until_filled(page));
   EXPECT_THAT(page, StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(page, HasSubstr("You’re signed in"));
-  EXPECT_THAT(page, HasSubstr("you are alice"));
+  EXPECT_THAT(page, HasSubstr("You are alice, and"));
   EXPECT_THAT(page, HasSubstr("href=\"https://k8sou.example.com\""));
   EXPECT_EQ(runtime_.block_on(knock(get(query_with("again")))), "refused");
 }
