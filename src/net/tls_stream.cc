@@ -184,8 +184,39 @@ class TlsStream final : public Stream {
   const PeerAddress& peer() const override { return peer_; }
   const TlsInfo& tls() const override { return tls_; }
   SSL* ssl() { return ssl_.get(); }
+  // Notes the fingerprint of a certificate that isn't trusted, for whoever must decide on it.
+  void note_distrusted() {
+    SSL_set_ex_data(ssl_.get(), distrusted_index(), &distrusted_);
+    SSL_set_verify(ssl_.get(), SSL_VERIFY_PEER, look_at_verdict);
+  }
 
  private:
+  static int distrusted_index() {
+    static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+    return index;
+  }
+  // Changes no verdict.
+  static int look_at_verdict(int trusted, X509_STORE_CTX* verification) {
+    if (trusted == 1) return trusted;
+    const void* found =
+        X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx());
+    const X509* leaf = X509_STORE_CTX_get0_cert(verification);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    if (found == nullptr || leaf == nullptr ||
+        X509_digest(leaf, EVP_sha256(), digest, &length) != 1)
+      return trusted;
+    auto* fingerprint = static_cast<std::string*>(
+        SSL_get_ex_data(static_cast<const SSL*>(found), distrusted_index()));
+    static constexpr char kDigits[] = "0123456789ABCDEF";
+    fingerprint->clear();
+    for (unsigned i = 0; i < length; ++i) {
+      if (i > 0) *fingerprint += ':';
+      *fingerprint += {kDigits[digest[i] >> 4], kDigits[digest[i] & 15]};
+    }
+    return trusted;
+  }
+
   Task<Result<void>> wait(int why, Deadline deadline) {
     return why == SSL_ERROR_WANT_READ ? socket_->wait_readable(deadline)
                                       : socket_->wait_writable(deadline);
@@ -196,6 +227,7 @@ class TlsStream final : public Stream {
     const std::string reason = openssl_reason();
     if (verified != X509_V_OK) {
       std::string why = X509_verify_cert_error_string(verified);
+      if (!distrusted_.empty()) why += " (its SHA-256 fingerprint is " + distrusted_ + ")";
       return Error(Errc::untrusted, "the certificate isn't trusted: " + why);
     }
     if (reason.empty())
@@ -220,6 +252,7 @@ class TlsStream final : public Stream {
   SslPtr ssl_;
   PeerAddress peer_;
   TlsInfo tls_;
+  std::string distrusted_;
   bool broken_ = false;  // after a fatal error OpenSSL must not be asked again
 };
 
@@ -276,6 +309,7 @@ Task<Result<std::unique_ptr<Stream>>> tls_connect(std::unique_ptr<Stream> transp
   }
   auto stream = std::make_unique<TlsStream>(std::move(from->first), std::move(ssl),
                                             std::move(from->second), context);
+  stream->note_distrusted();
   auto done = co_await stream->handshake(deadline);
   if (!done) co_return std::unexpected(done.error().with_context(server_name));
   co_return std::move(stream);

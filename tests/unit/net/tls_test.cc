@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/tls.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <openssl/ssl.h>
 
 #include <thread>
 
+#include "base/base64.h"
 #include "certificates.h"
+#include "crypto/hash.h"
 #include "loopback.h"
 #include "net/tls_context.h"
 
@@ -102,6 +105,25 @@ TEST_F(Tls, AnUnknownAuthorityIsUntrusted) {
   EXPECT_TRUE(both.client.error().is(Errc::untrusted));
   EXPECT_THAT(both.client.error().message(), HasSubstr("self"));
   EXPECT_FALSE(both.server);
+}
+
+// So that a person can compare it with what the owner of the server says.
+TEST_F(Tls, TheFingerprintOfWhatIsntTrustedIsTold) {
+  const std::string_view pem = one_.chain_pem;
+  constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
+  const std::size_t begin = pem.find(kBegin) + kBegin.size();
+  const auto der =
+      base64_decode_loosely(pem.substr(begin, pem.find("-----END CERTIFICATE-----") - begin));
+  ASSERT_TRUE(der);
+  std::string expected;
+  for (const std::uint8_t byte : crypto::sha256(*der))
+    expected += fmt::format("{}{:02X}", expected.empty() ? "" : ":", byte);
+  for (const auto& [trusted, name] :
+       {std::pair(two_, "one.example"), std::pair(one_, "two.example")}) {
+    const Handshaken both = handshake(serving({one_}), trusting({trusted.chain_pem}), name);
+    ASSERT_FALSE(both.client);
+    EXPECT_THAT(both.client.error().message(), HasSubstr(expected));
+  }
 }
 
 TEST_F(Tls, ACertificateIsAlwaysHeldAgainstAName) {
