@@ -2,7 +2,7 @@
 //
 // `kubectl oulogin` as people use it: knowing only the host, with real kubectl, the real API server and Chromium.
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Browser, BrowserContext, Page } from "playwright-core";

@@ -19,13 +19,12 @@ interface Taken {
   cpu_ms: number;
 }
 /** Of one call, from many in a row. */
-async function taken(command: string[], env: NodeJS.ProcessEnv): Promise<Taken> {
-  const script = `TIMEFORMAT='%R %U %S'; time for ((i = 0; i < ${calls}; ++i)); do "$@" > /dev/null || exit 1; done`;
-  const [program, ...args] = onServerCore(["bash", "-c", script, "bash", ...command]);
-  const output = await run(program!, args, { env });
-  const [wall, user, system] = output.stderr.trim().split("\n").pop()!.split(" ").map(Number);
-  if (output.code !== 0 || wall === undefined) throw new Error(`${command.join(" ")}: ${output.stderr}`);
-  return { wall_ms: (wall / calls) * 1000, cpu_ms: ((user! + system!) / calls) * 1000 };
+async function taken(command: string[], env: Record<string, string>): Promise<Taken> {
+  const script = `TIMEFORMAT='%R %U %S'; { time for ((i = 0; i < ${calls}; ++i)); do "$@" > /dev/null || exit 1; done; } 2>&1`;
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const said = await onServerCore("env", ["-i", ...variables, "bash", "-c", script, "bash", ...command]);
+  const [wall, user, system] = said.trim().split("\n").pop()!.split(" ").map(Number);
+  return { wall_ms: (wall! / calls) * 1000, cpu_ms: ((user! + system!) / calls) * 1000 };
 }
 
 export async function pluginRow(authority: Authority): Promise<Record<string, unknown>> {
