@@ -14,6 +14,7 @@
 
 #include "text/utf8.h"
 #include "text/yaml_emit.h"
+#include "text/yaml_quirks.h"
 
 namespace openunison::text {
 namespace {
@@ -158,7 +159,7 @@ struct Builder final : YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     YamlNode node = made(mark, Kind::scalar, tag);
-    node.scalar = value;
+    node.scalar = with_escapes_mended(value);
     // "!" is what yaml-cpp gives to quoted scalars. Where a tag is written it decides, quoted or
     // not; and no reader takes text of several lines for anything else.
     node.quoted = tag == "!" || !node.tag.empty() || value.find('\n') != std::string::npos;
@@ -242,6 +243,8 @@ std::expected<YamlDocument, YamlFault> YamlDocument::parse(std::string_view text
     if (!builder.fault) return fault(position_of(exception.mark), exception.msg);
   }
   if (builder.fault) return std::unexpected(*builder.fault);
+  if (const auto at = unclosed_quote(document.text_))
+    return fault(*at, "a quotation mark is missing");
   document.root_ = std::move(builder.root);
   return document;
 }
