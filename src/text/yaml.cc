@@ -40,6 +40,7 @@ struct Builder final : YAML::EventHandler {
   Yaml root;
   std::optional<Error> error;
   std::size_t nodes = 0;
+  std::size_t last_scalar = 0;
 
   void stop(const YAML::Mark& mark, std::string_view why) {
     if (!error) error = bad(position_of(mark), why).error();
@@ -106,6 +107,7 @@ struct Builder final : YAML::EventHandler {
     Yaml node;
     node.kind = Yaml::Kind::scalar;
     node.position = position_of(mark);
+    last_scalar = static_cast<std::size_t>(mark.pos);
     node.scalar = with_escapes_mended(value);
     node.quoted = tag == "!";  // what yaml-cpp gives to quoted scalars
     const bool is_null = !node.quoted && (value.empty() || value == "~" || value == "null" ||
@@ -172,7 +174,7 @@ Result<Yaml> Yaml::parse(std::string_view text) {
     if (!builder.error) return bad(position_of(exception.mark), exception.msg);
   }
   if (builder.error) return std::unexpected(*builder.error);
-  if (const auto at = unclosed_quote(std::string(text)))
+  if (const auto at = unclosed_quote(std::string(text), builder.last_scalar))
     return bad(*at, "a quotation mark is missing");
   return std::move(builder.root);
 }

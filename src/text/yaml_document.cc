@@ -86,6 +86,7 @@ struct Builder final : YAML::EventHandler {
   YamlNode root;
   std::optional<YamlFault> fault;
   std::size_t nodes = 0;
+  std::size_t last_scalar = 0;
 
   explicit Builder(const YamlLimits& bounds) : limits(bounds) {}
 
@@ -158,6 +159,7 @@ struct Builder final : YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     YamlNode node = made(mark, Kind::scalar, tag);
+    last_scalar = node.begin;
     node.scalar = with_escapes_mended(value);
     // "!" is what yaml-cpp gives to quoted scalars. Where a tag is written it decides, quoted or
     // not; and no reader takes text of several lines for anything else.
@@ -242,7 +244,7 @@ std::expected<YamlDocument, YamlFault> YamlDocument::parse(std::string_view text
   } catch (const YAML::Exception& exception) {
     return fault(position_of(exception.mark), exception.msg);
   }
-  if (const auto at = unclosed_quote(document.text_))
+  if (const auto at = unclosed_quote(document.text_, builder.last_scalar))
     return fault(*at, "a quotation mark is missing");
   document.root_ = std::move(builder.root);
   return document;

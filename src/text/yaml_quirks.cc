@@ -32,22 +32,46 @@ std::size_t length_of(unsigned char lead) {
   return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
-}  // namespace
+// Whether the quotation mark at `begin` has its other one.
+bool closes(std::string_view text, std::size_t begin) {
+  const char mark = text[begin];
+  for (std::size_t i = begin + 1; i < text.size(); ++i) {
+    if (mark == '"' && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == mark) {
+      if (mark == '"' || i + 1 == text.size() || text[i + 1] != mark) return true;
+      ++i;
+    }
+  }
+  return false;
+}
 
-std::optional<Position> unclosed_quote(const std::string& text) {
-  // A mark of the document's end may not stand within quotes.
+// The slow way, for the rare case: a mark of the document's end may not stand within quotes.
+bool ends_outside_of_quotes(const std::string& text) {
   try {
     std::istringstream in(text + "\n...\n");
     YAML::Parser parser(in);
     Nothing ignored;
     while (parser.HandleNextDocument(ignored)) continue;
   } catch (const YAML::Exception&) {
-    const std::size_t line = text.rfind('\n');
-    const std::size_t column = line == std::string::npos ? text.size() : text.size() - line - 1;
-    return Position{static_cast<int>(std::ranges::count(text, '\n')) + 1,
-                    static_cast<int>(column) + 1};
+    return false;
   }
-  return std::nullopt;
+  return true;
+}
+
+}  // namespace
+
+std::optional<Position> unclosed_quote(const std::string& text, std::size_t last_scalar) {
+  const bool is_open =
+      last_scalar < text.size() && (text[last_scalar] == '"' || text[last_scalar] == '\''
+                                        ? !closes(text, last_scalar)
+                                        : (text[last_scalar] == '&' || text[last_scalar] == '!') &&
+                                              !ends_outside_of_quotes(text));
+  if (!is_open) return std::nullopt;
+  const std::size_t line = text.rfind('\n');
+  const std::size_t column = line == std::string::npos ? text.size() : text.size() - line - 1;
+  return Position{static_cast<int>(std::ranges::count(text, '\n')) + 1,
+                  static_cast<int>(column) + 1};
 }
 
 std::string with_escapes_mended(std::string scalar) {

@@ -66,6 +66,8 @@ inline Written must_apply(const Files& files, const Change& change,
 inline pid_t start(const std::function<int()>& run) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(run());
+  // -1 would be everybody, to who sends it a signal.
+  if (child < 0) std::abort();
   return child;
 }
 inline int wait_for(pid_t child) {
