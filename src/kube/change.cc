@@ -299,7 +299,7 @@ Result<Written> apply(const Files& files, const Change& change, const WriteOptio
     if (!before && !before.error().is(Errc::broken)) return std::unexpected(before.error());
     std::vector<std::string> paths;
     if (before) {
-      const Plan plan(*std::move(before), files, change);
+      const Plan plan(*before, files, change);
       paths = paths_of(plan.changing());
       if (paths.empty() && !removes(change)) return Written{};
     }
@@ -311,7 +311,7 @@ Result<Written> apply(const Files& files, const Change& change, const WriteOptio
     auto held = Lock::take(*locks, options);
     if (!held && seems_done && held.error().is(Errc::read_only)) return Written{};
     if (!held) return std::unexpected(held.error());
-    const Plan plan(TRY(load(files)), files, change);
+    const Plan plan(TRY(load(files, before ? &*before : nullptr)), files, change);
     const auto needed = locks_of(paths_of(plan.changing()));
     if (!needed) return std::unexpected(needed.error());
     const bool covered = std::ranges::includes(*locks, *needed);

@@ -85,8 +85,8 @@ Result<void> check(const std::string& path, const YamlNode& root) {
   return {};
 }
 
-Result<LoadedFile> load_file(const std::string& path) {
-  LoadedFile file{path, false, false, {}};
+Result<LoadedFile> load_file(const std::string& path, const LoadedFile* before) {
+  LoadedFile file{path, false, "", {}};
   const auto unreadable = [&](int cause) {
     return fail(
         Errc::unreadable,
@@ -98,10 +98,10 @@ Result<LoadedFile> load_file(const std::string& path) {
   if (*kind == system::FileKind::missing) return file;
   file.exists = true;
   if (*kind == system::FileKind::folder) return unreadable(EISDIR);
-  const auto content = system::read_file(path, kLimits.bytes + 1);
-  if (!content && content.error() == ENOENT) return LoadedFile{path, false, false, {}};
+  auto content = system::read_file(path, kLimits.bytes + 1);
+  if (!content && content.error() == ENOENT) return LoadedFile{path, false, "", {}};
   if (!content) return unreadable(content.error());
-  file.empty = content->empty();
+  if (before && before->exists && before->content == *content) return *before;
   auto document = text::YamlDocument::parse(*content, kLimits);
   if (!document) {
     const text::YamlFault& fault = document.error();
@@ -111,22 +111,27 @@ Result<LoadedFile> load_file(const std::string& path) {
   }
   TRY_VOID(check(path, document->root()));
   file.document = *std::move(document);
+  file.content = *std::move(content);
   return file;
 }
 
 }  // namespace
 
-Result<std::vector<LoadedFile>> load(const Files& files) {
+Result<std::vector<LoadedFile>> load(const Files& files, const std::vector<LoadedFile>* before) {
   std::vector<LoadedFile> loaded;
-  for (const std::string& path : files.paths) loaded.push_back(TRY(load_file(path)));
+  for (std::size_t i = 0; i < files.paths.size(); ++i)
+    loaded.push_back(TRY(load_file(files.paths[i], before ? &(*before)[i] : nullptr)));
   return loaded;
 }
 
 Result<std::vector<LoadedFile>> load_unlocked(const Files& files) {
   for (int poll = 0;; ++poll) {
     auto loaded = load(files);
+    const auto is_empty = [](const LoadedFile& file) {
+      return file.exists && file.content.empty();
+    };
     const bool doubtful =
-        loaded ? std::ranges::any_of(*loaded, &LoadedFile::empty) : loaded.error().is(Errc::broken);
+        loaded ? std::ranges::any_of(*loaded, is_empty) : loaded.error().is(Errc::broken);
     const bool locked = doubtful && std::ranges::any_of(files.paths, [](const std::string& path) {
                           return system::stamp_of(path + ".lock").has_value();
                         });

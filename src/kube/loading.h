@@ -18,12 +18,14 @@ namespace openunison::kube {
 struct LoadedFile {
   std::string path;  // as in Files::paths
   bool exists = false;
-  bool empty = false;  // there, without a byte
+  std::string content;
   text::YamlDocument document;
 };
 
 // Errors: broken, too_big, unreadable; each says "FILE:line:column: ...".
-Result<std::vector<LoadedFile>> load(const Files& files);
+// A file that still is as in `before`, where that is given, isn't parsed again.
+Result<std::vector<LoadedFile>> load(const Files& files,
+                                     const std::vector<LoadedFile>* before = nullptr);
 // The same where nobody holds a lock for us: while another program does, what it has half-written
 // (kubectl truncates, and then writes) isn't taken for the file.
 Result<std::vector<LoadedFile>> load_unlocked(const Files& files);

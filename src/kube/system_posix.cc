@@ -37,23 +37,22 @@ std::expected<std::string, int> read_all(int descriptor, std::size_t limit) {
   return content;
 }
 
-long long nanoseconds(const struct stat& status) {
-#ifdef __APPLE__
-  const timespec& time = status.st_ctimespec;
-#else
-  const timespec& time = status.st_ctim;
-#endif
-  return static_cast<long long>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+std::chrono::nanoseconds since_epoch(const timespec& time) {
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 Stamp stamp(const struct stat& status) {
-  const auto written = std::chrono::system_clock::from_time_t(status.st_mtime);
+#ifdef __APPLE__
+  const timespec &changed = status.st_ctimespec, &written = status.st_mtimespec;
+#else
+  const timespec &changed = status.st_ctim, &written = status.st_mtim;
+#endif
   Stamp made;
   made.device = static_cast<unsigned long long>(status.st_dev);
   made.file = static_cast<unsigned long long>(status.st_ino);
-  made.changed = nanoseconds(status);
+  made.changed = since_epoch(changed).count();
   made.age = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::system_clock::now() - written);
+      std::chrono::system_clock::now().time_since_epoch() - since_epoch(written));
   made.regular = S_ISREG(status.st_mode);
   return made;
 }

@@ -12,6 +12,7 @@
 
 #include "text/error.h"
 #include "text/utf8.h"
+#include "text/yaml_quirks.h"
 
 namespace openunison::text {
 namespace {
@@ -39,6 +40,7 @@ struct Builder final : YAML::EventHandler {
   Yaml root;
   std::optional<Error> error;
   std::size_t nodes = 0;
+  std::size_t last_scalar = 0;
 
   void stop(const YAML::Mark& mark, std::string_view why) {
     if (!error) error = bad(position_of(mark), why).error();
@@ -105,7 +107,8 @@ struct Builder final : YAML::EventHandler {
     Yaml node;
     node.kind = Yaml::Kind::scalar;
     node.position = position_of(mark);
-    node.scalar = value;
+    last_scalar = static_cast<std::size_t>(mark.pos);
+    node.scalar = with_escapes_mended(value);
     node.quoted = tag == "!";  // what yaml-cpp gives to quoted scalars
     const bool is_null = !node.quoted && (value.empty() || value == "~" || value == "null" ||
                                           value == "Null" || value == "NULL");
@@ -171,6 +174,8 @@ Result<Yaml> Yaml::parse(std::string_view text) {
     if (!builder.error) return bad(position_of(exception.mark), exception.msg);
   }
   if (builder.error) return std::unexpected(*builder.error);
+  if (const auto at = unclosed_quote(std::string(text), builder.last_scalar))
+    return bad(*at, "a quotation mark is missing");
   return std::move(builder.root);
 }
 

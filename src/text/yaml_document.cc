@@ -14,6 +14,7 @@
 
 #include "text/utf8.h"
 #include "text/yaml_emit.h"
+#include "text/yaml_quirks.h"
 
 namespace openunison::text {
 namespace {
@@ -85,15 +86,18 @@ struct Builder final : YAML::EventHandler {
   YamlNode root;
   std::optional<YamlFault> fault;
   std::size_t nodes = 0;
+  std::size_t last_scalar = 0;
 
   explicit Builder(const YamlLimits& bounds) : limits(bounds) {}
 
-  void stop(Position at, std::string_view why, bool too_big = false) {
-    if (!fault) fault = YamlFault{at, std::string(why), too_big};
+  // Also ends the parser, which would go through the rest of what is too big.
+  struct Stopped {};
+  [[noreturn]] void stop(Position at, std::string_view why, bool too_big = false) {
+    fault = YamlFault{at, std::string(why), too_big};
+    throw Stopped();
   }
   void put(YamlNode node, YAML::anchor_t anchor) {
-    if (fault) return;
-    if (++nodes > limits.nodes) return stop(node.position, "there are too many values", true);
+    if (++nodes > limits.nodes) stop(node.position, "there are too many values", true);
     if (anchor != 0) anchors[anchor] = node;
     if (open.empty()) {
       root = std::move(node);
@@ -104,7 +108,7 @@ struct Builder final : YAML::EventHandler {
       frame.node.items.push_back(std::move(node));
     } else if (frame.expects_key) {
       if (node.kind != Kind::scalar && node.kind != Kind::null)
-        return stop(node.position, "a key must be plain text");
+        stop(node.position, "a key must be plain text");
       frame.node.entries.push_back({std::move(node), {}});
       frame.expects_key = false;
     } else {
@@ -124,13 +128,11 @@ struct Builder final : YAML::EventHandler {
              YAML::EmitterStyle::value style) {
     if (open.size() >= limits.depth)
       stop(position_of(mark), "the values are nested too deeply", true);
-    if (fault) return;
     Frame frame{made(mark, kind, tag), anchor, kind == Kind::map};
     frame.node.flow = style == YAML::EmitterStyle::Flow;
     open.push_back(std::move(frame));
   }
   void end() {
-    if (fault || open.empty()) return;
     Frame frame = std::move(open.back());
     open.pop_back();
     put(std::move(frame.node), frame.anchor);
@@ -142,14 +144,13 @@ struct Builder final : YAML::EventHandler {
     put(made(mark, Kind::null, ""), anchor);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    if (fault) return;
     const auto found = anchors.find(anchor);
-    if (found == anchors.end()) return stop(position_of(mark), "an alias stands within its anchor");
+    if (found == anchors.end()) stop(position_of(mark), "an alias stands within its anchor");
     nodes += size_of(found->second);
     if (nodes > limits.nodes)
-      return stop(position_of(mark), "its aliases expand to too many values", true);
+      stop(position_of(mark), "its aliases expand to too many values", true);
     if (open.size() + depth_of(found->second) > limits.depth)
-      return stop(position_of(mark), "the values are nested too deeply", true);
+      stop(position_of(mark), "the values are nested too deeply", true);
     YamlNode node = found->second;
     node.position = position_of(mark);
     node.begin = static_cast<std::size_t>(std::max(mark.pos, 0));
@@ -158,7 +159,8 @@ struct Builder final : YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     YamlNode node = made(mark, Kind::scalar, tag);
-    node.scalar = value;
+    last_scalar = node.begin;
+    node.scalar = with_escapes_mended(value);
     // "!" is what yaml-cpp gives to quoted scalars. Where a tag is written it decides, quoted or
     // not; and no reader takes text of several lines for anything else.
     node.quoted = tag == "!" || !node.tag.empty() || value.find('\n') != std::string::npos;
@@ -229,19 +231,21 @@ std::expected<YamlDocument, YamlFault> YamlDocument::parse(std::string_view text
     YAML::Parser parser(in);
     if (!parser.HandleNextDocument(builder)) return document;
     Presence second;
-    while (!builder.fault && parser.HandleNextDocument(second)) {
+    while (parser.HandleNextDocument(second)) {
       if (second.found) {
         return fault(*second.found,
                      "there is a second document; a program that reads the file sees only one");
       }
     }
+  } catch (const Builder::Stopped&) {
+    return std::unexpected(*builder.fault);
   } catch (const YAML::DeepRecursion& exception) {
-    if (!builder.fault)
-      return fault(position_of(exception.mark), "the values are nested too deeply", true);
+    return fault(position_of(exception.mark), "the values are nested too deeply", true);
   } catch (const YAML::Exception& exception) {
-    if (!builder.fault) return fault(position_of(exception.mark), exception.msg);
+    return fault(position_of(exception.mark), exception.msg);
   }
-  if (builder.fault) return std::unexpected(*builder.fault);
+  if (const auto at = unclosed_quote(document.text_, builder.last_scalar))
+    return fault(*at, "a quotation mark is missing");
   document.root_ = std::move(builder.root);
   return document;
 }
@@ -251,11 +255,12 @@ std::expected<std::string, YamlFault> YamlDocument::with(const YamlNode& root) c
     const auto again = parse(text, limits_);
     return again && again->root_.same_as(root);
   };
+  const std::string mark(byte_order_mark_ ? kByteOrderMark : "");
+  if (root.same_as(root_)) return mark + text_;
   const std::size_t first_line = text_.find('\n');
   const bool crlf =
       first_line != std::string::npos && first_line > 0 && text_[first_line - 1] == '\r';
   const std::string_view line_end = crlf ? "\r\n" : "\n";
-  const std::string mark(byte_order_mark_ ? kByteOrderMark : "");
   if (auto spliced = splice_yaml(text_, root_, root, line_end); spliced && means_root(*spliced))
     return mark + *spliced;
   if (has_disputed_breaks(text_)) {
