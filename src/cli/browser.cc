@@ -109,12 +109,13 @@ void append_wanted(const Environment& environment, const std::string& url,
 }
 
 // How a command ended, as far as is known two seconds later.
-Task<bool> works(Command command, net::Deadline deadline) {
+Task<bool> works(Command command, net::Deadline deadline, const std::function<bool()>& enough) {
   auto started = StartedProgram::start(command);
   if (!started) co_return false;
   const net::Deadline patience = std::min(deadline, net::in(kTimeToFail));
   while (std::chrono::steady_clock::now() < patience) {
     if (const auto status = started->exit_status()) co_return *status == 0;
+    if (enough && enough()) break;
     co_await net::sleep_until(net::in(kLookEvery));
   }
   co_return true;
@@ -156,13 +157,13 @@ std::vector<Command> browser_commands(const Environment& environment, const std:
 }
 
 Task<Result<std::string>> open_browser(const Environment& environment, std::string url,
-                                       net::Deadline deadline) {
+                                       net::Deadline deadline, std::function<bool()> enough) {
   auto checked = check_browser_url(url);
   if (!checked) co_return std::unexpected(checked.error());
   std::string tried;
   for (Command& command : browser_commands(environment, url)) {
     std::string name = command[0];
-    const bool opened = co_await works(std::move(command), deadline);
+    const bool opened = co_await works(std::move(command), deadline, enough);
     if (opened) co_return name;
     tried.append(tried.empty() ? "" : ", ").append(name);
     if (std::chrono::steady_clock::now() >= deadline) break;

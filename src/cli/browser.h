@@ -6,6 +6,7 @@
 // too.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,9 +28,10 @@ std::vector<Command> browser_commands(const Environment& environment, const std:
 
 // Tries the commands in turn. One that can't be started, or ends with an error within two seconds,
 // is passed over; one that still runs then is taken for a browser. Gives the program's name.
-// Error: net::Errc::io: the address may not be opened, or nothing opened it (names what was
-// tried). The deadline ends the waiting, not the program.
+// `enough` says that what it is opened for has happened already, so that no opener is waited for
+// (Loopback::has_callback). Error: net::Errc::io: the address may not be opened, or nothing opened
+// it (names what was tried). The deadline ends the waiting, not the program.
 Task<Result<std::string>> open_browser(const Environment& environment, std::string url,
-                                       net::Deadline deadline);
+                                       net::Deadline deadline, std::function<bool()> enough = {});
 
 }  // namespace openunison::cli

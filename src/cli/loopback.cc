@@ -264,6 +264,10 @@ const std::string& Loopback::redirect_uri() const {
   return impl_->redirect_uri;
 }
 
+bool Loopback::has_callback() const {
+  return impl_->callback.has_value();
+}
+
 Task<Result<Callback>> Loopback::wait(net::Deadline deadline) {
   const std::shared_ptr<Impl> impl = impl_;
   while (!impl->callback) {

@@ -11,6 +11,8 @@
 // of others, half requests, silence. The browser's request is held until the caller says with
 // finish() how the sign-in ended, so that the page tells the truth.
 //
+// The code stays in the browser's history: it is used up by then, and nothing without the verifier.
+//
 // On the one thread of its runtime. The server writes lines to the log at level info: a program
 // with a person before it sets the log to errors.
 #pragma once
@@ -55,6 +57,8 @@ class Loopback {
   // "http://127.0.0.1:PORT/callback"
   const std::string& redirect_uri() const;
 
+  // Whether wait() would give one at once.
+  bool has_callback() const;
   // The callback. Error: net::Errc::timed_out (the deadline passed; what comes later is told so).
   Task<Result<Callback>> wait(net::Deadline deadline);
 

@@ -250,7 +250,8 @@ TEST_F(OpenBrowser, InheritsNothingOfOurs) {
   ::signal(SIGHUP, SIG_IGN);
   const std::string browser = program(
       "browser",
-      "{ readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2; [ -e /proc/$$/fd/77 ] && echo open;\n"
+      "links=$(readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2)\n"
+      "{ echo \"$links\"; [ -e /proc/$$/fd/77 ] && echo open;\n"
       // No program is started for these: a shell that starts one blocks signals for a moment.
       "while read -r name value; do case $name in SigIgn:|SigBlk:) echo $name $value ;; esac\n"
       "done < /proc/$$/status; echo end; } > \"$DIR/seen\" 2>&1");
@@ -271,7 +272,19 @@ TEST_F(OpenBrowser, InheritsNothingOfOurs) {
   // 32 and 33 are the C library's own.
   EXPECT_EQ(std::stoull(seen.substr(ignored + 8), nullptr, 16) & 0x7fff'ffffu, 0u);
   EXPECT_THAT(seen, HasSubstr("SigBlk: 0000000000000000"));
-  EXPECT_THAT(seen, ::testing::StartsWith("/dev/null\n"));
+  EXPECT_THAT(seen, ::testing::StartsWith("/dev/null\n/dev/null\n/dev/null\n"));
+}
+
+// Where the browser is back before its opener has ended, nobody waits for that.
+TEST_F(OpenBrowser, WhatItWasOpenedForMayHappenMeanwhile) {
+  const std::string browser = program("browser", "echo $$ > \"$DIR/seen\"; exec /bin/sleep 600");
+  const Environment environment = machine(System::linux_like, {{"BROWSER", browser}});
+  int looks = 0;
+  const auto opened = runtime_.block_on(
+      open_browser(environment, kUrl, net::in(kPatience), [&looks] { return ++looks == 3; }));
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(looks, 3);
+  ::kill(std::stoi(written("seen")), SIGKILL);
 }
 
 // The program that it runs in gives up waiting; the browser isn't ended by that.

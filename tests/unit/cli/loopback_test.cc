@@ -23,7 +23,9 @@ TEST_F(LoopbackTest, TheRedirectNamesTheAddressAndThePort) {
 
 TEST_F(LoopbackTest, TheCodeComesAtOnceAndThePageWhenTheCallerKnows) {
   std::string page;
+  EXPECT_FALSE(loopback_->has_callback());
   const Callback callback = right_callback(page);
+  EXPECT_TRUE(loopback_->has_callback());
   EXPECT_FALSE(callback.refused());
   EXPECT_EQ(callback.code, "right");
   EXPECT_EQ(page, "");  // nothing is promised yet
