@@ -19,7 +19,8 @@ enum class Errc {
   no_cluster,             // none of that name, or none at all
   state,                  // a file of ours can't be read or written
   busy,                   // another process held a lock for too long
-  sign_in_needed,         // and it isn't possible here
+  sign_in_needed,         // there is none, or it is over
+  nobody_to_ask,          // a sign-in isn't possible here
 };
 std::error_code make_error_code(Errc code);
 

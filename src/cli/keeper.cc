@@ -88,7 +88,7 @@ Result<Credential> Keeper::credential(const Host& host, const std::string& clust
   // A file that can't be read is written anew.
   auto kept = state_.credential(host, cluster);
   if (kept && is_fresh(*kept, clock_.now())) return std::move(**kept);
-  TRY_VOID(state_.make_folder_of(host));
+  TRY(sign_in_of(host));
   const FileLock lock = TRY(take(state_.lock_file(host)));
   kept = state_.credential(host, cluster);
   if (kept && is_fresh(*kept, clock_.now())) return std::move(**kept);
@@ -135,7 +135,7 @@ Result<Credential> Keeper::exchange(const Host& host, const std::string& cluster
 }
 
 Result<std::string> Keeper::access_token(const Host& host) {
-  TRY_VOID(state_.make_folder_of(host));
+  TRY(sign_in_of(host));
   const FileLock lock = TRY(take(state_.lock_file(host)));
   return renew_access(host);
 }
@@ -180,7 +180,7 @@ Result<void> Keeper::keep(const Host& host, SignIn sign_in) {
 }
 
 Result<void> Keeper::sign_out(const Host& host, bool all) {
-  TRY_VOID(state_.make_folder_of(host));
+  TRY(sign_in_of(host));
   const FileLock lock = TRY(take(state_.lock_file(host)));
   SignIn sign_in = TRY(sign_in_of(host));
   PortalClient* const portal = TRY(client(sign_in));

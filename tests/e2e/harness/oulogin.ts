@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A person's machine with the plugin on it. Its browser is a script that notes the address, which a test then visits.
+// A person's machine with the plugin on it. Its browser is a script that notes the address, which a test then visits. What the
+// plugin makes of the machine by itself is a table of its unit tests: here it is told that there is a desktop, for tests run in containers.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -38,7 +39,7 @@ export class Desk extends Machine {
     return output;
   }
   signIn(args: string[] = [], kubeconfig?: string): Promise<Output> {
-    return this.oulogin([`--host=${new URL(this.stack.portal.portal).host}`, `--certificate-authority=${this.stack.authority.caFile}`, ...args], kubeconfig);
+    return this.oulogin([`--host=${new URL(this.stack.portal.portal).host}`, `--certificate-authority=${this.stack.authority.caFile}`, "--browser=desktop", ...args], kubeconfig);
   }
 
   /** The addresses that the browser was told to open. */
