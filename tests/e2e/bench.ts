@@ -50,8 +50,10 @@ const rate = async (server: Served, args: string[]): Promise<LoadResult> => {
   return result;
 };
 
-/** What the machine signs a CPU-second: bare signatures (RS256), or tokens in our own signer (ES256). */
-const limitOf = async (algorithm: "RS256" | "ES256") => (algorithm === "RS256" ? rsaLimit() : (await measureInside<{ per_cpu_second: number }>("jws", "es256", "1")).per_cpu_second);
+/** Whole tokens that our signer makes a CPU-second when it does nothing else. */
+const tokensSigned = async (algorithm: "RS256" | "ES256") => (await measureInside<{ per_cpu_second: number }>("jws", algorithm.toLowerCase(), "1")).per_cpu_second;
+/** What the machine signs a CPU-second: bare signatures (RS256), or those tokens (ES256). */
+const limitOf = async (algorithm: "RS256" | "ES256") => (algorithm === "RS256" ? rsaLimit() : tokensSigned(algorithm));
 
 /** Refreshes beside their limit. */
 async function refreshRow(name: string, store: "memory" | "sqlite", algorithm: "RS256" | "ES256", wanted: number, connections: number, peer: boolean): Promise<void> {
@@ -84,11 +86,11 @@ async function floorRow(name: string, store: "memory" | "sqlite", algorithm: "RS
     withServer(Floor.start(`${name}-bare`, ours, authority, algorithm, { log: false, durable }), async (bare) =>
       withServer(Floor.start(`${name}-log`, ours, authority, algorithm, { log: true, durable }), async (logs) => {
         const measured = await inRounds(async () => {
-          const limit = await limitOf(algorithm);
+          const limit = await limitOf(algorithm), tokens = await tokensSigned(algorithm);
           const floor = (await rate(bare, bare.refreshArgs(connections))).per_cpu_second;
           const floor_log = (await rate(logs, logs.refreshArgs(connections))).per_cpu_second;
           const mine = (await rate(ours, ours.refreshArgs(connections))).per_cpu_second;
-          return { limit, floor, floor_log, per_cpu_second: mine, floor_ratio: floor / limit, floor_log_ratio: floor_log / limit, ratio: mine / limit, of_floor: mine / floor, of_floor_log: mine / floor_log };
+          return { limit, tokens, floor, floor_log, per_cpu_second: mine, tokens_ratio: tokens / limit, floor_ratio: floor / limit, floor_log_ratio: floor_log / limit, ratio: mine / limit, of_floor: mine / floor };
         });
         save(name, { ...measured, store, algorithm, wanted });
       })));
