@@ -62,7 +62,7 @@ faults: build ## kill -9 while refresh tokens rotate, CYCLES times (1000), faili
 
 bench: build ## Speed and memory beside peers: build/bench/*.json, docs/performance.md; BENCH_RUNS=5 BENCH_SECONDS=3 BENCH_ROWS=all
 	@tools/setup bench
-	@ninja -C $(BUILD) bench_load bench_inside bench_timing
+	@ninja -C $(BUILD) bench_load bench_inside bench_floor bench_timing
 	@$(BUILD)/bin/bench_timing
 	@cd tests/e2e && node --import tsx bench.ts $(BENCH_ROWS)
 	@tools/bench_report

@@ -18,24 +18,33 @@ namespace {
 
 constexpr std::size_t kRecord = 16 * 1024;
 
-Socket* socket_of(BIO* bio) {
-  return static_cast<Socket*>(BIO_get_data(bio));
+// What is below a connection's SSL.
+struct Wire {
+  Socket* socket;
+  // Another record follows at once: the kernel keeps this one for it (no longer than 200 ms), so
+  // that they make one way through its layers instead of one each.
+  bool more = false;
+};
+
+Wire& wire_of(BIO* bio) {
+  return *static_cast<Wire*>(BIO_get_data(bio));
 }
 
 int bio_read(BIO* bio, char* into, int size) {
   BIO_clear_retry_flags(bio);
-  Socket* socket = socket_of(bio);
-  if (socket->closed()) return -1;
-  const ssize_t got = ::recv(socket->fd(), into, static_cast<std::size_t>(size), 0);
+  Socket& socket = *wire_of(bio).socket;
+  if (socket.closed()) return -1;
+  const ssize_t got = ::recv(socket.fd(), into, static_cast<std::size_t>(size), 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
   return static_cast<int>(got);
 }
 
 int bio_write(BIO* bio, const char* from, int size) {
   BIO_clear_retry_flags(bio);
-  Socket* socket = socket_of(bio);
-  if (socket->closed()) return -1;
-  const ssize_t sent = ::send(socket->fd(), from, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  const Wire& wire = wire_of(bio);
+  if (wire.socket->closed()) return -1;
+  const int flags = MSG_NOSIGNAL | (wire.more ? MSG_MORE : 0);
+  const ssize_t sent = ::send(wire.socket->fd(), from, static_cast<std::size_t>(size), flags);
   if (sent < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
   return static_cast<int>(sent);
 }
@@ -68,13 +77,9 @@ struct SslDeleter {
 };
 using SslPtr = std::unique_ptr<SSL, SslDeleter>;
 
-SslPtr new_ssl(const SSL_CTX* context, Socket* socket) {
+SslPtr new_ssl(const SSL_CTX* context) {
   SslPtr ssl(SSL_new(const_cast<SSL_CTX*>(context)));
   CHECK(ssl);
-  BIO* bio = BIO_new(socket_bio());
-  CHECK(bio != nullptr);
-  BIO_set_data(bio, socket);
-  SSL_set_bio(ssl.get(), bio, bio);
   return ssl;
 }
 
@@ -84,8 +89,14 @@ class TlsStream final : public Stream {
             std::shared_ptr<const void> context)
       : socket_(std::move(socket)),
         context_(std::move(context)),
+        wire_{socket_.get()},
         ssl_(std::move(ssl)),
-        peer_(std::move(peer)) {}
+        peer_(std::move(peer)) {
+    BIO* bio = BIO_new(socket_bio());
+    CHECK(bio != nullptr);
+    BIO_set_data(bio, &wire_);
+    SSL_set_bio(ssl_.get(), bio, bio);
+  }
   ~TlsStream() override { socket_->close(); }
 
   // Runs SSL_accept or SSL_connect to its end.
@@ -132,25 +143,7 @@ class TlsStream final : public Stream {
   }
 
   Task<Result<void>> write(std::string_view data, Deadline deadline) override {
-    while (!data.empty()) {
-      if (socket_->closed()) co_return fail(Errc::cancelled, "the connection was ended here");
-      ERR_clear_error();
-      errno = 0;
-      std::size_t sent = 0;
-      const int done = SSL_write_ex(ssl_.get(), data.data(), data.size(), &sent);
-      if (done == 1) {
-        data.remove_prefix(sent);
-        continue;
-      }
-      const int why = SSL_get_error(ssl_.get(), done);
-      if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
-        broken_ = true;
-        co_return fail(Errc::closed, "the TLS connection broke off");
-      }
-      auto ready = co_await wait(why, deadline);
-      if (!ready) co_return ready;
-    }
-    co_return Result<void>{};
+    return write_records(data, false, deadline);
   }
 
   Task<Result<void>> write(std::string_view first, std::string_view second,
@@ -162,8 +155,9 @@ class TlsStream final : public Stream {
     const std::size_t taken = std::min(room, second.size());
     joined.reserve(first.size() + taken);
     joined.append(first).append(second.substr(0, taken));
-    auto written = co_await write(joined, deadline);
-    if (!written || taken == second.size()) co_return written;
+    const bool more = taken < second.size();
+    auto written = co_await write_records(joined, more, deadline);
+    if (!written || !more) co_return written;
     co_return co_await write(second.substr(taken), deadline);
   }
 
@@ -217,6 +211,31 @@ class TlsStream final : public Stream {
     return trusted;
   }
 
+  // `more`: others follow `data` at once.
+  Task<Result<void>> write_records(std::string_view data, bool more, Deadline deadline) {
+    while (!data.empty()) {
+      if (socket_->closed()) co_return fail(Errc::cancelled, "the connection was ended here");
+      ERR_clear_error();
+      errno = 0;
+      std::size_t sent = 0;
+      wire_.more = more || data.size() > kRecord;
+      const int done = SSL_write_ex(ssl_.get(), data.data(), data.size(), &sent);
+      wire_.more = false;
+      if (done == 1) {
+        data.remove_prefix(sent);
+        continue;
+      }
+      const int why = SSL_get_error(ssl_.get(), done);
+      if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
+        broken_ = true;
+        co_return fail(Errc::closed, "the TLS connection broke off");
+      }
+      auto ready = co_await wait(why, deadline);
+      if (!ready) co_return ready;
+    }
+    co_return Result<void>{};
+  }
+
   Task<Result<void>> wait(int why, Deadline deadline) {
     return why == SSL_ERROR_WANT_READ ? socket_->wait_readable(deadline)
                                       : socket_->wait_writable(deadline);
@@ -249,6 +268,7 @@ class TlsStream final : public Stream {
 
   std::shared_ptr<Socket> socket_;
   std::shared_ptr<const void> context_;  // the settings live as long as the connection
+  Wire wire_;
   SslPtr ssl_;
   PeerAddress peer_;
   TlsInfo tls_;
@@ -270,7 +290,7 @@ Task<Result<std::unique_ptr<Stream>>> tls_accept(std::unique_ptr<Stream> tcp,
                                                  Deadline deadline) {
   auto from = socket_from(*tcp);
   if (!from) co_return std::unexpected(from.error());
-  SslPtr ssl = new_ssl(context->impl().contexts.front().get(), from->first.get());
+  SslPtr ssl = new_ssl(context->impl().contexts.front().get());
   SSL_set_accept_state(ssl.get());
   auto stream = std::make_unique<TlsStream>(std::move(from->first), std::move(ssl),
                                             std::move(from->second), context);
@@ -285,7 +305,7 @@ Task<Result<std::unique_ptr<Stream>>> tls_connect(std::unique_ptr<Stream> transp
                                                   std::vector<std::string> alpn) {
   auto from = socket_from(*transport);
   if (!from) co_return std::unexpected(from.error());
-  SslPtr ssl = new_ssl(context->impl().ready(), from->first.get());
+  SslPtr ssl = new_ssl(context->impl().ready());
   SSL_set_connect_state(ssl.get());
   if (!alpn.empty()) {
     const std::string wire = alpn_wire(alpn);

@@ -6,6 +6,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { Floor } from "./harness/bench_floor.ts";
 import { Keycloak } from "./harness/bench_keycloak.ts";
 import { Visitor } from "./harness/browserless.ts";
 import { Authority } from "./harness/certs.ts";
@@ -49,12 +50,16 @@ const rate = async (server: Served, args: string[]): Promise<LoadResult> => {
   return result;
 };
 
-/** Refreshes beside their limit: what the machine signs a CPU-second. */
+/** Whole tokens that our signer makes a CPU-second when it does nothing else. */
+const tokensSigned = async (algorithm: "RS256" | "ES256") => (await measureInside<{ per_cpu_second: number }>("jws", algorithm.toLowerCase(), "1")).per_cpu_second;
+/** What the machine signs a CPU-second: bare signatures (RS256), or those tokens (ES256). */
+const limitOf = async (algorithm: "RS256" | "ES256") => (algorithm === "RS256" ? rsaLimit() : tokensSigned(algorithm));
+
+/** Refreshes beside their limit. */
 async function refreshRow(name: string, store: "memory" | "sqlite", algorithm: "RS256" | "ES256", wanted: number, connections: number, peer: boolean): Promise<void> {
   await withOurs(name, store, algorithm, async (ours) => {
-    const limitOf = async () => (algorithm === "RS256" ? rsaLimit() : (await measureInside<{ per_cpu_second: number }>("jws", "es256", "1")).per_cpu_second);
     const measured = await inRounds(async () => {
-      const limit = await limitOf();
+      const limit = await limitOf(algorithm);
       const result = await rate(ours, ours.refreshArgs(["--connections", String(connections)]));
       return { limit, per_cpu_second: result.per_cpu_second, ratio: result.per_cpu_second / limit, per_second: result.per_second, rss_kib: result.rss_kib };
     });
@@ -72,6 +77,23 @@ async function refreshRow(name: string, store: "memory" | "sqlite", algorithm: "
     }
     save(name, row);
   });
+}
+
+/** The limit, the floor without and with our log lines, and ours, in the same rounds: what part of our way to the limit anybody could go. */
+async function floorRow(name: string, store: "memory" | "sqlite", algorithm: "RS256" | "ES256", wanted: number): Promise<void> {
+  const connections = ["--connections", "32"], durable = store === "sqlite";
+  await withOurs(name, store, algorithm, async (ours) =>
+    withServer(Floor.start(`${name}-bare`, ours, authority, algorithm, { log: false, durable }), async (bare) =>
+      withServer(Floor.start(`${name}-log`, ours, authority, algorithm, { log: true, durable }), async (logs) => {
+        const measured = await inRounds(async () => {
+          const limit = await limitOf(algorithm), tokens = await tokensSigned(algorithm);
+          const floor = (await rate(bare, bare.refreshArgs(connections))).per_cpu_second;
+          const floor_log = (await rate(logs, logs.refreshArgs(connections))).per_cpu_second;
+          const mine = (await rate(ours, ours.refreshArgs(connections))).per_cpu_second;
+          return { limit, tokens, floor, floor_log, per_cpu_second: mine, tokens_ratio: tokens / limit, floor_ratio: floor / limit, floor_log_ratio: floor_log / limit, ratio: mine / limit, of_floor: mine / floor };
+        });
+        save(name, { ...measured, store, algorithm, wanted });
+      })));
 }
 
 /** Keycloak's refreshes and ours, in the same rounds. */
@@ -202,6 +224,9 @@ const rows: Record<string, () => Promise<void>> = {
   "refresh-rs256-sqlite": () => refreshRow("refresh-rs256-sqlite", "sqlite", "RS256", 0.75, 32, false),
   "refresh-es256": () => refreshRow("refresh-es256", "memory", "ES256", 0.5, 32, true),
   "refresh-es256-sqlite": () => refreshRow("refresh-es256-sqlite", "sqlite", "ES256", 0, 32, false),
+  "floor-rs256": () => floorRow("floor-rs256", "memory", "RS256", 0.85),
+  "floor-rs256-sqlite": () => floorRow("floor-rs256-sqlite", "sqlite", "RS256", 0.75),
+  "floor-es256": () => floorRow("floor-es256", "memory", "ES256", 0.5),
   static: staticRows,
   people: peopleRows,
   latency: latencyRow,

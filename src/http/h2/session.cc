@@ -38,16 +38,17 @@ bool ends_stream(const nghttp2_frame& frame) {
 }
 
 // Sessions, codes and states stay out of HPACK's tables, here and at proxies on the way (RFC 7541
-// §7.1.3).
-bool is_secret(std::string_view name) {
-  return name == "set-cookie" || name == "location";
+// §7.1.3). So does what is another each time: it would push out of the table what isn't.
+bool stays_out_of_tables(std::string_view name) {
+  return name == "set-cookie" || name == "location" || name == "x-request-id";
 }
 
 nghttp2_nv name_value(std::string_view name, std::string_view value) {
   const auto bytes = [](std::string_view text) {
     return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
   };
-  const std::uint8_t flags = is_secret(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+  const std::uint8_t flags =
+      stays_out_of_tables(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
   return {bytes(name), bytes(value), name.size(), value.size(), flags};
 }
 

@@ -16,7 +16,8 @@ export const rounds = Number(process.env.BENCH_RUNS ?? 5);
 export const seconds = Number(process.env.BENCH_SECONDS ?? 3);
 const load = join(root, "build/release/bin/bench_load");
 const inside = join(root, "build/release/bin/bench_inside");
-const serverCore = "0", loadCore = "1";
+export const serverCore = "0";
+const loadCore = "1";
 
 export interface LoadResult {
   operations: number;

@@ -11,7 +11,9 @@
 #include "certificates.h"
 #include "crypto/hash.h"
 #include "loopback.h"
+#include "net/fd_stream.h"
 #include "net/tls_context.h"
+#include "segments.h"
 
 namespace openunison::net::testing {
 namespace {
@@ -44,8 +46,15 @@ class Tls : public Loopback {
     EXPECT_TRUE(context) << context.error().message();
     return context ? *context : nullptr;
   }
-  Handshaken handshake(ServerContext server, ClientContext client, std::string name) {
+  // `near`: gets the socket below the client's side, to ask the kernel about it.
+  Handshaken handshake(ServerContext server, ClientContext client, std::string name,
+                       std::shared_ptr<Socket>* near = nullptr) {
     Pair pair = connect();
+    if (near != nullptr) {
+      auto& plain = dynamic_cast<FdStream&>(*pair.near);
+      *near = plain.release();
+      pair.near = std::make_unique<FdStream>(*near, plain.peer());
+    }
     return run(both(std::move(pair), std::move(server), std::move(client), std::move(name)));
   }
 
@@ -579,6 +588,37 @@ TEST_F(Tls, ManyRecordsArriveInOrder) {
   std::string data(4u << 20, ' ');
   for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i * 13 + i / 257);
   EXPECT_TRUE(run(transfer(runtime_, **both.client, **both.server, data)) == data);
+}
+
+constexpr std::size_t kTwoRecords = 20 * 1024;  // of 16 KiB at most; a segment of loopback has room
+
+// What a write costs, with all of it read at the other end.
+Task<std::uint32_t> segments_of_write(Socket& below, Stream& from, Stream& to,
+                                      std::string_view head, std::string body) {
+  const std::uint32_t before = segments_sent(below.fd());
+  auto written = co_await from.write(head, body, in(kPatience));
+  EXPECT_TRUE(written);
+  std::vector<char> buffer(head.size() + body.size());
+  for (std::size_t read = 0; read < buffer.size();) {
+    auto got = co_await to.read_some(std::span(buffer).subspan(read), in(kPatience));
+    EXPECT_TRUE(got && *got > 0);
+    if (!got || *got == 0) break;
+    read += *got;
+  }
+  co_return segments_sent(below.fd()) - before;
+}
+
+// Each record used to go out by itself, and its way through the kernel cost more than its
+// encryption.
+TEST_F(Tls, RecordsOfOneWriteGoOutTogether) {
+  std::shared_ptr<Socket> socket;
+  const Handshaken both =
+      handshake(serving({one_}), trusting({one_.chain_pem}), "one.example", &socket);
+  ASSERT_TRUE(both.client && both.server);
+  const std::string data(kTwoRecords, 'a');
+  EXPECT_EQ(run(segments_of_write(*socket, **both.client, **both.server, data, "")), 1u);
+  // The head of an answer, and a body that is longer than the rest of its record.
+  EXPECT_EQ(run(segments_of_write(*socket, **both.client, **both.server, "head", data)), 1u);
 }
 
 }  // namespace
