@@ -209,6 +209,30 @@ test("a start without anybody who could sign in says so, and the first user need
   }
 });
 
+test("a start with users of whom none may sign in says so", async () => {
+  const folder = join(s.folder, "shut-out");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const shut = new OpenUnison({
+    ...portal.options, folder, port: await freePort(), managementPort: await freePort(), openunisonExtra: "az_groups: [local-k8s-users]",
+    extra: `identity_providers: [{name: local, type: local, groups_prefix: "local-"}]\n`,
+  });
+  await shut.prepare();
+  await shut.addUser("dora", "password-of-dora", ["admins"]);
+  const warnings = () => logEntries(shut.log).filter((entry) => entry.message === "a secret file has a warning").map((entry) => entry.reason);
+  try {
+    await shut.start();
+    expect(warnings()).toEqual([expect.stringMatching(/nobody in it can sign in: .* local-k8s-users \(openunison\.az_groups, where the groups here have local- in front\)$/)]);
+    await shut.stop();
+    await shut.addUser("eve", "password-of-eve", ["k8s-users"]);
+    rmSync(shut.log);
+    await shut.start();
+    expect(warnings()).toEqual([]);
+  } finally {
+    await shut.stop();
+  }
+});
+
 // Who may not look must not be told to make a new key in place of the one that is there.
 test("folders of somebody else are said to be that", async () => {
   const folder = join("/tmp", `openunison-e2e-${process.pid}`), program = join(folder, "openunison"), isRoot = process.getuid?.() === 0;
@@ -290,6 +314,9 @@ describe("check", () => {
     }, /secrets: error: .* is a file; a folder is needed/, 1],
     ["a secret that is empty", () => writeFileSync(secret("OU_MASTER_KEY"), "\n"), /OU_MASTER_KEY: error: .* is empty/, 1],
     ["users of whom there are none", () => writeFileSync(secret("users.yaml"), "users: []\n"), /users\.yaml: warning: there is nobody in it/, 0],
+    ["users of whom none may sign in", () => {
+      writeFileSync(site.valuesFile, readFileSync(site.valuesFile, "utf8").replace("openunison:\n", "openunison:\n  az_groups: [k8s-users]\n"));
+    }, /users\.yaml: warning: nobody in it can sign in: signing in here needs the group k8s-users \(openunison\.az_groups\)/, 0],
     ["a certificate that has expired", async () => {
       const folder = join(s.folder, "old-authority");
       mkdirSync(folder, { recursive: true });

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -67,6 +68,22 @@ std::optional<config::Parsed> parse_values_file(const CommonOptions& options) {
 
 void print(const std::vector<config::Problem>& problems) {
   for (const config::Problem& problem : problems) std::cerr << problem.text() << '\n';
+}
+
+config::Problem problem_of(const Error& error, const std::vector<std::string>& files) {
+  config::Problem problem{config::Severity::error, files.front(), {0, 0}, "", error.message()};
+  for (const std::string& file : files) {
+    if (!error.message().starts_with(file + ":")) continue;
+    const char* rest = error.message().c_str() + file.size();
+    int line = 0, column = 0, used = 0;
+    if (std::sscanf(rest, ":%d:%d: %n", &line, &column, &used) == 2 && used > 0)
+      problem.position = {line, column};
+    else
+      std::sscanf(rest, ": %n", &used);
+    problem.file = file;
+    problem.message = rest + used;
+  }
+  return problem;
 }
 
 std::optional<config::Values> load_values(const CommonOptions& options) {

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "cmd/openunison/secrets.h"
+#include "cmd/openunison/commands.h"
 #include "crypto/x509.h"
+#include "identity/error.h"
+#include "identity/identity.h"
 #include "identity/users_file.h"
 
 namespace openunison::cmd {
@@ -137,16 +139,8 @@ class SecretsCheck {
   }
 
   void check_users() {
-    const bool local = std::ranges::any_of(values_.identity_providers, [](const auto& provider) {
-      return provider.kind == config::ProviderKind::local;
-    });
-    if (!local || !secrets_.exists("users.yaml")) return;
-    const auto users = identity::read_users(secrets_.path_of("users.yaml"));
-    if (!users) add(users.error());
-    if (users && users->empty())
-      add(Severity::warning, secrets_.path_of("users.yaml"),
-          "there is nobody in it, so nobody can sign in with it; add a user with: openunison users "
-          "add");
+    for (Problem& problem : check_users_file(values_, secrets_))
+      problems_.push_back(std::move(problem));
     check_mode("users.yaml");
   }
 
@@ -156,7 +150,51 @@ class SecretsCheck {
   std::vector<Problem> problems_;
 };
 
+// Why nobody of `users` may sign in; "" where somebody may, or where it has other reasons than
+// az_groups.
+std::string why_nobody_may(const std::vector<identity::LocalUser>& users,
+                           const config::IdentityProvider& provider, const config::Values& values) {
+  std::string why;
+  for (const identity::LocalUser& user : users) {
+    if (user.disabled) continue;
+    identity::Identity identity;
+    identity.provider = provider.name;
+    identity.subject = user.name;
+    identity.claims.set(provider.claims.sub, user.name);
+    identity.claims.set(provider.claims.groups,
+                        text::Json::Array(user.groups.begin(), user.groups.end()));
+    const auto principal = identity::map_identity(identity, provider, values);
+    if (principal || !principal.error().is(identity::Errc::not_allowed)) return "";
+    why = principal.error().message();
+  }
+  return why;
+}
+
 }  // namespace
+
+std::vector<Problem> check_users_file(const config::Values& values,
+                                      const SecretsDirectory& secrets) {
+  const std::string file = secrets.path_of("users.yaml");
+  const auto local = std::ranges::find(values.identity_providers, config::ProviderKind::local,
+                                       &config::IdentityProvider::kind);
+  if (local == values.identity_providers.end() || !secrets.exists("users.yaml")) return {};
+  const auto users = identity::read_users(file);
+  if (!users) return {problem_of(users.error(), {file})};
+  const auto warning = [&](std::string message) {
+    return std::vector<Problem>{{Severity::warning, file, {0, 0}, "", std::move(message)}};
+  };
+  if (users->empty())
+    return warning(
+        "there is nobody in it, so nobody can sign in with it; add a user with: "
+        "openunison users add");
+  const std::string why = why_nobody_may(*users, *local, values);
+  if (why.empty()) return {};
+  return warning("nobody in it can sign in: " + why + " (openunison.az_groups" +
+                 (local->groups_prefix.empty()
+                      ? ""
+                      : ", where the groups here have " + local->groups_prefix + " in front") +
+                 ")");
+}
 
 std::vector<Problem> check_secret_files(const config::Values& values,
                                         const std::string& directory) {

@@ -20,6 +20,7 @@
 #include "cmd/openunison/program_metrics.h"
 #include "cmd/openunison/provider_health.h"
 #include "cmd/openunison/secrets.h"
+#include "cmd/openunison/secrets_check.h"
 #include "cmd/openunison/upstreams.h"
 #include "config/error.h"
 #include "http/router.h"
@@ -140,8 +141,10 @@ class Server {
 
   Result<void> start() {
     TRY_VOID(secrets_.usable());
-    for (const config::Problem& problem : secrets_.check(*values_)) {
-      // Errors are said by what can't start without the file.
+    std::vector<config::Problem> problems = secrets_.check(*values_);
+    std::ranges::move(check_users_file(*values_, secrets_), std::back_inserter(problems));
+    for (const config::Problem& problem : problems) {
+      // Errors are said by what can't start without the file, or reads it again and again.
       if (problem.severity == config::Severity::warning)
         log::warn("a secret file has a warning", {{"reason", problem.text()}});
     }
