@@ -22,7 +22,7 @@ Result<void> check_pages(sqlite::Connection& connection) {
   if (query.bytes_at(0) == "ok") return {};
   return fail(
       Errc::bad_database,
-      connection.file() + " is damaged (" + std::string(query.bytes_at(0)) +
+      connection.file() + ": it is damaged (" + std::string(query.bytes_at(0)) +
           "); restore it from a backup or move it away, with which everybody signs in anew");
 }
 

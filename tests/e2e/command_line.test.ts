@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What an administrator types: check, users, sessions, and the mistakes that they must survive. A portal of its own; no cluster.
-import { appendFileSync, chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 
@@ -256,7 +256,7 @@ test("folders of somebody else are said to be that", async () => {
     for (const words of [["serve", "--secrets", hidden, "--state", join(folder, "state")], ["check", "--offline", "--secrets", hidden], ["serve", "--secrets", mine, "--state", hidden]]) {
       const output = await asOther(...words, "-f", values);
       expect(output.code).toBe(1);
-      expect(output.stdout + output.stderr).toMatch(/hidden: Permission denied; it belongs to the user with id \d+, and this runs as \d+/);
+      expect(output.stdout + output.stderr).toMatch(/hidden: (error: )?Permission denied; it belongs to the user with id \d+, and this runs as \d+/);
       expect(output.stdout + output.stderr).not.toMatch(/openssl rand|this is a bug/);
     }
   } finally {
@@ -277,6 +277,7 @@ describe("check", () => {
   });
   const check = (...args: string[]) => openunison("check", "-f", site.valuesFile, "--secrets", site.secrets, ...args);
   const secret = (name: string) => join(site.secrets, name);
+  const readable = (folder: string) => (existsSync(folder) && statSync(folder).isDirectory() ? readdirSync(folder).map((name) => join(folder, name)) : []);
 
   test("says nothing of what is right", async () => {
     const output = await check();
@@ -285,7 +286,23 @@ describe("check", () => {
   });
 
   const cases: [string, () => Promise<void> | void, RegExp, number][] = [
-    ["a short master key", () => writeFileSync(secret("OU_MASTER_KEY"), "short", { mode: 0o600 }), /OU_MASTER_KEY: error: /, 1],
+    ["a short master key", () => writeFileSync(secret("OU_MASTER_KEY"), "short", { mode: 0o600 }), /OU_MASTER_KEY: error: it must be 32 bytes/, 1],
+    ["a former master key that is short", () => writeFileSync(secret("OU_MASTER_KEY.previous"), "short", { mode: 0o600 }), /OU_MASTER_KEY\.previous: error: it must be 32 bytes/, 1],
+    ["a client's secret that is empty", () => {
+      writeFileSync(site.valuesFile, readFileSync(site.valuesFile, "utf8").replace("openunison:\n", "openunison:\n  clients: [{client_id: grafana, redirect_uris: [\"https://grafana.example.com/\"]}]\n"));
+      writeFileSync(secret("CLIENT_grafana"), "", { mode: 0o600 });
+    }, /secrets\/CLIENT_grafana: error: it is empty; /, 1],
+    ["a folder in the place of a certificate", () => {
+      rmSync(secret("tls.crt"));
+      mkdirSync(secret("tls.crt"));
+    }, /secrets\/tls\.crt: error: it is a folder/, 1],
+    ["an authority in trusted_certs that has expired", async () => {
+      const folder = join(s.folder, "expired-authority");
+      mkdirSync(folder, { recursive: true });
+      const old = await (await Authority.create(folder, 100)).issue("old", "/CN=localhost");
+      const pem = Buffer.from(readFileSync(old.cert)).toString("base64");
+      writeFileSync(site.valuesFile, readFileSync(site.valuesFile, "utf8").replace("trusted_certs:\n", `trusted_certs:\n- {name: old, pem_b64: ${pem}}\n`));
+    }, /values\.yaml: warning: trusted_certs\.old: a certificate in it has expired/, 0],
     ["a key of another certificate", async () => {
       const other = await s.authority.issue("other", "/CN=localhost");
       writeFileSync(secret("tls.key"), readFileSync(other.key));
@@ -312,7 +329,7 @@ describe("check", () => {
       rmSync(site.secrets, { recursive: true });
       writeFileSync(site.secrets, "");
     }, /secrets: error: .* is a file; a folder is needed/, 1],
-    ["a secret that is empty", () => writeFileSync(secret("OU_MASTER_KEY"), "\n"), /OU_MASTER_KEY: error: .* is empty/, 1],
+    ["a secret that is empty", () => writeFileSync(secret("OU_MASTER_KEY"), "\n"), /OU_MASTER_KEY: error: it is empty; /, 1],
     ["users of whom there are none", () => writeFileSync(secret("users.yaml"), "users: []\n"), /users\.yaml: warning: there is nobody in it/, 0],
     ["users of whom none may sign in", () => {
       writeFileSync(site.valuesFile, readFileSync(site.valuesFile, "utf8").replace("openunison:\n", "openunison:\n  az_groups: [k8s-users]\n"));
@@ -328,9 +345,11 @@ describe("check", () => {
   test("looks at the signing keys, and says when a server is using the state", async () => {
     cpSync(portal.state, site.state, { recursive: true, filter: (from) => !from.endsWith(".sock") });
     const looked = () => check("--offline", "--state", site.state);
-    expect((await looked()).stdout).toMatch(/keys\.sealed: error: .*don't open with OU_MASTER_KEY/);
+    expect((await looked()).stdout).toMatch(/keys\.sealed: error: the signing keys don't open with OU_MASTER_KEY/);
     copyFileSync(join(portal.secrets, "OU_MASTER_KEY"), secret("OU_MASTER_KEY"));
     expect((await looked()).stdout).toMatch(/: 0 errors/);
+    copyFileSync(secret("tls.crt"), join(site.state, "sessions.db"));
+    expect((await looked()).stdout).toMatch(/sessions\.db: error: (?!.*sessions\.db).*this file isn't a session database; restore it/);
     truncateSync(join(site.state, "keys.sealed"), 100);
     expect((await looked()).code).toBe(1);
     const used = await openunison("check", "-f", portal.valuesFile, "--secrets", portal.secrets, "--offline", ...state());
@@ -343,6 +362,12 @@ describe("check", () => {
       const output = await check();
       expect(output.stdout).toMatch(expected);
       expect(output.code).toBe(code);
+      // What a program takes for the file is one.
+      const { problems } = JSON.parse((await check("--output", "json")).stdout) as { problems: { file: string; message: string }[] };
+      for (const { file, message } of problems) {
+        expect([site.valuesFile, site.secrets, ...readable(site.secrets)]).toContain(file);
+        expect(message.startsWith(file)).toBe(false);
+      }
     });
   }
 

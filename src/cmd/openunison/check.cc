@@ -28,6 +28,7 @@ using config::Severity;
 // The signing keys and the session database as `serve` would find them.
 std::vector<Problem> inspect_state(const std::string& directory, const SecretsDirectory& secrets) {
   const std::string database = directory + "/sessions.db";
+  const std::string counter = directory + "/sessions.counter";
   std::error_code ignored;
   if (!std::filesystem::is_directory(directory, ignored))
     return {{Severity::error, directory, {0, 0}, "", "there is no such folder"}};
@@ -35,18 +36,17 @@ std::vector<Problem> inspect_state(const std::string& directory, const SecretsDi
   if (!master) return {};  // said by check_secret_files
   const std::string keys = directory + "/keys.sealed";
   const auto readable = jose::KeyRing::inspect(keys, *master);
-  if (!readable) return {{Severity::error, keys, {0, 0}, "", readable.error().message()}};
+  if (!readable) return {problem_of(readable.error(), {keys})};
   if (!std::filesystem::exists(database, ignored)) return {};
-  const auto found = store::inspect(database, directory + "/sessions.counter", *master);
+  const auto found = store::inspect(database, counter, *master);
   if (!found) {
-    const bool in_use = found.error().is(store::Errc::in_use);
+    if (!found.error().is(store::Errc::in_use))
+      return {problem_of(found.error(), {database, counter})};
     return {{Severity::error,
              database,
              {0, 0},
              "",
-             in_use ? "a server is using it; stop that one to have it looked at, or leave --state "
-                      "out"
-                    : found.error().message()}};
+             "a server is using it; stop that one to have it looked at, or leave --state out"}};
   }
   if (found->empty()) return {};
   return {{Severity::warning,
@@ -128,8 +128,7 @@ int check(const CommonOptions& options, bool offline) {
   log::configure(log::Level::error);  // what would be logged is said as a problem
   const auto text = read_file(options.values_file);
   if (!text) {
-    if (options.output == "json")
-      print_json({{Severity::error, options.values_file, {0, 0}, "", text.error().message()}});
+    if (options.output == "json") print_json({problem_of(text.error(), {options.values_file})});
     return report(text.error());
   }
   config::Parsed parsed = config::parse_values(*text, options.values_file);

@@ -38,7 +38,7 @@ Result<void> check_directory(const std::string& path, int mode) {
       return bad("there is no folder " + path + "; make it with: mkdir -m 700 " + path);
     return bad(path + ": " + std::strerror(errno));
   }
-  if (!S_ISDIR(status.st_mode)) return bad(path + " is a file; a folder is needed");
+  if (!S_ISDIR(status.st_mode)) return bad(path + ": it is a file; a folder is needed");
   if (::access(path.c_str(), mode) == 0) return {};
   return bad(path + ": " + std::strerror(errno) + "; it belongs to the user with id " +
              std::to_string(status.st_uid) + ", and this runs as " + std::to_string(::geteuid()));
@@ -47,7 +47,7 @@ Result<void> check_directory(const std::string& path, int mode) {
 Result<std::string> read_file(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
-    return fail(config::Errc::bad_argument, path + " is a folder, not a file");
+    return fail(config::Errc::bad_argument, path + ": it is a folder, not a file");
   std::ifstream in(path, std::ios::binary);
   std::ostringstream content;
   if (in) content << in.rdbuf();

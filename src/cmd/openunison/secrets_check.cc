@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "cmd/openunison/commands.h"
 #include "crypto/x509.h"
@@ -25,7 +24,7 @@ class SecretsCheck {
 
   std::vector<Problem> check() {
     if (const auto usable = secrets_.usable(); !usable) {
-      add(Severity::error, directory_, usable.error().message());
+      add(usable.error(), {directory_});
       return std::move(problems_);
     }
     problems_ = secrets_.check(values_);
@@ -33,8 +32,7 @@ class SecretsCheck {
     check_certificates();
     check_users();
     for (const config::TrustedCertificate& trusted : values_.trusted_certs)
-      check_times(values_.file + " (trusted_certs, " + trusted.name + ")", trusted.pem,
-                  Severity::warning);
+      check_times(values_.file, "trusted_certs." + trusted.name, trusted.pem, Severity::warning);
     for (const config::IdentityProvider& provider : values_.identity_providers)
       check_secret(provider.client_secret_name);
     for (const config::Client& client : values_.clients) check_secret("CLIENT_" + client.client_id);
@@ -43,22 +41,14 @@ class SecretsCheck {
 
  private:
   void add(Severity severity, const std::string& file, std::string message) {
-    problems_.push_back({severity, file, {0, 0}, "", std::move(message)});
+    add(severity, file, "", std::move(message));
   }
-  // "FILE: what is wrong" or "FILE:3:5: what is wrong", where FILE is a secret's.
-  void add(const Error& error) {
-    Problem problem{Severity::error, "", {0, 0}, "", error.message()};
-    const std::size_t end = problem.message.find(": ");
-    const std::string_view where = std::string_view(problem.message).substr(0, end);
-    if (end != std::string::npos && where.starts_with(directory_)) {
-      const std::size_t colon = where.find(':', directory_.size());
-      problem.file = where.substr(0, colon);
-      if (colon != std::string_view::npos)
-        std::sscanf(problem.message.c_str() + colon, ":%d:%d", &problem.position.line,
-                    &problem.position.column);
-      problem.message = problem.message.substr(end + 2);
-    }
-    problems_.push_back(std::move(problem));
+  void add(Severity severity, const std::string& file, const std::string& key,
+           std::string message) {
+    problems_.push_back({severity, file, {0, 0}, key, std::move(message)});
+  }
+  void add(const Error& error, const std::vector<std::string>& files) {
+    problems_.push_back(problem_of(error, files));
   }
 
   void check_mode(const std::string& name) {
@@ -71,16 +61,26 @@ class SecretsCheck {
 
   void check_secret(const std::string& name) {
     if (!secrets_.exists(name)) return;
-    if (const auto secret = secrets_.read(name); !secret) add(secret.error());
+    if (const auto secret = secrets_.read(name); !secret)
+      add(secret.error(), {secrets_.path_of(name)});
     check_mode(name);
   }
 
   void check_master_key() {
     if (!secrets_.exists("OU_MASTER_KEY")) return;
     const auto key = secrets_.master_key();
-    if (!key) add(Severity::error, secrets_.path_of("OU_MASTER_KEY"), key.error().message());
+    if (!key)
+      add(key.error(),
+          {secrets_.path_of("OU_MASTER_KEY"), secrets_.path_of("OU_MASTER_KEY.previous")});
     check_mode("OU_MASTER_KEY");
     check_mode("OU_MASTER_KEY.previous");
+  }
+
+  std::vector<std::string> tls_files() const {
+    std::vector<std::string> files;
+    for (const config::TlsFiles& file : values_.tls)
+      files.insert(files.end(), {secrets_.path_of(file.cert), secrets_.path_of(file.key)});
+    return files;
   }
 
   void check_certificates() {
@@ -94,9 +94,9 @@ class SecretsCheck {
         pairs
             ? net::TlsServerContext::create(*pairs)
             : Result<std::shared_ptr<const net::TlsServerContext>>(std::unexpected(pairs.error()));
-    if (!context) return add(context.error());
+    if (!context) return add(context.error(), tls_files());
     for (const net::CertificatePair& pair : *pairs)
-      check_times(pair.origin, pair.chain_pem, Severity::error);
+      check_times(pair.origin, "", pair.chain_pem, Severity::error);
     const auto portal = (*context)->pair_of(values_.portal_host);
     if (portal) return check_trust((*pairs)[*portal].origin, (*pairs)[*portal].chain_pem);
     add(Severity::error, pairs->front().origin,
@@ -107,15 +107,17 @@ class SecretsCheck {
   }
 
   // `severity`: of the first certificate.
-  void check_times(const std::string& file, const std::string& pem, Severity severity) {
+  void check_times(const std::string& file, const std::string& key, const std::string& pem,
+                   Severity severity) {
     const auto chain = crypto::read_certificates(pem);
     if (!chain) return;  // said by who uses it
     const WallTime now = SystemClock().now();
     for (const crypto::CertificateInfo& each : *chain) {
       if (each.not_after < now)
-        add(severity, file, "a certificate in it has expired on " + rfc3339(each.not_after));
+        add(severity, file, key, "a certificate in it has expired on " + rfc3339(each.not_after));
       if (each.not_before > now)
-        add(severity, file, "a certificate in it isn't valid before " + rfc3339(each.not_before));
+        add(severity, file, key,
+            "a certificate in it isn't valid before " + rfc3339(each.not_before));
       severity = Severity::warning;  // those above it are replaced, or not needed, often enough
     }
   }
