@@ -228,6 +228,10 @@ test("a start with users of whom none may sign in says so", async () => {
     rmSync(shut.log);
     await shut.start();
     expect(warnings()).toEqual([]);
+    await shut.stop();
+    writeFileSync(join(shut.secrets, "users.yaml"), "");
+    await shut.start();
+    expect(logEntries(shut.log)).toContainEqual(expect.objectContaining({ level: "error", message: "a secret file has an error", reason: expect.stringContaining("users.yaml: error: it is empty") }));
   } finally {
     await shut.stop();
   }
@@ -330,6 +334,7 @@ describe("check", () => {
       writeFileSync(site.secrets, "");
     }, /secrets: error: .* is a file; a folder is needed/, 1],
     ["a secret that is empty", () => writeFileSync(secret("OU_MASTER_KEY"), "\n"), /OU_MASTER_KEY: error: it is empty; /, 1],
+    ["users that were lost", () => writeFileSync(secret("users.yaml"), ""), /users\.yaml: error: it is empty, so nobody can sign in with it/, 1],
     ["users of whom there are none", () => writeFileSync(secret("users.yaml"), "users: []\n"), /users\.yaml: warning: there is nobody in it/, 0],
     ["users of whom none may sign in", () => {
       writeFileSync(site.valuesFile, readFileSync(site.valuesFile, "utf8").replace("openunison:\n", "openunison:\n  az_groups: [k8s-users]\n"));
@@ -349,7 +354,7 @@ describe("check", () => {
     copyFileSync(join(portal.secrets, "OU_MASTER_KEY"), secret("OU_MASTER_KEY"));
     expect((await looked()).stdout).toMatch(/: 0 errors/);
     copyFileSync(secret("tls.crt"), join(site.state, "sessions.db"));
-    expect((await looked()).stdout).toMatch(/sessions\.db: error: (?!.*sessions\.db).*this file isn't a session database; restore it/);
+    expect((await looked()).stdout).toMatch(/sessions\.db: error: (?!.*sessions\.db).*this file isn't an SQLite database; restore it/);
     truncateSync(join(site.state, "keys.sealed"), 100);
     expect((await looked()).code).toBe(1);
     const used = await openunison("check", "-f", portal.valuesFile, "--secrets", portal.secrets, "--offline", ...state());
