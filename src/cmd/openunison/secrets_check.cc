@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "cmd/openunison/commands.h"
 #include "crypto/x509.h"
@@ -180,6 +181,15 @@ std::vector<Problem> check_users_file(const config::Values& values,
   const auto local = std::ranges::find(values.identity_providers, config::ProviderKind::local,
                                        &config::IdentityProvider::kind);
   if (local == values.identity_providers.end() || !secrets.exists("users.yaml")) return {};
+  std::error_code ignored;
+  if (std::filesystem::file_size(file, ignored) == 0) {
+    return {{Severity::error,
+             file,
+             {0, 0},
+             "",
+             "it is empty, so nobody can sign in with it: put its content back, or write "
+             "`users: []` where nobody is meant to"}};
+  }
   const auto users = identity::read_users(file);
   if (!users) return {problem_of(users.error(), {file})};
   const auto warning = [&](std::string message) {

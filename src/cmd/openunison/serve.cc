@@ -141,12 +141,16 @@ class Server {
 
   Result<void> start() {
     TRY_VOID(secrets_.usable());
-    std::vector<config::Problem> problems = secrets_.check(*values_);
-    std::ranges::move(check_users_file(*values_, secrets_), std::back_inserter(problems));
-    for (const config::Problem& problem : problems) {
-      // Errors are said by what can't start without the file, or reads it again and again.
+    for (const config::Problem& problem : secrets_.check(*values_)) {
+      // Errors are said by what can't start without the file.
       if (problem.severity == config::Severity::warning)
         log::warn("a secret file has a warning", {{"reason", problem.text()}});
+    }
+    for (const config::Problem& problem : check_users_file(*values_, secrets_)) {
+      const bool error = problem.severity == config::Severity::error;
+      log::write(error ? log::Level::error : log::Level::warn,
+                 error ? "a secret file has an error" : "a secret file has a warning",
+                 {{"reason", problem.text()}});
     }
     TRY_VOID(make_state_directory());
     master_.emplace(TRY(secrets_.master_key()));
