@@ -12,7 +12,7 @@ import { Authority } from "./harness/certs.ts";
 import { logEntries } from "./harness/log.ts";
 import { OpenUnison } from "./harness/openunison.ts";
 import { openunisonProgram } from "./harness/paths.ts";
-import { freePort, must, run, sleep, type Output } from "./harness/process.ts";
+import { freePort, must, run, sleep, waitFor, type Output } from "./harness/process.ts";
 import { stack, type Stack } from "./harness/stack.ts";
 
 let s: Stack;
@@ -234,6 +234,26 @@ test("a start with users of whom none may sign in says so", async () => {
     expect(logEntries(shut.log)).toContainEqual(expect.objectContaining({ level: "error", message: "a secret file has an error", reason: expect.stringContaining("users.yaml: error: it is empty") }));
   } finally {
     await shut.stop();
+  }
+});
+
+test("a renewed certificate that is for another host is taken, with a warning", async () => {
+  const folder = join(s.folder, "renewed");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const renewed = new OpenUnison({ ...portal.options, folder, host: "portal.example.com", port: await freePort(), managementPort: await freePort() });
+  await renewed.prepare();
+  const warned = () => logEntries(renewed.log).filter((entry) => String(entry.message).startsWith("no certificate is for the portal's host"));
+  try {
+    await renewed.start();
+    expect(warned()).toEqual([]);
+    const other = await s.authority.issue("without-the-host", "/CN=localhost");
+    for (const [name, from] of [["tls.crt", other.cert], ["tls.key", other.key]] as const) writeFileSync(join(renewed.secrets, name), readFileSync(from));
+    renewed.program!.child.kill("SIGHUP");
+    await waitFor("the warning", async () => warned().length > 0, 10_000);
+    expect(warned()[0]).toMatchObject({ level: "warn", host: "portal.example.com" });
+  } finally {
+    await renewed.stop();
   }
 });
 

@@ -321,9 +321,7 @@ class Server {
       const auto pairs = TRY(secrets_.certificates(values_->tls));
       options.tls = TRY(net::TlsServerContext::create(pairs, http::kAlpn));
       metrics_->set_certificates(pairs);
-      if (!options.tls->has_name(values_->portal_host))
-        log::warn("no certificate is for the portal's host: browsers and kubectl will refuse it",
-                  {{"host", values_->portal_host}});
+      warn_of_other_host(*options.tls);
     }
     auto started = http::Server::start(runtime_, std::move(options), public_service_);
     if (!started) return std::unexpected(started.error().with_context("server.listen"));
@@ -448,6 +446,12 @@ class Server {
     }
   }
 
+  void warn_of_other_host(const net::TlsServerContext& certificates) const {
+    if (!certificates.has_name(values_->portal_host))
+      log::warn("no certificate is for the portal's host: browsers and kubectl will refuse it",
+                {{"host", values_->portal_host}});
+  }
+
   // Keeps the former ones where the new can't be used.
   void reload_certificates(bool even_unchanged) {
     const std::string seen = secrets_.fingerprint(values_->tls);
@@ -464,6 +468,7 @@ class Server {
                  {{"reason", context.error().message()}});
       return;
     }
+    warn_of_other_host(**context);
     public_server_->set_tls(std::move(*context));
     metrics_->set_certificates(*pairs);
     log::info("certificates were read again");
