@@ -13,6 +13,11 @@ TEST_P(ProblemTest, IsReportedWhereItStands) {
   expect_problems(GetParam());
 }
 
+// A short name is a part of many others.
+TEST(UnknownKey, IsNotTakenForAShortNameInIt) {
+  EXPECT_EQ(parse(good_and("surname: a\n")).problems.at(0).message, "unknown key");
+}
+
 std::string with_oidc(const std::string& lines) {
   return "network: {openunison_host: ou.example.com, k8s_url: https://k8s.example.com}\n"
          "oidc:\n"
@@ -54,6 +59,13 @@ INSTANTIATE_TEST_SUITE_P(
         {"unknown key that is known elsewhere",
          good_and("openunison_host: a\n"),
          {"7:1: error: openunison_host: unknown key; did you mean network.openunison_host?"}},
+        {"unknown key that says more than one that is known",
+         good_and("openunison_hostname: a\n"),
+         {"7:1: error: openunison_hostname: unknown key; did you mean network.openunison_host?"}},
+        {"unknown key that says less",
+         good_and("openunison: {authentication: {lifetime_seconds: 1}}\n"),
+         {"7:31: error: openunison.authentication.lifetime_seconds: unknown key; did you mean "
+          "openunison.authentication.absolute_lifetime_seconds?"}},
         {"unknown key in a list",
          good_and("clusters:\n- {name: a, k8s_url: https://a.example.com, labell: x}\n"),
          {"8:45: error: clusters[0].labell: unknown key; did you mean clusters[].label?"}},
