@@ -67,12 +67,12 @@ INSTANTIATE_TEST_SUITE_P(
         {"client with a cluster's id",
          good_and(
              "openunison:\n  clients:\n  - {client_id: kubernetes, redirect_uris: [https://a]}\n"),
-         {"9:17: error: openunison.clients[0].client_id: is that of a cluster"}},
+         {"9:17: error: openunison.clients[0].client_id: is that of the cluster "}},
         {"clients of one id",
          good_and("openunison:\n  clients:\n  - {client_id: a, redirect_uris: [https://a]}\n  - "
                   "{client_id: a, redirect_uris: [https://a]}\n"),
-         {"10:17: error: openunison.clients[1].client_id: is that of a cluster or of another "
-          "client"}},
+         {"10:17: error: openunison.clients[1].client_id: is that of "
+          "openunison.clients[0]"}},
         {"redirect over http",
          with_redirect("http://a.example.com/"),
          {"10:21: error: openunison.clients[0].redirect_uris[0]: must be https"}},
