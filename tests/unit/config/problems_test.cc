@@ -13,6 +13,16 @@ TEST_P(ProblemTest, IsReportedWhereItStands) {
   expect_problems(GetParam());
 }
 
+// The parser's own words point behind the mistake.
+TEST(Syntax, SaysWhereElseToLook) {
+  const auto problem = parse("network:\n  openunison_host: [a\n  k8s_url: b\n").problems.at(0);
+  EXPECT_TRUE(problem.message.ends_with(
+      " (look at the indentation, or for a missing bracket or quote, in the lines before too)"))
+      << problem.text();
+  const auto twice = parse("a: 1\na: 2\n").problems.at(0);
+  EXPECT_EQ(twice.message, "the key \"a\" is given twice") << "of this the place is known";
+}
+
 // A short name is a part of many others.
 TEST(UnknownKey, IsNotTakenForAShortNameInIt) {
   EXPECT_EQ(parse(good_and("surname: a\n")).problems.at(0).message, "unknown key");
