@@ -74,6 +74,22 @@ test("a second server on a used port fails and leaves the first alone", async ()
   expect((await new Visitor(s.authority.caPem).fetch(portal.portal + "/")).status).toBe(303);
 });
 
+test("a start that fails ends in lines of the log", async () => {
+  const lines = async (values: string) => {
+    const output = await openunison("serve", "-f", values, "--secrets", portal.secrets, "--state", join(s.folder, "no-such-folder", "state"));
+    expect([output.code, output.stdout]).toEqual([1, ""]);
+    return output.stderr.trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+  };
+  const broken = join(s.folder, "broken.yaml");
+  writeFileSync(broken, `${readFileSync(portal.valuesFile, "utf8")}\nnonsense: 1\n`);
+  expect((await lines(broken)).slice(-2)).toMatchObject([
+    { level: "error", message: "the values file has an error", reason: expect.stringContaining("nonsense: unknown key") },
+    { level: "error", message: "the server can't start", reason: expect.stringContaining(`openunison check -f ${broken}`) },
+  ]);
+  expect((await lines(join(s.folder, "nowhere.yaml"))).at(-1)).toMatchObject({ level: "error", message: "the server can't start", reason: expect.stringContaining("nowhere.yaml") });
+  expect((await lines(portal.valuesFile)).at(-1)).toMatchObject({ level: "error", message: "the server can't start", reason: expect.stringContaining("no-such-folder/state") });
+});
+
 test("a mistyped state directory isn't made", async () => {
   const output = await openunison("serve", "-f", portal.valuesFile, "--secrets", portal.secrets, "--state", join(s.folder, "no-such-folder", "state"));
   expect(output.code).toBe(1);

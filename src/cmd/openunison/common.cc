@@ -57,19 +57,6 @@ Result<std::string> read_file(const std::string& path) {
   return content.str();
 }
 
-std::optional<config::Parsed> parse_values_file(const CommonOptions& options) {
-  const auto text = read_file(options.values_file);
-  if (!text) {
-    report(options, text.error());
-    return std::nullopt;
-  }
-  return config::parse_values(*text, options.values_file);
-}
-
-void print(const std::vector<config::Problem>& problems) {
-  for (const config::Problem& problem : problems) std::cerr << problem.text() << '\n';
-}
-
 config::Problem problem_of(const Error& error, const std::vector<std::string>& files) {
   config::Problem problem{config::Severity::error, files.front(), {0, 0}, "", error.message()};
   for (const std::string& file : files) {
@@ -87,10 +74,14 @@ config::Problem problem_of(const Error& error, const std::vector<std::string>& f
 }
 
 std::optional<config::Values> load_values(const CommonOptions& options) {
-  auto parsed = parse_values_file(options);
-  if (!parsed) return std::nullopt;
-  print(parsed->problems);
-  return std::move(parsed->values);
+  const auto text = read_file(options.values_file);
+  if (!text) {
+    report(options, text.error());
+    return std::nullopt;
+  }
+  config::Parsed parsed = config::parse_values(*text, options.values_file);
+  for (const config::Problem& problem : parsed.problems) std::cerr << problem.text() << '\n';
+  return std::move(parsed.values);
 }
 
 }  // namespace openunison::cmd

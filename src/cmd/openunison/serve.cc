@@ -3,6 +3,7 @@
 // `serve`: the composition root. Everything that runs is made here, by hand, in the order in which
 // it depends on each other, and ends in the reverse order.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -515,23 +516,38 @@ class Server {
   std::atomic<bool> stopping_{false};
 };
 
+// Standard error is the log: what reads it expects nothing but its lines. Who sits before it gets
+// plain words as well.
+int cannot_start(const Error& error) {
+  log::error("the server can't start", {{"reason", error.message()}});
+  return ::isatty(STDERR_FILENO) != 0 ? report(error) : 1;
+}
+
+void log_problems(const std::vector<config::Problem>& problems) {
+  for (const config::Problem& problem : problems) {
+    const bool error = problem.severity == config::Severity::error;
+    log::write(error ? log::Level::error : log::Level::warn,
+               error ? "the values file has an error" : "the values file has a warning",
+               {{"reason", problem.text()}});
+  }
+}
+
 }  // namespace
 
 int serve(const CommonOptions& options) {
-  auto parsed = parse_values_file(options);
-  if (!parsed) return 1;
-  if (!parsed->values) {
-    print(parsed->problems);
-    return 1;
-  }
-  // From here on standard error is the log: what reads it expects nothing but its lines.
-  log::configure(level_of(parsed->values->log_level));
-  for (const config::Problem& problem : parsed->problems)
-    log::warn("the values file has a warning", {{"reason", problem.text()}});
-  Server server(std::move(*parsed->values), SecretsDirectory(options.secrets_directory),
+  const auto text = read_file(options.values_file);
+  if (!text) return cannot_start(text.error());
+  config::Parsed parsed = config::parse_values(*text, options.values_file);
+  if (parsed.values) log::configure(level_of(parsed.values->log_level));
+  log_problems(parsed.problems);
+  if (!parsed.values)
+    return cannot_start(Error(config::Errc::bad_argument, options.values_file +
+                                                              " has errors; openunison check -f " +
+                                                              options.values_file + " lists them"));
+  Server server(std::move(*parsed.values), SecretsDirectory(options.secrets_directory),
                 options.state_directory);
   const auto started = server.start();
-  if (!started) return report(started.error());
+  if (!started) return cannot_start(started.error());
   server.run();
   return 0;
 }
