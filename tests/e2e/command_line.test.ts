@@ -11,7 +11,7 @@ import { Visitor } from "./harness/browserless.ts";
 import { Authority } from "./harness/certs.ts";
 import { logEntries } from "./harness/log.ts";
 import { OpenUnison } from "./harness/openunison.ts";
-import { openunisonProgram } from "./harness/paths.ts";
+import { openunisonProgram, root } from "./harness/paths.ts";
 import { freePort, must, run, sleep, waitFor, type Output } from "./harness/process.ts";
 import { stack, type Stack } from "./harness/stack.ts";
 
@@ -271,6 +271,22 @@ test("a renewed certificate that is for another host is taken, with a warning", 
   } finally {
     await renewed.stop();
   }
+});
+
+test("systemd takes the unit without a word, and its command line is one of ours", async () => {
+  const folder = join(s.folder, "unit"), unit = readFileSync(join(root, "deploy/systemd/openunison.service"), "utf8");
+  const verify = async (text: string) => {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "openunison.service"), text);
+    return run("systemd-analyze", ["verify", join(folder, "openunison.service")]);
+  };
+  const installed = unit.replace("/usr/local/bin/openunison", openunisonProgram);
+  expect(await verify(installed)).toEqual({ code: 0, stdout: "", stderr: "" });
+  expect((await verify(installed.replace("ProtectClock", "ProtectClok"))).stderr).toContain("ProtectClok");
+  const words = /^ExecStart=\/usr\/local\/bin\/openunison (.*)$/m.exec(unit)![1]!.split(" ").map((word) => word.replace(/^\/(etc|var)\//, `${folder}/$1-`));
+  const output = await openunison(...words);
+  expect(output.code).toBe(1);
+  expect(output.stderr).toContain(`${folder}/etc-openunison/values.yaml: No such file`);
 });
 
 // Who may not look must not be told to make a new key in place of the one that is there.
