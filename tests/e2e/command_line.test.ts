@@ -397,6 +397,16 @@ describe("check", () => {
       const old = await (await Authority.create(folder, 100)).issue("old", "/CN=localhost");
       for (const [name, from] of [["tls.crt", old.cert], ["tls.key", old.key]] as const) writeFileSync(secret(name), readFileSync(from), { mode: 0o600 });
     }, /tls\.crt: error: a certificate in it has expired on 20/, 1],
+    ["a certificate that expires soon", async () => {
+      const folder = join(s.folder, "soon-authority");
+      mkdirSync(folder, { recursive: true });
+      const soon = await (await Authority.create(folder, 25)).issue("soon", "/CN=localhost");
+      for (const [name, from] of [["tls.crt", soon.cert], ["tls.key", soon.key]] as const) writeFileSync(secret(name), readFileSync(from), { mode: 0o600 });
+    }, /tls\.crt: warning: a certificate in it expires soon, on 20/, 0],
+    ["a client's secret that is short", () => {
+      writeFileSync(site.valuesFile, readFileSync(site.valuesFile, "utf8").replace("openunison:\n", "openunison:\n  clients: [{client_id: grafana, redirect_uris: [\"https://grafana.example.com/\"]}]\n"));
+      writeFileSync(secret("CLIENT_grafana"), "fifteen-letters\n", { mode: 0o600 });
+    }, /secrets\/CLIENT_grafana: warning: it has less than 16 characters/, 0],
     ["a key that is none", () => writeFileSync(secret("tls.key"), "garbage"), /tls\.key: error: there is no unencrypted private key/, 1],
   ];
   test("looks at the signing keys, and says when a server is using the state", async () => {

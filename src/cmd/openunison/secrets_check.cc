@@ -18,6 +18,10 @@ namespace {
 using config::Problem;
 using config::Severity;
 
+// As the alert OpenUnisonCertificateExpires.
+constexpr std::chrono::days kSoon{14};
+constexpr std::size_t kFewCharacters = 16;
+
 class SecretsCheck {
  public:
   SecretsCheck(const config::Values& values, const std::string& directory)
@@ -36,7 +40,8 @@ class SecretsCheck {
       check_times(values_.file, "trusted_certs." + trusted.name, trusted.pem, Severity::warning);
     for (const config::IdentityProvider& provider : values_.identity_providers)
       check_secret(provider.client_secret_name);
-    for (const config::Client& client : values_.clients) check_secret("CLIENT_" + client.client_id);
+    for (const config::Client& client : values_.clients)
+      check_client_secret("CLIENT_" + client.client_id);
     return std::move(problems_);
   }
 
@@ -65,6 +70,16 @@ class SecretsCheck {
     if (const auto secret = secrets_.read(name); !secret)
       add(secret.error(), {secrets_.path_of(name)});
     check_mode(name);
+  }
+
+  // Of our own clients; what an upstream gave is as long as it is.
+  void check_client_secret(const std::string& name) {
+    check_secret(name);
+    const auto secret = secrets_.read(name);
+    if (secret && *secret && (*secret)->reveal().size() < kFewCharacters)
+      add(Severity::warning, secrets_.path_of(name),
+          "it has less than 16 characters, and could be guessed; make one with: openssl rand "
+          "-base64 32");
   }
 
   void check_master_key() {
@@ -116,6 +131,9 @@ class SecretsCheck {
     for (const crypto::CertificateInfo& each : *chain) {
       if (each.not_after < now)
         add(severity, file, key, "a certificate in it has expired on " + rfc3339(each.not_after));
+      else if (each.not_after - now < kSoon)
+        add(Severity::warning, file, key,
+            "a certificate in it expires soon, on " + rfc3339(each.not_after));
       if (each.not_before > now)
         add(severity, file, key,
             "a certificate in it isn't valid before " + rfc3339(each.not_before));

@@ -498,6 +498,17 @@ INSTANTIATE_TEST_SUITE_P(
         {"authority",
          with_cluster("{name: b, k8s_url: https://k, k8s_ca_pem_b64: aGVsbG8=}"),
          {"8:49: error: clusters[0].k8s_ca_pem_b64: there is no certificate"}},
+        {"private API server without its authority",
+         with_cluster("{name: b, k8s_url: \"https://10.1.2.3:6443\"}"),
+         {"8:22: warning: clusters[0].k8s_url: no public authority gives certificates for such an "
+          "address, so kubectl will refuse the API server: put its authority into k8s_ca_pem_b64"}},
+        {"private API server of IPv6",
+         with_cluster("{name: b, k8s_url: \"https://[fd00::1]:6443\"}"),
+         {"8:22: warning: clusters[0].k8s_url: no public authority"}},
+        {"EKS without its authority",
+         with_cluster("{name: b, k8s_url: https://ABC.gr7.eu-west-1.eks.amazonaws.com}"),
+         {"8:22: warning: clusters[0].k8s_url: no public authority"}},
+        {"public address", with_cluster("{name: b, k8s_url: https://8.8.8.8}"), {}},
         {"system prefix",
          with_cluster("{name: b, k8s_url: https://k, k8s_groups_prefix: \"asystem:\"}"),
          {"8:52: error: clusters[0].k8s_groups_prefix: must not make names that begin with "
