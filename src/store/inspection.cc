@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/inspection.h"
 
+#include <filesystem>
+
 #include "store/continuity.h"
 #include "store/damage_note.h"
 #include "store/error.h"
@@ -34,6 +36,10 @@ Result<std::string> inspect(const std::string& file, const std::string& counter_
   // SQLite brings the log into the database when the connection ends; this must be seen before.
   if (TRY(has_damaged_log(file))) return explain(Standing::damaged_log, std::nullopt, {});
   const Counter counter = TRY(CounterFile(counter_file, master).read());
+  // Opening would make it.
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored))
+    return explain(judge(std::nullopt, counter), std::nullopt, counter);
   const auto connection = TRY(sqlite::Connection::open(file));
   std::optional<Mark> mark;
   if (TRY(has_tables(*connection))) {

@@ -37,7 +37,8 @@ std::vector<Problem> inspect_state(const std::string& directory, const SecretsDi
   const std::string keys = directory + "/keys.sealed";
   const auto readable = jose::KeyRing::inspect(keys, *master);
   if (!readable) return {problem_of(readable.error(), {keys})};
-  if (!std::filesystem::exists(database, ignored)) return {};
+  if (!std::filesystem::exists(database, ignored) && !std::filesystem::exists(counter, ignored))
+    return {};
   const auto found = store::inspect(database, counter, *master);
   if (!found) {
     if (!found.error().is(store::Errc::in_use))
@@ -78,9 +79,7 @@ std::vector<Problem> ask_providers(config::Values values, const SecretsDirectory
   for (const auto& connector : upstreams->connectors) {
     const auto health = runtime.block_on(connector->health(net::in(kHealthDeadline)));
     if (!health.reachable) {
-      say(Severity::error, connector->name(),
-          "this identity provider can't be asked: " + health.detail +
-              " (--offline leaves this check out)");
+      say(Severity::error, connector->name(), health.detail + " (--offline leaves this check out)");
     } else if (!health.detail.empty()) {
       say(Severity::warning, connector->name(), health.detail);
     }
