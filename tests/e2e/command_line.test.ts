@@ -135,6 +135,7 @@ describe("keys", () => {
     expect(refused.stderr).toContain("no key for RS256 (openunison.signing_algorithm)");
     expect(listed(await keys("list", "--output", "json"))).toEqual(before);
 
+    expect((await keys("import", "/etc/passwd")).stderr).toMatch(/no key in PEM form was found in it, and this is not a PKCS#12 file/);
     const former = before.find((key) => key.state === "pending")!.kid;
     await must("openssl", ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", file]);
     const taken = await keys("import", file, "--kid", "mine");
@@ -181,6 +182,18 @@ describe("users", () => {
     expect((await users("list")).stdout).toMatch(/^USER +GROUPS\n(.*\n)*ada +a, b, c\n/);
     expect((await users("remove", "ada")).code).toBe(0);
     expect((await users("remove", "ada")).stderr).toContain("there is no user named ada");
+  });
+
+  test("who is in no group has a dash; a mail address must look like one", async () => {
+    await portal.addUser("solo", "password-of-solo", []);
+    expect((await users("list")).stdout).toMatch(/^solo +-$/m);
+    expect((await users("remove", "solo")).stdout).toContain("(openunison.authentication.group_refresh_seconds, five minutes unless set)");
+    for (const [email, code] of [["nonsense", 1], ["a@", 1], ["a b@example.com", 1], ["solo@example.com", 0]] as const) {
+      const added = await run(openunisonProgram, ["users", "add", "solo", "--secrets", portal.secrets, "--password-stdin", "--email", email], { input: "password-of-solo\n" });
+      expect([email, added.code]).toEqual([email, code]);
+      if (code === 1) expect(added.stderr).toContain("--email: this is no mail address");
+    }
+    expect((await users("remove", "solo")).code).toBe(0);
   });
 
   test("a group that stays behind is named at once", async () => {
@@ -315,6 +328,9 @@ test("folders of somebody else are said to be that", async () => {
       expect(output.stdout + output.stderr).toMatch(/hidden: (error: )?Permission denied; it belongs to the user with id \d+, and this runs as \d+/);
       expect(output.stdout + output.stderr).not.toMatch(/openssl rand|this is a bug/);
     }
+    const sessions = await asOther("sessions", "list", "--state", hidden);
+    expect(sessions.stderr).toMatch(/--state: .*hidden: Permission denied; it belongs to the user with id \d+/);
+    expect(sessions.stderr).not.toContain("is openunison serve running");
   } finally {
     chmodSync(hidden, 0o700);
     rmSync(folder, { recursive: true, force: true });
@@ -415,6 +431,8 @@ describe("check", () => {
     expect((await looked()).stdout).toMatch(/keys\.sealed: error: the signing keys don't open with OU_MASTER_KEY/);
     copyFileSync(join(portal.secrets, "OU_MASTER_KEY"), secret("OU_MASTER_KEY"));
     expect((await looked()).stdout).toMatch(/: 0 errors/);
+    for (const name of ["", "-wal", "-shm"]) rmSync(join(site.state, `sessions.db${name}`), { force: true });
+    expect((await looked()).stdout).toMatch(/sessions\.db: warning: the session database is gone; `serve` will end all sessions/);
     copyFileSync(secret("tls.crt"), join(site.state, "sessions.db"));
     expect((await looked()).stdout).toMatch(/sessions\.db: error: (?!.*sessions\.db).*this file isn't an SQLite database; restore it/);
     truncateSync(join(site.state, "keys.sealed"), 100);
@@ -453,11 +471,11 @@ describe("check", () => {
     expect((await check()).stdout).toMatch(/: 0 errors, \d+ warnings?\n$/);
     await upstream(`https://localhost:${await freePort()}`);
     const away = await check();
-    expect(away.stdout).toMatch(/error: oidc: this identity provider can't be asked: .*--offline/);
+    expect(away.stdout).toMatch(/error: oidc: the identity provider can't be reached: (?!.*can't be reached).*--offline/);
     expect(away.code).toBe(1);
     expect((await check("--offline")).code).toBe(0);
     await upstream(`${s.upstream.issuer}/nothing-here`);
-    expect((await check()).stdout).toMatch(/error: oidc: this identity provider can't be asked: /);
+    expect((await check()).stdout).toMatch(/error: oidc: .*\(--offline leaves this check out\)/);
   });
 
   test("--output json has the same problems; --print-schema is JSON Schema", async () => {
