@@ -113,6 +113,14 @@ test("flags without the path of the portal's CA are pointed out", async () => {
   expect((await openunison("api-server-config", "-f", portal.valuesFile, "--format", "eksctl")).stderr).not.toContain("--ca-file");
 });
 
+test("what EKS asks of the portal is said with each of its formats", async () => {
+  for (const [format, said] of [["eks-cli", true], ["eksctl", true], ["terraform", true], ["flags", false], ["json", false]] as const) {
+    const output = await openunison("api-server-config", "-f", portal.valuesFile, "--format", format);
+    expect([format, output.code, /publicly trusted certificate/.test(output.stderr)]).toEqual([format, 0, said]);
+  }
+  expect((await openunison("api-server-config", "-f", portal.valuesFile)).stdout).toContain("publicly trusted certificate");
+});
+
 describe("keys", () => {
   const listed = (output: Output) => (JSON.parse(output.stdout) as { keys: { kid: string; alg: string; state: string }[] }).keys;
   const keys = (...args: string[]) => openunison("keys", ...args, ...state());
@@ -284,6 +292,15 @@ test("a renewed certificate that is for another host is taken, with a warning", 
   } finally {
     await renewed.stop();
   }
+});
+
+test("the demo's terminal shows its own words alone", async () => {
+  const output = await run("node", ["--import", "tsx", join(root, "tests/e2e/demo.ts"), "nonsense"], { cwd: root });
+  expect([output.code, output.stdout]).toEqual([2, ""]);
+  expect(output.stderr).toMatch(/^IDP=nonsense: [^\n]*\n$/);
+  const words = await run("node", ["--import", "tsx", "--input-type=module", "-e", `import { wordsGoTo } from "./tests/e2e/harness/provider_words.ts"; console.warn("oidc-provider WARNING: x"); wordsGoTo(process.argv[1]); console.info("oidc-provider NOTICE: y"); console.warn("mine")`, join(s.folder, "words.log")], { cwd: root });
+  expect(words).toEqual({ code: 0, stdout: "", stderr: "mine\n" });
+  expect(readFileSync(join(s.folder, "words.log"), "utf8")).toBe("oidc-provider WARNING: x\noidc-provider NOTICE: y\n");
 });
 
 test("systemd takes the unit without a word, and its command line is one of ours", async () => {
