@@ -173,10 +173,10 @@ std::string api_server_config(const Values& values, const Cluster& cluster, ApiS
                           authentication_configuration(facts);
   if (facts.es256) return own + "\n# EKS: not with openunison.signing_algorithm: ES256\n";
   return own +
-         "\n# EKS reaches this portal only by a publicly trusted certificate; set region and "
-         "cluster name.\n# EKS, with the AWS command line\n" +
-         eks_cli(facts) + "\n# EKS, with eksctl\n" + eksctl(facts) + "\n# EKS, with Terraform\n" +
-         terraform(facts);
+         "\n# EKS reaches this portal only by a public address with a publicly trusted "
+         "certificate.\n# EKS, with the AWS command line\n" +
+         eks_cli(facts) + "\n# EKS, with eksctl; put your region where it says REGION\n" +
+         eksctl(facts) + "\n# EKS, with Terraform\n" + terraform(facts);
 }
 
 }  // namespace openunison::config

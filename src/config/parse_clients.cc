@@ -2,6 +2,7 @@
 //
 // What people reach besides clusters: the applications on the portal's first page, and the relying
 // parties of the provider.
+#include <map>
 #include <set>
 
 #include "base/base64.h"
@@ -61,8 +62,9 @@ std::string Parser::icon_of(const Item& item) {
 }
 
 void Parser::read_clients() {
-  std::set<std::string> ids;
-  for (const Cluster& cluster : values_.clusters) ids.insert(cluster.client_id);
+  std::map<std::string, std::string> ids;  // whose each is
+  for (const Cluster& cluster : values_.clusters)
+    ids.emplace(cluster.client_id, "the cluster " + cluster.name);
   for (const Item& item : items(kClients)) {
     Client client;
     client.client_id = required(item, "client_id", "its unique id");
@@ -76,8 +78,8 @@ void Parser::read_clients() {
     client.device_authorization = boolean(item, "device_authorization");
     client.backchannel_logout_uri = string(item, "backchannel_logout_uri");
     client.logout_names_session = boolean(item, "backchannel_logout_session_required");
-    if (!ids.insert(client.client_id).second)
-      error(item, "client_id", "is that of a cluster or of another client");
+    const auto [of, is_new] = ids.emplace(client.client_id, item.shown);
+    if (!is_new) error(item, "client_id", "is that of " + of->second + "; choose another one");
     check_client(client, item);
     values_.clients.push_back(std::move(client));
   }

@@ -7,6 +7,8 @@
 
 #include "config/checks.h"
 #include "config/parser.h"
+#include "text/ip.h"
+#include "text/url.h"
 
 namespace openunison::config {
 namespace {
@@ -15,6 +17,16 @@ constexpr std::size_t kMaxClusterName = 63;
 constexpr std::size_t kMaxClientId = 128;
 constexpr std::size_t kMaxClusters = 500;
 constexpr const char* kIssuerBase = "/auth/idp/";
+
+// Whether no public authority gives certificates for the API server there: one of a private
+// network, or of EKS, whose every cluster has its own.
+bool has_own_authority(const std::string& k8s_url) {
+  const auto url = text::Url::parse(k8s_url);
+  if (!url) return false;
+  if (url->host.ends_with(".eks.amazonaws.com")) return true;
+  const auto address = text::IpAddress::parse(url->host);
+  return address && address->is_private();
+}
 
 }  // namespace
 
@@ -77,7 +89,14 @@ void Parser::check_cluster_name(const Cluster& cluster, const Item& item, std::s
 }
 
 void Parser::check_k8s_url(const Cluster& cluster, const Item& item, std::string_view key) {
-  if (!cluster.k8s_url.empty()) check_https(item, key, cluster.k8s_url);
+  if (cluster.k8s_url.empty()) return;
+  check_https(item, key, cluster.k8s_url);
+  if (!cluster.k8s_ca_pem.empty() || !has_own_authority(cluster.k8s_url)) return;
+  warning(item, key,
+          std::string("no public authority gives certificates for such an address, so kubectl will "
+                      "refuse the API server: put its authority into ") +
+              (item.prefix.empty() ? "trusted_certs under the name k8s-master" : "k8s_ca_pem_b64") +
+              " (base64 -w0 < ca.pem)");
 }
 
 // `keys`: what stands before k8s_username_prefix.

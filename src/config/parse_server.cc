@@ -134,6 +134,14 @@ void Parser::read_proxies() {
   values_.proxy_protocol = in_.boolean(kProtocol);
   if (values_.proxy_protocol && trusted.empty())
     error(root(), kProtocol, "needs server.trusted_proxies: whose connections begin with it");
+  const bool beyond_loopback = !std::ranges::all_of(
+      values_.listen, [](const std::string& each) { return is_loopback_address(each); });
+  if (values_.plain_http && values_.tls.empty() && trusted.empty() && beyond_loopback) {
+    warning(root(), "server.plain_http",
+            "without server.trusted_proxies, and with server.listen beyond loopback: whoever gets "
+            "past the proxy that ends TLS sends passwords and tokens in the clear, and all people "
+            "behind it are one address; name it, or listen on a loopback address");
+  }
   const std::string field = in_.string("server.forwarded_field");
   values_.forwarded_field = field == "Forwarded" ? ForwardedField::forwarded
                             : field == "none"    ? ForwardedField::none

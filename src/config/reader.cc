@@ -75,6 +75,15 @@ std::string joined(std::string_view prefix, std::string_view path) {
   return std::string(prefix) + "." + std::string(path);
 }
 
+// Whether one is the other with something before or after it, as hostname is of host; short and
+// much longer names say nothing.
+bool is_extension(std::string_view one, std::string_view other) {
+  constexpr std::size_t kLeast = 6;
+  if (one.size() > other.size()) std::swap(one, other);
+  if (one.size() < kLeast || one.size() * 2 < other.size()) return false;
+  return other.starts_with(one) || other.ends_with(one);
+}
+
 // Whether a refused key asks for what happens here anyway.
 bool is_harmless(const Key& key, const Yaml& value) {
   if (value.kind == Yaml::Kind::null) return true;
@@ -221,16 +230,22 @@ void Reader::unknown_key(const Yaml::Entry& entry, const std::string& schema_pat
   if (++suggestions_ <= kMaxSuggestions && entry.key.size() <= kMaxShown) {
     const std::string prefix = schema_path.empty() ? "" : schema_path + ".";
     std::vector<std::string_view> siblings;
-    std::string elsewhere;
+    std::string elsewhere, extended;
+    std::size_t common = 0;
     for (const Key& key : schema()) {
       const std::string_view leaf = key.path.substr(key.path.rfind('.') + 1);
       if (elsewhere.empty() && (leaf == entry.key || key.path == entry.key)) elsewhere = key.path;
       if (key.path.size() == prefix.size() + leaf.size() && key.path.starts_with(prefix)) {
         siblings.push_back(leaf);
       }
+      if (is_extension(leaf, entry.key) && std::min(leaf.size(), entry.key.size()) > common) {
+        common = std::min(leaf.size(), entry.key.size());
+        extended = key.path;
+      }
     }
     const std::string_view nearest = text::nearest(entry.key, siblings.data(), siblings.size());
     if (!nearest.empty()) elsewhere = prefix + std::string(nearest);
+    if (elsewhere.empty()) elsewhere = extended;
     if (entry.key.find("secret") != std::string::npos && elsewhere.empty()) {
       message +=
           "; secrets don't stand in values: write it to a file of --secrets, such as "

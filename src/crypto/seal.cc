@@ -60,9 +60,9 @@ std::optional<std::string> open_with(const Secret& key, std::string_view sealed,
 Result<std::string> read_key(const Secret& text, const char* which) {
   auto key = base64_decode_loosely(text.reveal());
   if (!key || key->size() != kKeyBytes) {
-    return fail(
-        Errc::bad_key,
-        std::string(which) + " must be 32 bytes in base64; make one with: openssl rand -base64 32");
+    return fail(Errc::bad_key,
+                std::string(which) +
+                    ": it must be 32 bytes in base64; make one with: openssl rand -base64 32");
   }
   return std::move(*key);
 }

@@ -42,7 +42,8 @@ std::string explain(Standing standing, const std::optional<Mark>& database,
       return "an older session database was put back (its counter is " + inside +
              ", the last one was " + outside + ")";
     case Standing::other_database:
-      return "another session database was put in the place of the last one";
+      return database ? "another session database was put in the place of the last one"
+                      : "the session database is gone";
     case Standing::older_counter:
       return "the file sessions.counter is older than the session database (" + outside + ", not " +
              inside + "), so that it can't be told whether that is the last one";

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/inspection.h"
 
+#include <filesystem>
+
 #include "store/continuity.h"
 #include "store/damage_note.h"
 #include "store/error.h"
@@ -22,7 +24,7 @@ Result<void> check_pages(sqlite::Connection& connection) {
   if (query.bytes_at(0) == "ok") return {};
   return fail(
       Errc::bad_database,
-      connection.file() + " is damaged (" + std::string(query.bytes_at(0)) +
+      connection.file() + ": it is damaged (" + std::string(query.bytes_at(0)) +
           "); restore it from a backup or move it away, with which everybody signs in anew");
 }
 
@@ -34,6 +36,10 @@ Result<std::string> inspect(const std::string& file, const std::string& counter_
   // SQLite brings the log into the database when the connection ends; this must be seen before.
   if (TRY(has_damaged_log(file))) return explain(Standing::damaged_log, std::nullopt, {});
   const Counter counter = TRY(CounterFile(counter_file, master).read());
+  // Opening would make it.
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored))
+    return explain(judge(std::nullopt, counter), std::nullopt, counter);
   const auto connection = TRY(sqlite::Connection::open(file));
   std::optional<Mark> mark;
   if (TRY(has_tables(*connection))) {

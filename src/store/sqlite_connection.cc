@@ -59,7 +59,8 @@ std::string advice_for(int status, Trouble trouble) {
       return "another program holds the database locked";
     case Trouble::corrupt:
       if ((status & 0xff) == SQLITE_NOTADB)
-        return "this file isn't an SQLite database; name another one, or move it away";
+        return "this file isn't an SQLite database; restore it from a backup or move it away, with "
+               "which everybody signs in anew";
       return "the database is damaged; stop the server, then restore it or move it away, with "
              "which everybody signs in anew";
     case Trouble::read_only:

@@ -171,7 +171,12 @@ Result<Yaml> Yaml::parse(std::string_view text) {
         return bad(second.root.position, "there is a second document");
     }
   } catch (const YAML::Exception& exception) {
-    if (!builder.error) return bad(position_of(exception.mark), exception.msg);
+    // It stumbles a line or more after the mistake.
+    if (!builder.error)
+      return bad(position_of(exception.mark),
+                 exception.msg +
+                     " (look at the indentation, or for a missing bracket or quote, in the lines "
+                     "before too)");
   }
   if (builder.error) return std::unexpected(*builder.error);
   if (const auto at = unclosed_quote(std::string(text), builder.last_scalar))

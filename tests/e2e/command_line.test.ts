@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What an administrator types: check, users, sessions, and the mistakes that they must survive. A portal of its own; no cluster.
-import { appendFileSync, chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 
@@ -11,8 +11,8 @@ import { Visitor } from "./harness/browserless.ts";
 import { Authority } from "./harness/certs.ts";
 import { logEntries } from "./harness/log.ts";
 import { OpenUnison } from "./harness/openunison.ts";
-import { openunisonProgram } from "./harness/paths.ts";
-import { freePort, must, run, sleep, type Output } from "./harness/process.ts";
+import { openunisonProgram, root } from "./harness/paths.ts";
+import { freePort, must, run, sleep, waitFor, type Output } from "./harness/process.ts";
 import { stack, type Stack } from "./harness/stack.ts";
 
 let s: Stack;
@@ -74,6 +74,22 @@ test("a second server on a used port fails and leaves the first alone", async ()
   expect((await new Visitor(s.authority.caPem).fetch(portal.portal + "/")).status).toBe(303);
 });
 
+test("a start that fails ends in lines of the log", async () => {
+  const lines = async (values: string) => {
+    const output = await openunison("serve", "-f", values, "--secrets", portal.secrets, "--state", join(s.folder, "no-such-folder", "state"));
+    expect([output.code, output.stdout]).toEqual([1, ""]);
+    return output.stderr.trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+  };
+  const broken = join(s.folder, "broken.yaml");
+  writeFileSync(broken, `${readFileSync(portal.valuesFile, "utf8")}\nnonsense: 1\n`);
+  expect((await lines(broken)).slice(-2)).toMatchObject([
+    { level: "error", message: "the values file has an error", reason: expect.stringContaining("nonsense: unknown key") },
+    { level: "error", message: "the server can't start", reason: expect.stringContaining(`openunison check -f ${broken}`) },
+  ]);
+  expect((await lines(join(s.folder, "nowhere.yaml"))).at(-1)).toMatchObject({ level: "error", message: "the server can't start", reason: expect.stringContaining("nowhere.yaml") });
+  expect((await lines(portal.valuesFile)).at(-1)).toMatchObject({ level: "error", message: "the server can't start", reason: expect.stringContaining("no-such-folder/state") });
+});
+
 test("a mistyped state directory isn't made", async () => {
   const output = await openunison("serve", "-f", portal.valuesFile, "--secrets", portal.secrets, "--state", join(s.folder, "no-such-folder", "state"));
   expect(output.code).toBe(1);
@@ -95,6 +111,14 @@ test("flags without the path of the portal's CA are pointed out", async () => {
   expect(whole.stdout).toContain("--oidc-ca-file=/etc/kubernetes/portal.crt\n");
   expect(whole.stderr).not.toContain("--ca-file");
   expect((await openunison("api-server-config", "-f", portal.valuesFile, "--format", "eksctl")).stderr).not.toContain("--ca-file");
+});
+
+test("what EKS asks of the portal is said with each of its formats", async () => {
+  for (const [format, said] of [["eks-cli", true], ["eksctl", true], ["terraform", true], ["flags", false], ["json", false]] as const) {
+    const output = await openunison("api-server-config", "-f", portal.valuesFile, "--format", format);
+    expect([format, output.code, /publicly trusted certificate/.test(output.stderr)]).toEqual([format, 0, said]);
+  }
+  expect((await openunison("api-server-config", "-f", portal.valuesFile)).stdout).toContain("publicly trusted certificate");
 });
 
 describe("keys", () => {
@@ -119,6 +143,7 @@ describe("keys", () => {
     expect(refused.stderr).toContain("no key for RS256 (openunison.signing_algorithm)");
     expect(listed(await keys("list", "--output", "json"))).toEqual(before);
 
+    expect((await keys("import", "/etc/passwd")).stderr).toMatch(/no key in PEM form was found in it, and this is not a PKCS#12 file/);
     const former = before.find((key) => key.state === "pending")!.kid;
     await must("openssl", ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", file]);
     const taken = await keys("import", file, "--kid", "mine");
@@ -167,6 +192,18 @@ describe("users", () => {
     expect((await users("remove", "ada")).stderr).toContain("there is no user named ada");
   });
 
+  test("who is in no group has a dash; a mail address must look like one", async () => {
+    await portal.addUser("solo", "password-of-solo", []);
+    expect((await users("list")).stdout).toMatch(/^solo +-$/m);
+    expect((await users("remove", "solo")).stdout).toContain("(openunison.authentication.group_refresh_seconds, five minutes unless set)");
+    for (const [email, code] of [["nonsense", 1], ["a@", 1], ["a b@example.com", 1], ["solo@example.com", 0]] as const) {
+      const added = await run(openunisonProgram, ["users", "add", "solo", "--secrets", portal.secrets, "--password-stdin", "--email", email], { input: "password-of-solo\n" });
+      expect([email, added.code]).toEqual([email, code]);
+      if (code === 1) expect(added.stderr).toContain("--email: this is no mail address");
+    }
+    expect((await users("remove", "solo")).code).toBe(0);
+  });
+
   test("a group that stays behind is named at once", async () => {
     const added = await run(openunisonProgram, ["users", "add", "root", "--secrets", portal.secrets, "--password-stdin", "--group", "staff,system:masters"], { input: "password-of-root\n" });
     expect(added.code).toBe(0);
@@ -209,6 +246,79 @@ test("a start without anybody who could sign in says so, and the first user need
   }
 });
 
+test("a start with users of whom none may sign in says so", async () => {
+  const folder = join(s.folder, "shut-out");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const shut = new OpenUnison({
+    ...portal.options, folder, port: await freePort(), managementPort: await freePort(), openunisonExtra: "az_groups: [local-k8s-users]",
+    extra: `identity_providers: [{name: local, type: local, groups_prefix: "local-"}]\n`,
+  });
+  await shut.prepare();
+  await shut.addUser("dora", "password-of-dora", ["admins"]);
+  const warnings = () => logEntries(shut.log).filter((entry) => entry.message === "a secret file has a warning").map((entry) => entry.reason);
+  try {
+    await shut.start();
+    expect(warnings()).toEqual([expect.stringMatching(/nobody in it can sign in: .* local-k8s-users \(openunison\.az_groups, where the groups here have local- in front\)$/)]);
+    await shut.stop();
+    await shut.addUser("eve", "password-of-eve", ["k8s-users"]);
+    rmSync(shut.log);
+    await shut.start();
+    expect(warnings()).toEqual([]);
+    await shut.stop();
+    writeFileSync(join(shut.secrets, "users.yaml"), "");
+    await shut.start();
+    expect(logEntries(shut.log)).toContainEqual(expect.objectContaining({ level: "error", message: "a secret file has an error", reason: expect.stringContaining("users.yaml: error: it is empty") }));
+  } finally {
+    await shut.stop();
+  }
+});
+
+test("a renewed certificate that is for another host is taken, with a warning", async () => {
+  const folder = join(s.folder, "renewed");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const renewed = new OpenUnison({ ...portal.options, folder, host: "portal.example.com", port: await freePort(), managementPort: await freePort() });
+  await renewed.prepare();
+  const warned = () => logEntries(renewed.log).filter((entry) => String(entry.message).startsWith("no certificate is for the portal's host"));
+  try {
+    await renewed.start();
+    expect(warned()).toEqual([]);
+    const other = await s.authority.issue("without-the-host", "/CN=localhost");
+    for (const [name, from] of [["tls.crt", other.cert], ["tls.key", other.key]] as const) writeFileSync(join(renewed.secrets, name), readFileSync(from));
+    renewed.program!.child.kill("SIGHUP");
+    await waitFor("the warning", async () => warned().length > 0, 10_000);
+    expect(warned()[0]).toMatchObject({ level: "warn", host: "portal.example.com" });
+  } finally {
+    await renewed.stop();
+  }
+});
+
+test("the demo's terminal shows its own words alone", async () => {
+  const output = await run("node", ["--import", "tsx", join(root, "tests/e2e/demo.ts"), "nonsense"], { cwd: root });
+  expect([output.code, output.stdout]).toEqual([2, ""]);
+  expect(output.stderr).toMatch(/^IDP=nonsense: [^\n]*\n$/);
+  const words = await run("node", ["--import", "tsx", "--input-type=module", "-e", `import { wordsGoTo } from "./tests/e2e/harness/provider_words.ts"; console.warn("oidc-provider WARNING: x"); wordsGoTo(process.argv[1]); console.info("oidc-provider NOTICE: y"); console.warn("mine")`, join(s.folder, "words.log")], { cwd: root });
+  expect(words).toEqual({ code: 0, stdout: "", stderr: "mine\n" });
+  expect(readFileSync(join(s.folder, "words.log"), "utf8")).toBe("oidc-provider WARNING: x\noidc-provider NOTICE: y\n");
+});
+
+test("systemd takes the unit without a word, and its command line is one of ours", async () => {
+  const folder = join(s.folder, "unit"), unit = readFileSync(join(root, "deploy/systemd/openunison.service"), "utf8");
+  const verify = async (text: string) => {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "openunison.service"), text);
+    return run("systemd-analyze", ["verify", join(folder, "openunison.service")]);
+  };
+  const installed = unit.replace("/usr/local/bin/openunison", openunisonProgram);
+  expect(await verify(installed)).toEqual({ code: 0, stdout: "", stderr: "" });
+  expect((await verify(installed.replace("ProtectClock", "ProtectClok"))).stderr).toContain("ProtectClok");
+  const words = /^ExecStart=\/usr\/local\/bin\/openunison (.*)$/m.exec(unit)![1]!.split(" ").map((word) => word.replace(/^\/(etc|var)\//, `${folder}/$1-`));
+  const output = await openunison(...words);
+  expect(output.code).toBe(1);
+  expect(output.stderr).toContain(`${folder}/etc-openunison/values.yaml: No such file`);
+});
+
 // Who may not look must not be told to make a new key in place of the one that is there.
 test("folders of somebody else are said to be that", async () => {
   const folder = join("/tmp", `openunison-e2e-${process.pid}`), program = join(folder, "openunison"), isRoot = process.getuid?.() === 0;
@@ -232,9 +342,12 @@ test("folders of somebody else are said to be that", async () => {
     for (const words of [["serve", "--secrets", hidden, "--state", join(folder, "state")], ["check", "--offline", "--secrets", hidden], ["serve", "--secrets", mine, "--state", hidden]]) {
       const output = await asOther(...words, "-f", values);
       expect(output.code).toBe(1);
-      expect(output.stdout + output.stderr).toMatch(/hidden: Permission denied; it belongs to the user with id \d+, and this runs as \d+/);
+      expect(output.stdout + output.stderr).toMatch(/hidden: (error: )?Permission denied; it belongs to the user with id \d+, and this runs as \d+/);
       expect(output.stdout + output.stderr).not.toMatch(/openssl rand|this is a bug/);
     }
+    const sessions = await asOther("sessions", "list", "--state", hidden);
+    expect(sessions.stderr).toMatch(/--state: .*hidden: Permission denied; it belongs to the user with id \d+/);
+    expect(sessions.stderr).not.toContain("is openunison serve running");
   } finally {
     chmodSync(hidden, 0o700);
     rmSync(folder, { recursive: true, force: true });
@@ -253,6 +366,7 @@ describe("check", () => {
   });
   const check = (...args: string[]) => openunison("check", "-f", site.valuesFile, "--secrets", site.secrets, ...args);
   const secret = (name: string) => join(site.secrets, name);
+  const readable = (folder: string) => (existsSync(folder) && statSync(folder).isDirectory() ? readdirSync(folder).map((name) => join(folder, name)) : []);
 
   test("says nothing of what is right", async () => {
     const output = await check();
@@ -261,7 +375,23 @@ describe("check", () => {
   });
 
   const cases: [string, () => Promise<void> | void, RegExp, number][] = [
-    ["a short master key", () => writeFileSync(secret("OU_MASTER_KEY"), "short", { mode: 0o600 }), /OU_MASTER_KEY: error: /, 1],
+    ["a short master key", () => writeFileSync(secret("OU_MASTER_KEY"), "short", { mode: 0o600 }), /OU_MASTER_KEY: error: it must be 32 bytes/, 1],
+    ["a former master key that is short", () => writeFileSync(secret("OU_MASTER_KEY.previous"), "short", { mode: 0o600 }), /OU_MASTER_KEY\.previous: error: it must be 32 bytes/, 1],
+    ["a client's secret that is empty", () => {
+      writeFileSync(site.valuesFile, readFileSync(site.valuesFile, "utf8").replace("openunison:\n", "openunison:\n  clients: [{client_id: grafana, redirect_uris: [\"https://grafana.example.com/\"]}]\n"));
+      writeFileSync(secret("CLIENT_grafana"), "", { mode: 0o600 });
+    }, /secrets\/CLIENT_grafana: error: it is empty; /, 1],
+    ["a folder in the place of a certificate", () => {
+      rmSync(secret("tls.crt"));
+      mkdirSync(secret("tls.crt"));
+    }, /secrets\/tls\.crt: error: it is a folder/, 1],
+    ["an authority in trusted_certs that has expired", async () => {
+      const folder = join(s.folder, "expired-authority");
+      mkdirSync(folder, { recursive: true });
+      const old = await (await Authority.create(folder, 100)).issue("old", "/CN=localhost");
+      const pem = Buffer.from(readFileSync(old.cert)).toString("base64");
+      writeFileSync(site.valuesFile, readFileSync(site.valuesFile, "utf8").replace("trusted_certs:\n", `trusted_certs:\n- {name: old, pem_b64: ${pem}}\n`));
+    }, /values\.yaml: warning: trusted_certs\.old: a certificate in it has expired/, 0],
     ["a key of another certificate", async () => {
       const other = await s.authority.issue("other", "/CN=localhost");
       writeFileSync(secret("tls.key"), readFileSync(other.key));
@@ -288,22 +418,40 @@ describe("check", () => {
       rmSync(site.secrets, { recursive: true });
       writeFileSync(site.secrets, "");
     }, /secrets: error: .* is a file; a folder is needed/, 1],
-    ["a secret that is empty", () => writeFileSync(secret("OU_MASTER_KEY"), "\n"), /OU_MASTER_KEY: error: .* is empty/, 1],
+    ["a secret that is empty", () => writeFileSync(secret("OU_MASTER_KEY"), "\n"), /OU_MASTER_KEY: error: it is empty; /, 1],
+    ["users that were lost", () => writeFileSync(secret("users.yaml"), ""), /users\.yaml: error: it is empty, so nobody can sign in with it/, 1],
     ["users of whom there are none", () => writeFileSync(secret("users.yaml"), "users: []\n"), /users\.yaml: warning: there is nobody in it/, 0],
+    ["users of whom none may sign in", () => {
+      writeFileSync(site.valuesFile, readFileSync(site.valuesFile, "utf8").replace("openunison:\n", "openunison:\n  az_groups: [k8s-users]\n"));
+    }, /users\.yaml: warning: nobody in it can sign in: signing in here needs the group k8s-users \(openunison\.az_groups\)/, 0],
     ["a certificate that has expired", async () => {
       const folder = join(s.folder, "old-authority");
       mkdirSync(folder, { recursive: true });
       const old = await (await Authority.create(folder, 100)).issue("old", "/CN=localhost");
       for (const [name, from] of [["tls.crt", old.cert], ["tls.key", old.key]] as const) writeFileSync(secret(name), readFileSync(from), { mode: 0o600 });
     }, /tls\.crt: error: a certificate in it has expired on 20/, 1],
+    ["a certificate that expires soon", async () => {
+      const folder = join(s.folder, "soon-authority");
+      mkdirSync(folder, { recursive: true });
+      const soon = await (await Authority.create(folder, 25)).issue("soon", "/CN=localhost");
+      for (const [name, from] of [["tls.crt", soon.cert], ["tls.key", soon.key]] as const) writeFileSync(secret(name), readFileSync(from), { mode: 0o600 });
+    }, /tls\.crt: warning: a certificate in it expires soon, on 20/, 0],
+    ["a client's secret that is short", () => {
+      writeFileSync(site.valuesFile, readFileSync(site.valuesFile, "utf8").replace("openunison:\n", "openunison:\n  clients: [{client_id: grafana, redirect_uris: [\"https://grafana.example.com/\"]}]\n"));
+      writeFileSync(secret("CLIENT_grafana"), "fifteen-letters\n", { mode: 0o600 });
+    }, /secrets\/CLIENT_grafana: warning: it has less than 16 characters/, 0],
     ["a key that is none", () => writeFileSync(secret("tls.key"), "garbage"), /tls\.key: error: there is no unencrypted private key/, 1],
   ];
   test("looks at the signing keys, and says when a server is using the state", async () => {
     cpSync(portal.state, site.state, { recursive: true, filter: (from) => !from.endsWith(".sock") });
     const looked = () => check("--offline", "--state", site.state);
-    expect((await looked()).stdout).toMatch(/keys\.sealed: error: .*don't open with OU_MASTER_KEY/);
+    expect((await looked()).stdout).toMatch(/keys\.sealed: error: the signing keys don't open with OU_MASTER_KEY/);
     copyFileSync(join(portal.secrets, "OU_MASTER_KEY"), secret("OU_MASTER_KEY"));
     expect((await looked()).stdout).toMatch(/: 0 errors/);
+    for (const name of ["", "-wal", "-shm"]) rmSync(join(site.state, `sessions.db${name}`), { force: true });
+    expect((await looked()).stdout).toMatch(/sessions\.db: warning: the session database is gone; `serve` will end all sessions/);
+    copyFileSync(secret("tls.crt"), join(site.state, "sessions.db"));
+    expect((await looked()).stdout).toMatch(/sessions\.db: error: (?!.*sessions\.db).*this file isn't an SQLite database; restore it/);
     truncateSync(join(site.state, "keys.sealed"), 100);
     expect((await looked()).code).toBe(1);
     const used = await openunison("check", "-f", portal.valuesFile, "--secrets", portal.secrets, "--offline", ...state());
@@ -316,6 +464,12 @@ describe("check", () => {
       const output = await check();
       expect(output.stdout).toMatch(expected);
       expect(output.code).toBe(code);
+      // What a program takes for the file is one.
+      const { problems } = JSON.parse((await check("--output", "json")).stdout) as { problems: { file: string; message: string }[] };
+      for (const { file, message } of problems) {
+        expect([site.valuesFile, site.secrets, ...readable(site.secrets)]).toContain(file);
+        expect(message.startsWith(file)).toBe(false);
+      }
     });
   }
 
@@ -334,11 +488,11 @@ describe("check", () => {
     expect((await check()).stdout).toMatch(/: 0 errors, \d+ warnings?\n$/);
     await upstream(`https://localhost:${await freePort()}`);
     const away = await check();
-    expect(away.stdout).toMatch(/error: oidc: this identity provider can't be asked: .*--offline/);
+    expect(away.stdout).toMatch(/error: oidc: the identity provider can't be reached: (?!.*can't be reached).*--offline/);
     expect(away.code).toBe(1);
     expect((await check("--offline")).code).toBe(0);
     await upstream(`${s.upstream.issuer}/nothing-here`);
-    expect((await check()).stdout).toMatch(/error: oidc: this identity provider can't be asked: /);
+    expect((await check()).stdout).toMatch(/error: oidc: .*\(--offline leaves this check out\)/);
   });
 
   test("--output json has the same problems; --print-schema is JSON Schema", async () => {

@@ -5,6 +5,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { wordsGoTo } from "./harness/provider_words.ts";  // before what it keeps quiet
+
 import { Visitor } from "./harness/browserless.ts";
 import { Authority } from "./harness/certs.ts";
 import { Cluster } from "./harness/cluster.ts";
@@ -37,6 +39,7 @@ async function main(): Promise<void> {
   refuseSecond();
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
+  wordsGoTo(join(folder, "upstream.log"));
   let tools = await foundTools();
   if (!tools) {
     if (!existsSync(join(pinnedTools, "kubectl"))) say("building Kubernetes' programs, once; this takes some minutes ...");

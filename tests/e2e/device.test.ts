@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A program without a browser is let in from another machine (RFC 8628): its code in Chromium, its token at the real API server.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Browser, BrowserContext, Page } from "playwright-core";
@@ -12,7 +12,7 @@ import { launchBrowser, looks, signInAt, violations } from "./harness/chromium.t
 import { Machine } from "./harness/kubectl.ts";
 import { OpenUnison } from "./harness/openunison.ts";
 import { root } from "./harness/paths.ts";
-import { freePort } from "./harness/process.ts";
+import { freePort, start, waitFor } from "./harness/process.ts";
 import { noteTokens } from "./harness/secrets.ts";
 import { stack, type Stack } from "./harness/stack.ts";
 
@@ -115,6 +115,32 @@ test("of fifty polls at once with one code, one gets the tokens", async () => {
   expect(all.filter((each) => each.status === 200)).toHaveLength(1);
   expect(new Set(all.filter((each) => each.status !== 200).map((each) => each.error))).toEqual(new Set(["invalid_grant"]));
   await context.close();
+});
+
+test("the guide's shell commands work as they stand", async () => {
+  const guide = readFileSync(join(root, "docs/guides/applications.md"), "utf8");
+  const shell = /<!-- device:shell -->\n```sh\n([\s\S]*?)```\n<!-- \/device -->/.exec(guide)?.[1]?.replace(/^ISSUER=\S+/m, `ISSUER=${s.portal.issuer}`) ?? "";
+  expect(shell).toContain(`ISSUER=${s.portal.issuer}`);
+  const machine = new Machine(s.folder, s.tools), log = join(machine.home, "shell.log"), kubeconfig = join(machine.home, "config");
+  writeFileSync(kubeconfig, JSON.stringify({ apiVersion: "v1", kind: "Config", "current-context": "c", contexts: [{ name: "c", context: { cluster: "c" } }], clusters: [{ name: "c", cluster: { server: s.cluster.server, "certificate-authority": s.authority.caFile } }] }));
+  const program = start("shell", "/bin/sh", ["-c", shell], log, { ...machine.environment(kubeconfig), CURL_CA_BUNDLE: s.authority.caFile });
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  try {
+    const said = await waitFor("the code", async () => /^Open (\S+) and type (\S+)$/m.exec(readFileSync(log, "utf8")) ?? undefined, 20_000);
+    await signInAt(page, said[1]!, "alice");
+    await page.waitForURL("**/device");
+    await page.fill("#user_code", said[2]!);
+    await page.keyboard.press("Enter");
+    await page.click("button:has-text('Allow')");
+    await page.waitForSelector("text=It is let in");
+    await waitFor("the commands to end", async () => program.exited, 60_000);
+    expect(readFileSync(log, "utf8").match(/Username +alice/g)).toHaveLength(2);
+    expect(program.child.exitCode).toBe(0);
+  } finally {
+    await program.stop();
+    await context.close();
+  }
 });
 
 test("values can turn it off for kubectl; then the discovery document doesn't name it", async () => {

@@ -58,6 +58,7 @@ test("who is in none of az_groups is told which groups it takes, and whom to ask
   expect(answer.status).toBe(403);
   expect(answer.body).toContain("staff");
   expect(answer.body).toContain("platform@example.com");
+  expect(portal.audit().at(-1)).toMatchObject({ event: "sign_in_refused", user: "local-eve", code: "not_allowed" });
 });
 
 test("the form is refused without its cookie", async () => {

@@ -2,7 +2,10 @@
 //
 // `keys` and `sessions`: ask the running server over its admin socket, which only the same user can
 // open.
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <iostream>
 
 #include "base/base64.h"
@@ -49,6 +52,11 @@ Result<Answer> ask(const CommonOptions& options, const std::string& path, const 
   net::Runtime runtime(1);
   auto text = runtime.block_on(exchange(admin_socket(options.state_directory), request));
   if (!text) {
+    // Whoever may not look into the folder asks in vain, server or not.
+    if (::access(options.state_directory.c_str(), X_OK) != 0 && errno == EACCES) {
+      const auto usable = check_directory(options.state_directory, X_OK);
+      if (!usable) return std::unexpected(usable.error().with_context("--state"));
+    }
     return fail(config::Errc::bad_argument,
                 "no server answers in " + options.state_directory + " (" + text.error().message() +
                     "); is openunison serve running with this --state?");

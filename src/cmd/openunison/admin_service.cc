@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "base/log.h"
+#include "crypto/error.h"
 #include "jose/eviction_token.h"
 #include "text/form.h"
 #include "text/json.h"
@@ -140,6 +141,8 @@ class Admin {
     const bool pem = file->find("-----BEGIN") != std::string::npos;
     auto key = pem ? crypto::PrivateKey::from_pem(*file, passphrase)
                    : crypto::PrivateKey::from_pkcs12(*file, passphrase);
+    if (!key && !pem && key.error().is(crypto::Errc::bad_key))
+      co_return failed("no key in PEM form was found in it, and " + key.error().message());
     if (!key) co_return failed(key.error().message());
     const auto former = pending(keys_);
     auto imported = keys_.import(std::move(*key), std::string(form->value("kid")));

@@ -43,6 +43,10 @@ int api_server_config(const CommonOptions& options, const std::string& format,
   details.ca_file = ca_file;
   details.ca_pem = values->trusted_pem(config::kPortalAuthority);
   std::cout << config::api_server_config(*values, *cluster, *parsed_format, details);
+  if (config::is_for_eks(*parsed_format)) {
+    std::cerr << "openunison: EKS fetches this portal's keys from the internet: it needs a public "
+                 "address and a publicly trusted certificate\n";
+  }
   using config::ApiServerFormat;
   const bool has_flags =
       *parsed_format == ApiServerFormat::flags || *parsed_format == ApiServerFormat::all;

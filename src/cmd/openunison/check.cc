@@ -2,20 +2,16 @@
 //
 // `check`: everything that can be said of a values file, of its secret files and of the identity
 // providers before a server starts.
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <iostream>
 
 #include "base/log.h"
 #include "cmd/openunison/commands.h"
+#include "cmd/openunison/secrets_check.h"
 #include "cmd/openunison/upstreams.h"
 #include "config/error.h"
 #include "crypto/random.h"
-#include "crypto/x509.h"
-#include "identity/users_file.h"
 #include "jose/key_ring.h"
 #include "store/error.h"
 #include "store/inspection.h"
@@ -29,168 +25,29 @@ constexpr Millis kHealthDeadline{10'000};
 using config::Problem;
 using config::Severity;
 
-class SecretsCheck {
- public:
-  SecretsCheck(const config::Values& values, const std::string& directory)
-      : values_(values), directory_(directory), secrets_(directory) {}
-
-  std::vector<Problem> check() {
-    if (const auto usable = secrets_.usable(); !usable) {
-      add(Severity::error, directory_, usable.error().message());
-      return std::move(problems_);
-    }
-    problems_ = secrets_.check(values_);
-    check_master_key();
-    check_certificates();
-    check_users();
-    for (const config::TrustedCertificate& trusted : values_.trusted_certs)
-      check_times(values_.file + " (trusted_certs, " + trusted.name + ")", trusted.pem,
-                  Severity::warning);
-    for (const config::IdentityProvider& provider : values_.identity_providers)
-      check_secret(provider.client_secret_name);
-    for (const config::Client& client : values_.clients) check_secret("CLIENT_" + client.client_id);
-    return std::move(problems_);
-  }
-
- private:
-  void add(Severity severity, const std::string& file, std::string message) {
-    problems_.push_back({severity, file, {0, 0}, "", std::move(message)});
-  }
-  // "FILE: what is wrong" or "FILE:3:5: what is wrong", where FILE is a secret's.
-  void add(const Error& error) {
-    Problem problem{Severity::error, "", {0, 0}, "", error.message()};
-    const std::size_t end = problem.message.find(": ");
-    const std::string_view where = std::string_view(problem.message).substr(0, end);
-    if (end != std::string::npos && where.starts_with(directory_)) {
-      const std::size_t colon = where.find(':', directory_.size());
-      problem.file = where.substr(0, colon);
-      if (colon != std::string_view::npos)
-        std::sscanf(problem.message.c_str() + colon, ":%d:%d", &problem.position.line,
-                    &problem.position.column);
-      problem.message = problem.message.substr(end + 2);
-    }
-    problems_.push_back(std::move(problem));
-  }
-
-  void check_mode(const std::string& name) {
-    struct stat status{};
-    if (name.empty() || ::stat(secrets_.path_of(name).c_str(), &status) != 0) return;
-    if ((status.st_mode & S_IROTH) != 0)
-      add(Severity::warning, secrets_.path_of(name),
-          "everybody on this machine can read it: chmod go= " + secrets_.path_of(name));
-  }
-
-  void check_secret(const std::string& name) {
-    if (!secrets_.exists(name)) return;
-    if (const auto secret = secrets_.read(name); !secret) add(secret.error());
-    check_mode(name);
-  }
-
-  void check_master_key() {
-    if (!secrets_.exists("OU_MASTER_KEY")) return;
-    const auto key = secrets_.master_key();
-    if (!key) add(Severity::error, secrets_.path_of("OU_MASTER_KEY"), key.error().message());
-    check_mode("OU_MASTER_KEY");
-    check_mode("OU_MASTER_KEY.previous");
-  }
-
-  void check_certificates() {
-    const bool all_there = std::ranges::all_of(values_.tls, [this](const config::TlsFiles& file) {
-      return secrets_.exists(file.cert) && secrets_.exists(file.key);
-    });
-    if (values_.plain_http || !all_there) return;
-    for (const config::TlsFiles& file : values_.tls) check_mode(file.key);
-    const auto pairs = secrets_.certificates(values_.tls);
-    const auto context =
-        pairs
-            ? net::TlsServerContext::create(*pairs)
-            : Result<std::shared_ptr<const net::TlsServerContext>>(std::unexpected(pairs.error()));
-    if (!context) return add(context.error());
-    for (const net::CertificatePair& pair : *pairs)
-      check_times(pair.origin, pair.chain_pem, Severity::error);
-    const auto portal = (*context)->pair_of(values_.portal_host);
-    if (portal) return check_trust((*pairs)[*portal].origin, (*pairs)[*portal].chain_pem);
-    add(Severity::error, pairs->front().origin,
-        std::string(pairs->size() > 1 ? "neither this certificate nor another is for "
-                                      : "this certificate isn't for ") +
-            values_.portal_host +
-            " (network.openunison_host): browsers and kubectl will refuse it");
-  }
-
-  // `severity`: of the first certificate.
-  void check_times(const std::string& file, const std::string& pem, Severity severity) {
-    const auto chain = crypto::read_certificates(pem);
-    if (!chain) return;  // said by who uses it
-    const WallTime now = SystemClock().now();
-    for (const crypto::CertificateInfo& each : *chain) {
-      if (each.not_after < now)
-        add(severity, file, "a certificate in it has expired on " + rfc3339(each.not_after));
-      if (each.not_before > now)
-        add(severity, file, "a certificate in it isn't valid before " + rfc3339(each.not_before));
-      severity = Severity::warning;  // those above it are replaced, or not needed, often enough
-    }
-  }
-
-  // Kubeconfigs carry trusted_certs' unison-ca; without it kubectl has its machine's roots.
-  void check_trust(const std::string& file, const std::string& chain_pem) {
-    const std::string authority = values_.trusted_pem(config::kPortalAuthority);
-    const auto client = authority.empty() ? net::TlsClientContext::create({})
-                                          : net::TlsClientContext::create({authority}, false);
-    if (!client) return;  // of trusted_certs, which the identity providers' check says
-    const std::string reason = (*client)->distrust(chain_pem);
-    if (reason.empty()) return;
-    add(Severity::warning, file,
-        !authority.empty()
-            ? "kubectl will refuse it: trusted_certs' unison-ca, which kubeconfigs carry, doesn't "
-              "vouch for it (" +
-                  reason + ")"
-            : "this machine doesn't trust it (" + reason +
-                  "); where people's machines don't either, put its authority into trusted_certs "
-                  "under the name unison-ca, so that kubeconfigs carry it");
-  }
-
-  void check_users() {
-    const bool local = std::ranges::any_of(values_.identity_providers, [](const auto& provider) {
-      return provider.kind == config::ProviderKind::local;
-    });
-    if (!local || !secrets_.exists("users.yaml")) return;
-    const auto users = identity::read_users(secrets_.path_of("users.yaml"));
-    if (!users) add(users.error());
-    if (users && users->empty())
-      add(Severity::warning, secrets_.path_of("users.yaml"),
-          "there is nobody in it, so nobody can sign in with it; add a user with: openunison users "
-          "add");
-    check_mode("users.yaml");
-  }
-
-  const config::Values& values_;
-  const std::string directory_;
-  const SecretsDirectory secrets_;
-  std::vector<Problem> problems_;
-};
-
 // The signing keys and the session database as `serve` would find them.
 std::vector<Problem> inspect_state(const std::string& directory, const SecretsDirectory& secrets) {
   const std::string database = directory + "/sessions.db";
+  const std::string counter = directory + "/sessions.counter";
   std::error_code ignored;
   if (!std::filesystem::is_directory(directory, ignored))
     return {{Severity::error, directory, {0, 0}, "", "there is no such folder"}};
   const auto master = secrets.master_key();
-  if (!master) return {};  // said by SecretsCheck
+  if (!master) return {};  // said by check_secret_files
   const std::string keys = directory + "/keys.sealed";
   const auto readable = jose::KeyRing::inspect(keys, *master);
-  if (!readable) return {{Severity::error, keys, {0, 0}, "", readable.error().message()}};
-  if (!std::filesystem::exists(database, ignored)) return {};
-  const auto found = store::inspect(database, directory + "/sessions.counter", *master);
+  if (!readable) return {problem_of(readable.error(), {keys})};
+  if (!std::filesystem::exists(database, ignored) && !std::filesystem::exists(counter, ignored))
+    return {};
+  const auto found = store::inspect(database, counter, *master);
   if (!found) {
-    const bool in_use = found.error().is(store::Errc::in_use);
+    if (!found.error().is(store::Errc::in_use))
+      return {problem_of(found.error(), {database, counter})};
     return {{Severity::error,
              database,
              {0, 0},
              "",
-             in_use ? "a server is using it; stop that one to have it looked at, or leave --state "
-                      "out"
-                    : found.error().message()}};
+             "a server is using it; stop that one to have it looked at, or leave --state out"}};
   }
   if (found->empty()) return {};
   return {{Severity::warning,
@@ -222,9 +79,7 @@ std::vector<Problem> ask_providers(config::Values values, const SecretsDirectory
   for (const auto& connector : upstreams->connectors) {
     const auto health = runtime.block_on(connector->health(net::in(kHealthDeadline)));
     if (!health.reachable) {
-      say(Severity::error, connector->name(),
-          "this identity provider can't be asked: " + health.detail +
-              " (--offline leaves this check out)");
+      say(Severity::error, connector->name(), health.detail + " (--offline leaves this check out)");
     } else if (!health.detail.empty()) {
       say(Severity::warning, connector->name(), health.detail);
     }
@@ -272,8 +127,7 @@ int check(const CommonOptions& options, bool offline) {
   log::configure(log::Level::error);  // what would be logged is said as a problem
   const auto text = read_file(options.values_file);
   if (!text) {
-    if (options.output == "json")
-      print_json({{Severity::error, options.values_file, {0, 0}, "", text.error().message()}});
+    if (options.output == "json") print_json({problem_of(text.error(), {options.values_file})});
     return report(text.error());
   }
   config::Parsed parsed = config::parse_values(*text, options.values_file);
@@ -288,7 +142,7 @@ int check(const CommonOptions& options, bool offline) {
           "",
           "not looked at: which secrets are needed, the values say"}});
   if (parsed.values && !options.secrets_directory.empty())
-    add(SecretsCheck(*parsed.values, options.secrets_directory).check());
+    add(check_secret_files(*parsed.values, options.secrets_directory));
   if (parsed.values && !options.state_directory.empty() && !options.secrets_directory.empty())
     add(inspect_state(options.state_directory, SecretsDirectory(options.secrets_directory)));
   if (parsed.values && !offline)

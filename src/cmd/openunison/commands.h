@@ -53,10 +53,9 @@ int sessions_end(const CommonOptions& options, const EndOptions& which);
 
 // --- shared ---
 
-// The file with its problems, unprinted; nullopt: it can't be read, which was said on standard
-// error.
-std::optional<config::Parsed> parse_values_file(const CommonOptions& options);
-void print(const std::vector<config::Problem>& problems);
+// The error as a problem of that one of `files` which its message begins with ("FILE: why",
+// "FILE:3:5: why"), or of the first.
+config::Problem problem_of(const Error& error, const std::vector<std::string>& files);
 // Prints every problem to standard error; the values if there is no error among them.
 std::optional<config::Values> load_values(const CommonOptions& options);
 // Whether there is such a folder and who runs this may use it; `mode` as of access(2): R_OK | X_OK.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -37,7 +38,7 @@ Result<void> check_directory(const std::string& path, int mode) {
       return bad("there is no folder " + path + "; make it with: mkdir -m 700 " + path);
     return bad(path + ": " + std::strerror(errno));
   }
-  if (!S_ISDIR(status.st_mode)) return bad(path + " is a file; a folder is needed");
+  if (!S_ISDIR(status.st_mode)) return bad(path + ": it is a file; a folder is needed");
   if (::access(path.c_str(), mode) == 0) return {};
   return bad(path + ": " + std::strerror(errno) + "; it belongs to the user with id " +
              std::to_string(status.st_uid) + ", and this runs as " + std::to_string(::geteuid()));
@@ -46,7 +47,7 @@ Result<void> check_directory(const std::string& path, int mode) {
 Result<std::string> read_file(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
-    return fail(config::Errc::bad_argument, path + " is a folder, not a file");
+    return fail(config::Errc::bad_argument, path + ": it is a folder, not a file");
   std::ifstream in(path, std::ios::binary);
   std::ostringstream content;
   if (in) content << in.rdbuf();
@@ -56,24 +57,31 @@ Result<std::string> read_file(const std::string& path) {
   return content.str();
 }
 
-std::optional<config::Parsed> parse_values_file(const CommonOptions& options) {
+config::Problem problem_of(const Error& error, const std::vector<std::string>& files) {
+  config::Problem problem{config::Severity::error, files.front(), {0, 0}, "", error.message()};
+  for (const std::string& file : files) {
+    if (!error.message().starts_with(file + ":")) continue;
+    const char* rest = error.message().c_str() + file.size();
+    int line = 0, column = 0, used = 0;
+    if (std::sscanf(rest, ":%d:%d: %n", &line, &column, &used) == 2 && used > 0)
+      problem.position = {line, column};
+    else
+      std::sscanf(rest, ": %n", &used);
+    problem.file = file;
+    problem.message = rest + used;
+  }
+  return problem;
+}
+
+std::optional<config::Values> load_values(const CommonOptions& options) {
   const auto text = read_file(options.values_file);
   if (!text) {
     report(options, text.error());
     return std::nullopt;
   }
-  return config::parse_values(*text, options.values_file);
-}
-
-void print(const std::vector<config::Problem>& problems) {
-  for (const config::Problem& problem : problems) std::cerr << problem.text() << '\n';
-}
-
-std::optional<config::Values> load_values(const CommonOptions& options) {
-  auto parsed = parse_values_file(options);
-  if (!parsed) return std::nullopt;
-  print(parsed->problems);
-  return std::move(parsed->values);
+  config::Parsed parsed = config::parse_values(*text, options.values_file);
+  for (const config::Problem& problem : parsed.problems) std::cerr << problem.text() << '\n';
+  return std::move(parsed.values);
 }
 
 }  // namespace openunison::cmd

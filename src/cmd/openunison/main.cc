@@ -104,7 +104,7 @@ void add_users(CLI::App& app, CommonOptions& common, int& code) {
   CLI::App* users = app.add_subcommand("users", "Manage the built-in users");
   users->require_subcommand(1);
   add_examples(users,
-               "  openunison users add alice --secrets secrets --group admins --group staff\n"
+               "  openunison users add alice --secrets secrets --group admins,staff\n"
                "  openunison users list --secrets secrets");
   const auto add_command = [&](const char* name, const char* help, bool password) {
     CLI::App* command = users->add_subcommand(name, help);

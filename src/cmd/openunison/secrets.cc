@@ -32,7 +32,7 @@ Result<std::optional<Secret>> SecretsDirectory::read(const std::string& name) co
   while (content.ends_with('\n') || content.ends_with('\r')) content.pop_back();
   if (content.empty())
     return fail(config::Errc::bad_argument,
-                path_of(name) + " is empty: the secret belongs into it");
+                path_of(name) + ": it is empty; the secret belongs into it");
   return std::optional(Secret(std::move(content)));
 }
 
@@ -47,7 +47,7 @@ Result<crypto::MasterKey> SecretsDirectory::master_key() const {
   }
   const auto previous = TRY(read("OU_MASTER_KEY.previous"));
   auto key = crypto::MasterKey::create(*current, previous ? &*previous : nullptr);
-  if (!key) return std::unexpected(key.error().with_context(path_));
+  if (!key) return fail(config::Errc::bad_argument, path_of(key.error().message()));
   return key;
 }
 

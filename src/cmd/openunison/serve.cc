@@ -3,6 +3,7 @@
 // `serve`: the composition root. Everything that runs is made here, by hand, in the order in which
 // it depends on each other, and ends in the reverse order.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,6 +21,7 @@
 #include "cmd/openunison/program_metrics.h"
 #include "cmd/openunison/provider_health.h"
 #include "cmd/openunison/secrets.h"
+#include "cmd/openunison/secrets_check.h"
 #include "cmd/openunison/upstreams.h"
 #include "config/error.h"
 #include "http/router.h"
@@ -144,6 +146,12 @@ class Server {
       // Errors are said by what can't start without the file.
       if (problem.severity == config::Severity::warning)
         log::warn("a secret file has a warning", {{"reason", problem.text()}});
+    }
+    for (const config::Problem& problem : check_users_file(*values_, secrets_)) {
+      const bool error = problem.severity == config::Severity::error;
+      log::write(error ? log::Level::error : log::Level::warn,
+                 error ? "a secret file has an error" : "a secret file has a warning",
+                 {{"reason", problem.text()}});
     }
     TRY_VOID(make_state_directory());
     master_.emplace(TRY(secrets_.master_key()));
@@ -314,9 +322,7 @@ class Server {
       const auto pairs = TRY(secrets_.certificates(values_->tls));
       options.tls = TRY(net::TlsServerContext::create(pairs, http::kAlpn));
       metrics_->set_certificates(pairs);
-      if (!options.tls->has_name(values_->portal_host))
-        log::warn("no certificate is for the portal's host: browsers and kubectl will refuse it",
-                  {{"host", values_->portal_host}});
+      warn_of_other_host(*options.tls);
     }
     auto started = http::Server::start(runtime_, std::move(options), public_service_);
     if (!started) return std::unexpected(started.error().with_context("server.listen"));
@@ -441,6 +447,12 @@ class Server {
     }
   }
 
+  void warn_of_other_host(const net::TlsServerContext& certificates) const {
+    if (!certificates.has_name(values_->portal_host))
+      log::warn("no certificate is for the portal's host: browsers and kubectl will refuse it",
+                {{"host", values_->portal_host}});
+  }
+
   // Keeps the former ones where the new can't be used.
   void reload_certificates(bool even_unchanged) {
     const std::string seen = secrets_.fingerprint(values_->tls);
@@ -457,6 +469,7 @@ class Server {
                  {{"reason", context.error().message()}});
       return;
     }
+    warn_of_other_host(**context);
     public_server_->set_tls(std::move(*context));
     metrics_->set_certificates(*pairs);
     log::info("certificates were read again");
@@ -503,23 +516,38 @@ class Server {
   std::atomic<bool> stopping_{false};
 };
 
+// Standard error is the log: what reads it expects nothing but its lines. Who sits before it gets
+// plain words as well.
+int cannot_start(const Error& error) {
+  log::error("the server can't start", {{"reason", error.message()}});
+  return ::isatty(STDERR_FILENO) != 0 ? report(error) : 1;
+}
+
+void log_problems(const std::vector<config::Problem>& problems) {
+  for (const config::Problem& problem : problems) {
+    const bool error = problem.severity == config::Severity::error;
+    log::write(error ? log::Level::error : log::Level::warn,
+               error ? "the values file has an error" : "the values file has a warning",
+               {{"reason", problem.text()}});
+  }
+}
+
 }  // namespace
 
 int serve(const CommonOptions& options) {
-  auto parsed = parse_values_file(options);
-  if (!parsed) return 1;
-  if (!parsed->values) {
-    print(parsed->problems);
-    return 1;
-  }
-  // From here on standard error is the log: what reads it expects nothing but its lines.
-  log::configure(level_of(parsed->values->log_level));
-  for (const config::Problem& problem : parsed->problems)
-    log::warn("the values file has a warning", {{"reason", problem.text()}});
-  Server server(std::move(*parsed->values), SecretsDirectory(options.secrets_directory),
+  const auto text = read_file(options.values_file);
+  if (!text) return cannot_start(text.error());
+  config::Parsed parsed = config::parse_values(*text, options.values_file);
+  if (parsed.values) log::configure(level_of(parsed.values->log_level));
+  log_problems(parsed.problems);
+  if (!parsed.values)
+    return cannot_start(Error(config::Errc::bad_argument, options.values_file +
+                                                              " has errors; openunison check -f " +
+                                                              options.values_file + " lists them"));
+  Server server(std::move(*parsed.values), SecretsDirectory(options.secrets_directory),
                 options.state_directory);
   const auto started = server.start();
-  if (!started) return report(started.error());
+  if (!started) return cannot_start(started.error());
   server.run();
   return 0;
 }

@@ -58,6 +58,9 @@ Result<Secret> read_password(const UserOptions& user) {
   return Secret(std::move(first));
 }
 
+constexpr const char* kNextCheck =
+    " (openunison.authentication.group_refresh_seconds, five minutes unless set); at once with:";
+
 using Users = std::vector<identity::LocalUser>;
 
 // Error: there is none of that name.
@@ -66,6 +69,14 @@ Result<identity::LocalUser*> find(Users& users, const std::string& name) {
   if (found == users.end())
     return fail(config::Errc::bad_argument, "there is no user named " + name);
   return &*found;
+}
+
+// A slip of the pen, such as a name in the place of an address; whether anybody has it, only a mail
+// would tell.
+bool is_mail_address(const std::string& text) {
+  const std::size_t at = text.find('@');
+  return at != std::string::npos && at > 0 && at + 1 < text.size() && at == text.rfind('@') &&
+         std::ranges::none_of(text, [](char c) { return c <= ' ' || c == '<' || c == '>'; });
 }
 
 // A misspelt folder would look like one without users.
@@ -82,7 +93,9 @@ std::string how_to_end(const std::string& name) {
          "list` shows the names)\n";
 }
 
+// "-" for none, as other lists have it.
 std::string joined(const std::vector<std::string>& words) {
+  if (words.empty()) return "-";
   std::string out;
   for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
   return out;
@@ -134,6 +147,9 @@ int users_list(const CommonOptions& options) {
 int users_add(const CommonOptions& options, const UserOptions& wanted) {
   const auto there = check_secrets_directory(options);
   if (!there) return report(there.error());
+  if (!wanted.email.empty() && !is_mail_address(wanted.email))
+    return report(Error(config::Errc::bad_argument,
+                        "--email: this is no mail address; it has the form name@example.com"));
   // Asked for first: nobody wants to type a password twice for a name that is taken.
   auto users = identity::read_users(users_file(options));
   if (!users) return report(users.error());
@@ -189,8 +205,8 @@ int users_passwd(const CommonOptions& options, const UserOptions& wanted) {
   if (!written) return report(written.error());
   std::cout << "Changed the password of " << wanted.name
             << "; a running server takes it within a second. Sessions made with the former one "
-               "end at their next check (five minutes); at once with:"
-            << how_to_end(wanted.name);
+               "end at the next check"
+            << kNextCheck << how_to_end(wanted.name);
   return 0;
 }
 
@@ -203,8 +219,7 @@ int users_remove(const CommonOptions& options, const UserOptions& wanted) {
     return {};
   });
   if (!written) return report(written.error());
-  std::cout << "Removed " << wanted.name
-            << ". Sessions end at their next check (five minutes); at once with:"
+  std::cout << "Removed " << wanted.name << ". Sessions end at the next check" << kNextCheck
             << how_to_end(wanted.name);
   return 0;
 }

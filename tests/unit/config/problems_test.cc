@@ -13,6 +13,21 @@ TEST_P(ProblemTest, IsReportedWhereItStands) {
   expect_problems(GetParam());
 }
 
+// The parser's own words point behind the mistake.
+TEST(Syntax, SaysWhereElseToLook) {
+  const auto problem = parse("network:\n  openunison_host: [a\n  k8s_url: b\n").problems.at(0);
+  EXPECT_TRUE(problem.message.ends_with(
+      " (look at the indentation, or for a missing bracket or quote, in the lines before too)"))
+      << problem.text();
+  const auto twice = parse("a: 1\na: 2\n").problems.at(0);
+  EXPECT_EQ(twice.message, "the key \"a\" is given twice") << "of this the place is known";
+}
+
+// A short name is a part of many others.
+TEST(UnknownKey, IsNotTakenForAShortNameInIt) {
+  EXPECT_EQ(parse(good_and("surname: a\n")).problems.at(0).message, "unknown key");
+}
+
 std::string with_oidc(const std::string& lines) {
   return "network: {openunison_host: ou.example.com, k8s_url: https://k8s.example.com}\n"
          "oidc:\n"
@@ -54,6 +69,13 @@ INSTANTIATE_TEST_SUITE_P(
         {"unknown key that is known elsewhere",
          good_and("openunison_host: a\n"),
          {"7:1: error: openunison_host: unknown key; did you mean network.openunison_host?"}},
+        {"unknown key that says more than one that is known",
+         good_and("openunison_hostname: a\n"),
+         {"7:1: error: openunison_hostname: unknown key; did you mean network.openunison_host?"}},
+        {"unknown key that says less",
+         good_and("openunison: {authentication: {lifetime_seconds: 1}}\n"),
+         {"7:31: error: openunison.authentication.lifetime_seconds: unknown key; did you mean "
+          "openunison.authentication.absolute_lifetime_seconds?"}},
         {"unknown key in a list",
          good_and("clusters:\n- {name: a, k8s_url: https://a.example.com, labell: x}\n"),
          {"8:45: error: clusters[0].labell: unknown key; did you mean clusters[].label?"}},
@@ -476,6 +498,17 @@ INSTANTIATE_TEST_SUITE_P(
         {"authority",
          with_cluster("{name: b, k8s_url: https://k, k8s_ca_pem_b64: aGVsbG8=}"),
          {"8:49: error: clusters[0].k8s_ca_pem_b64: there is no certificate"}},
+        {"private API server without its authority",
+         with_cluster("{name: b, k8s_url: \"https://10.1.2.3:6443\"}"),
+         {"8:22: warning: clusters[0].k8s_url: no public authority gives certificates for such an "
+          "address, so kubectl will refuse the API server: put its authority into k8s_ca_pem_b64"}},
+        {"private API server of IPv6",
+         with_cluster("{name: b, k8s_url: \"https://[fd00::1]:6443\"}"),
+         {"8:22: warning: clusters[0].k8s_url: no public authority"}},
+        {"EKS without its authority",
+         with_cluster("{name: b, k8s_url: https://ABC.gr7.eu-west-1.eks.amazonaws.com}"),
+         {"8:22: warning: clusters[0].k8s_url: no public authority"}},
+        {"public address", with_cluster("{name: b, k8s_url: https://8.8.8.8}"), {}},
         {"system prefix",
          with_cluster("{name: b, k8s_url: https://k, k8s_groups_prefix: \"asystem:\"}"),
          {"8:52: error: clusters[0].k8s_groups_prefix: must not make names that begin with "

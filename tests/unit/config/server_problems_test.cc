@@ -67,12 +67,12 @@ INSTANTIATE_TEST_SUITE_P(
         {"client with a cluster's id",
          good_and(
              "openunison:\n  clients:\n  - {client_id: kubernetes, redirect_uris: [https://a]}\n"),
-         {"9:17: error: openunison.clients[0].client_id: is that of a cluster"}},
+         {"9:17: error: openunison.clients[0].client_id: is that of the cluster "}},
         {"clients of one id",
          good_and("openunison:\n  clients:\n  - {client_id: a, redirect_uris: [https://a]}\n  - "
                   "{client_id: a, redirect_uris: [https://a]}\n"),
-         {"10:17: error: openunison.clients[1].client_id: is that of a cluster or of another "
-          "client"}},
+         {"10:17: error: openunison.clients[1].client_id: is that of "
+          "openunison.clients[0]"}},
         {"redirect over http",
          with_redirect("http://a.example.com/"),
          {"10:21: error: openunison.clients[0].redirect_uris[0]: must be https"}},
@@ -139,6 +139,15 @@ INSTANTIATE_TEST_SUITE_P(
         {"TLS and plain",
          good_and("server: {tls: [{cert: a, key: b}], plain_http: true}\n"),
          {"7:48: error: server.plain_http: contradicts server.tls"}},
+        {"plain beyond loopback",
+         good_and("server: {plain_http: true, listen: [\"127.0.0.1:80\", \"[::]:80\"]}\n"),
+         {"7:22: warning: server.plain_http: without server.trusted_proxies"}},
+        {"plain on loopback",
+         good_and("server: {plain_http: true, listen: [\"127.0.0.1:80\", \"[::1]:80\"]}\n"),
+         {}},
+        {"plain behind a known proxy",
+         good_and("server: {plain_http: true, trusted_proxies: [10.0.0.7]}\n"),
+         {}},
         {"proxies that are none",
          good_and("server: {trusted_proxies: [10.0.0.0/8, lb.example.com]}\n"),
          {"7:40: error: server.trusted_proxies[1]: must be an IP address or a range"}},

@@ -13,6 +13,9 @@ TEST(Values, DesignsExample) {
   const Parsed parsed = parse_values(read_all(data_path("design.yaml")), "design.yaml");
   ASSERT_TRUE(parsed.values) << texts(parsed.problems);
   EXPECT_EQ(texts(parsed.problems),
+            "design.yaml:7:12: warning: network.k8s_url: no public authority gives certificates "
+            "for such an address, so kubectl will refuse the API server: put its authority into "
+            "trusted_certs under the name k8s-master (base64 -w0 < ca.pem)\n"
             "design.yaml:11:1: warning: oidc.forceauthentication: isn't written and counts as "
             "false here; OpenUnison's default was true\n");
   const Values& values = *parsed.values;

@@ -45,8 +45,9 @@ TEST(MasterKey, TakesBase64Of32BytesAndNothingElse) {
     const auto key = MasterKey::create(Secret(text));
     ASSERT_FALSE(key) << text;
     EXPECT_TRUE(key.error().is(Errc::bad_key));
-    EXPECT_EQ(key.error().message(),
-              "OU_MASTER_KEY must be 32 bytes in base64; make one with: openssl rand -base64 32");
+    EXPECT_EQ(
+        key.error().message(),
+        "OU_MASTER_KEY: it must be 32 bytes in base64; make one with: openssl rand -base64 32");
   }
 }
 
@@ -54,7 +55,7 @@ TEST(MasterKey, ErrorNamesThePreviousKey) {
   const Secret bad("x");
   const auto key = MasterKey::create(kKeyA, &bad);
   ASSERT_FALSE(key);
-  EXPECT_TRUE(key.error().message().starts_with("OU_MASTER_KEY.previous must be"));
+  EXPECT_TRUE(key.error().message().starts_with("OU_MASTER_KEY.previous: it must be"));
 }
 
 TEST(MasterKey, DerivesByHkdfCurrentFirst) {

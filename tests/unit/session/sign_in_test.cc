@@ -176,6 +176,19 @@ TEST_F(SignIns, WhoMayNotGetsNoSession) {
     EXPECT_FALSE(each.starts_with(kSessionCookie));
 }
 
+// Whoever reads the log asks first who it was.
+TEST_F(SignIns, TheAuditLineOfARefusalSaysWhoItWas) {
+  values->az_groups = {"auditors"};
+  start();
+  ::testing::internal::CaptureStderr();
+  const auto failed = finish(provider->begun.state);
+  const std::string line = ::testing::internal::GetCapturedStderr();
+  EXPECT_FALSE(failed);
+  EXPECT_NE(line.find(R"("event":"sign_in_refused","provider":"okta","user":"alice")"),
+            std::string::npos)
+      << line;
+}
+
 TEST_F(SignIns, UnknownProvidersAreRefused) {
   SignInFlow::Start start;
   start.provider = "nobody";

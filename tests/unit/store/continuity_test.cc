@@ -349,6 +349,10 @@ TEST_F(ContinuityTest, AnInspectionSaysWhatTheNextStartWillDo) {
   bytes << std::string(8'192, 'Z');
   bytes.close();
   EXPECT_NE(said().find("damaged"), std::string::npos) << said();
+  for (const char* each : {"", "-wal", "-shm"}) std::filesystem::remove(file_ + each);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(said(), "the session database is gone");
+  EXPECT_FALSE(std::filesystem::exists(file_)) << "a look makes none";
+  EXPECT_EQ(start(), Standing::other_database);
 }
 
 }  // namespace
