@@ -20,7 +20,7 @@ namespace {
 constexpr std::array<Millis, 5> kBackOff = {Millis(30'000), Millis(60'000), Millis(120'000),
                                             Millis(300'000), Millis(900'000)};
 constexpr Millis kFirstLook{20}, kLastLook{250};
-constexpr std::size_t kMaxNote = 4096;
+constexpr std::size_t kMaxAddress = 8 * 1024, kMaxNote = 16 * 1024;
 
 enum class State { none, opening, signed_in, failed };
 constexpr std::string_view kStates[] = {"none", "opening", "signed_in", "failed"};
@@ -39,8 +39,9 @@ struct Note {
   State state = State::none;
   std::string turn = {};  // names it
   std::string boot = {};
-  unsigned failures = 0;  // in a row, an opening that hasn't ended included
-  Millis until{0};        // no tab before, on the monotonic clock of `boot`
+  unsigned failures = 0;     // in a row, an opening that hasn't ended included
+  Millis until{0};           // no tab before, on the monotonic clock of `boot`
+  std::string address = {};  // of the open tab, where it is known
 
   SingleTab::Mark mark() const {
     if (state == State::none) return {};
@@ -53,6 +54,7 @@ struct Note {
     json.set("boot", boot);
     json.set("failures", failures);
     json.set("until_ms", until.count());
+    if (!address.empty()) json.set("address", address);
     return json.dump();
   }
 };
@@ -74,6 +76,7 @@ Note parse_note(std::string_view text) {
   if (note.state == State::none || note.turn.empty() || failures < 0 || until < 0) return {};
   note.failures = static_cast<unsigned>(std::min<std::int64_t>(failures, kBackOff.size()));
   note.until = Millis(until);
+  note.address = string("address");
   return note;
 }
 
@@ -113,6 +116,7 @@ struct Turn::Impl {
 
   void end(State state) {
     note.state = state;
+    note.address.clear();
     if (state == State::signed_in) note.failures = 0;
     note.until =
         state == State::signed_in ? Millis(0) : since_boot(clock) + back_off_after(note.failures);
@@ -132,6 +136,13 @@ Turn& Turn::operator=(Turn&& other) noexcept {
 }
 Turn::~Turn() {
   if (impl_) failed();
+}
+
+void Turn::opens(std::string address) {
+  if (!impl_ || address.size() > kMaxAddress) return;
+  impl_->note.address = std::move(address);
+  // Without it those who wait have less to show, no more.
+  static_cast<void>(write_note(impl_->file, impl_->note));
 }
 
 void Turn::succeeded() {
@@ -160,16 +171,23 @@ SingleTab::Mark SingleTab::mark() const {
   return read_note(note_file_, boot_, since_boot(clock_)).mark();
 }
 
-Task<Result<Turn>> SingleTab::enter(Mark mark, bool asked_for, net::Deadline deadline) {
+Task<Result<Turn>> SingleTab::enter(Mark mark, bool asked_for, net::Deadline deadline,
+                                    std::function<void(const std::string& address)> waits) {
   auto made = make_private_folder(folder_);
   if (!made) co_return std::unexpected(made.error());
   bool waited = false;
+  std::string shown;  // the turn whose address was
   Millis look = kFirstLook;
   for (;;) {
     auto lock = FileLock::try_take(lock_file_);
     if (!lock) co_return std::unexpected(lock.error());
     if (*lock) co_return take(std::move(**lock), mark, asked_for, waited);
     waited = true;
+    const Note note = read_note(note_file_, boot_, since_boot(clock_));
+    if (waits && note.state == State::opening && !note.address.empty() && note.turn != shown) {
+      shown = note.turn;
+      waits(note.address);
+    }
     if (std::chrono::steady_clock::now() >= deadline)
       co_return fail(net::Errc::timed_out,
                      "another program's sign-in in the browser hasn't ended yet");
@@ -192,6 +210,7 @@ Result<Turn> SingleTab::take(FileLock lock, const Mark& mark, bool asked_for, bo
     // The opener that was waited for is gone without a word: killed, or its terminal closed.
     if (waited && note.state == State::opening && note.boot == boot_) {
       note.state = State::failed;
+      note.address.clear();
       note.until = now + back_off_after(note.failures);
       TRY_VOID(write_note(note_file_, note));
     }

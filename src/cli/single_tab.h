@@ -15,13 +15,15 @@
 //   (look at the cache once more: there is a session → use it)
 //   auto turn = co_await tab.enter(mark, asked_for, deadline);
 //     opener     → sign in, write the cache, turn->succeeded() or turn->failed(); no tab of others
-//                  opens while the Turn lives
+//                  opens while the Turn lives. turn->opens(address) lets those who wait show it:
+//                  whoever closed the tab opens the same sign-in again with it
 //     signed_in  → somebody else did: the cache has it
 //     backed_off → none may be opened yet; turn->wait says how long that lasts
 // Errors: net::Errc::timed_out (somebody's tab is still open at the deadline), net::Errc::io (the
 // folder can't be used; open no tab then, but for a person who asks).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -42,6 +44,8 @@ class Turn {
   Kind kind = Kind::backed_off;
   Millis wait{0};  // backed_off: until one may be opened
 
+  // Of the opener: the address of its tab, for those who wait.
+  void opens(std::string address);
   // Of the opener, once; the turn then is over. One that goes without either has failed.
   void succeeded();
   void failed();
@@ -69,7 +73,9 @@ class SingleTab {
 
   Mark mark() const;
   // `asked_for`: a person started the sign-in itself: no back-off, and what counted is forgotten.
-  Task<Result<Turn>> enter(Mark mark, bool asked_for, net::Deadline deadline);
+  // `waits`: called with the address of each tab that is waited for, once it is known.
+  Task<Result<Turn>> enter(Mark mark, bool asked_for, net::Deadline deadline,
+                           std::function<void(const std::string& address)> waits = {});
 
  private:
   Result<Turn> take(FileLock lock, const Mark& mark, bool asked_for, bool waited) const;

@@ -90,6 +90,31 @@ TEST_F(SingleTabTest, WhoWaitedUsesWhatCameOfIt) {
   }
 }
 
+TEST_F(SingleTabTest, WhoWaitsIsToldTheAddressOfTheOpenTabOnce) {
+  const std::string address = "https://k8sou.example.com/auth?state=s&x=\"\n";
+  std::vector<std::string> told;
+  const auto wait = [&](Millis patience) {
+    SingleTab single = tab();
+    const SingleTab::Mark mark = single.mark();
+    static_cast<void>(runtime_.block_on(
+        single.enter(mark, true, net::in(patience),
+                     [&told](const std::string& text) { told.push_back(text); })));
+  };
+  Turn turn = opener();
+  wait(Millis(50));
+  EXPECT_TRUE(told.empty());
+  turn.opens(std::string(9'000, 'x'));  // no address is so long
+  wait(Millis(50));
+  EXPECT_TRUE(told.empty());
+  turn.opens(address);
+  wait(Millis(200));
+  EXPECT_EQ(told, std::vector<std::string>{address});
+  turn.failed();
+  EXPECT_EQ(read_text(note_file()).find("k8sou"), std::string::npos);  // it isn't kept
+  turn.opens(address);
+  EXPECT_EQ(read_text(note_file()).find("k8sou"), std::string::npos);
+}
+
 // The session ended again: who has looked at the cache since then may open.
 TEST_F(SingleTabTest, AnOldSuccessKeepsNobodyFromOpening) {
   opener().succeeded();
