@@ -14,7 +14,7 @@ export CCACHE_NOHASHDIR := 1
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/openunison/path:$(PATH)
 
 help: ## Lists the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Finds or installs everything that building needs
 	@tools/setup build

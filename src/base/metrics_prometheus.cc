@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Over prometheus-cpp core.
-#include "base/metrics.h"
-
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
@@ -14,6 +12,7 @@
 #include <mutex>
 
 #include "base/check.h"
+#include "base/metrics.h"
 
 namespace openunison::metrics {
 namespace {

@@ -3,7 +3,7 @@
 // What an administrator types: check, users, sessions, and the mistakes that they must survive. A portal of its own; no cluster.
 import { appendFileSync, chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
@@ -12,7 +12,8 @@ import { Authority } from "./harness/certs.ts";
 import { logEntries } from "./harness/log.ts";
 import { OpenUnison } from "./harness/openunison.ts";
 import { openunisonProgram, root } from "./harness/paths.ts";
-import { freePort, must, run, sleep, waitFor, type Output } from "./harness/process.ts";
+import { freePort, must, run, sleep, start, waitFor, type Output } from "./harness/process.ts";
+import { noteSecret } from "./harness/secrets.ts";
 import { stack, type Stack } from "./harness/stack.ts";
 
 let s: Stack;
@@ -301,6 +302,27 @@ test("the demo's terminal shows its own words alone", async () => {
   const words = await run("node", ["--import", "tsx", "--input-type=module", "-e", `import { wordsGoTo } from "./tests/e2e/harness/provider_words.ts"; console.warn("oidc-provider WARNING: x"); wordsGoTo(process.argv[1]); console.info("oidc-provider NOTICE: y"); console.warn("mine")`, join(s.folder, "words.log")], { cwd: root });
   expect(words).toEqual({ code: 0, stdout: "", stderr: "mine\n" });
   expect(readFileSync(join(s.folder, "words.log"), "utf8")).toBe("oidc-provider WARNING: x\noidc-provider NOTICE: y\n");
+});
+
+test("the guide to one machine can be pasted as it is", async () => {
+  const guide = readFileSync(join(root, "docs/guides/laptop.md"), "utf8"), port = await freePort(), managementPort = await freePort();
+  const [prepare, serve] = [...guide.matchAll(/```sh\n([\s\S]*?)```/g)].map((match) => match[1]!.replaceAll("8443", String(port)).replaceAll("8081", String(managementPort)));
+  const folder = join(s.folder, "laptop"), env = { ...process.env, PATH: `${dirname(openunisonProgram)}:${process.env.PATH}` };
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const prepared = await run("/bin/sh", ["-e", "-c", prepare!], { cwd: folder, env });
+  expect([prepared.code, prepared.stdout]).toEqual([0, expect.stringMatching(/Added alice to admins\.\nHer password: [0-9a-f]{16}\nvalues\.yaml: 0 errors, 0 warnings\n$/)]);
+  const password = /^Her password: (.*)$/m.exec(prepared.stdout)![1]!;
+  noteSecret("password", password);
+  const there = join(folder, "openunison-try"), log = join(folder, "openunison.log");
+  const program = start("openunison", "/bin/sh", ["-c", `cd '${there}' && exec ${serve}`], log, env);
+  try {
+    await waitFor("the portal", async () => (await fetch(`http://127.0.0.1:${managementPort}/readyz`)).ok, 20_000);
+    const page = await new Visitor(readFileSync(join(there, "secrets/tls.crt"), "utf8")).signIn(`https://localhost:${port}`, "alice", password, "/profile");
+    expect([page.status, page.body.includes("alice")]).toEqual([200, true]);
+  } finally {
+    await program.stop();
+  }
 });
 
 test("systemd takes the unit without a word, and its command line is one of ours", async () => {
