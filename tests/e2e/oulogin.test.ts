@@ -286,7 +286,7 @@ current-context: kind
     }
   });
 
-  test("a symbolic link stays one, a stale lock is passed, a broken file and a read-only one are named before anybody signs in", async () => {
+  test("a symbolic link stays one, a stale lock is passed, and a broken file is named before anybody signs in", async () => {
     mkdirSync(join(desk.home, ".kube"));
     const real = join(desk.home, "real.yaml");
     writeFileSync(real, others);
