@@ -79,7 +79,12 @@ void Parser::read_clients() {
     client.backchannel_logout_uri = string(item, "backchannel_logout_uri");
     client.logout_names_session = boolean(item, "backchannel_logout_session_required");
     const auto [of, is_new] = ids.emplace(client.client_id, item.shown);
-    if (!is_new) error(item, "client_id", "is that of " + of->second + "; choose another one");
+    if (client.client_id == kCommandLineClient) {
+      error(item, "client_id",
+            "is the one of kubectl oulogin, which is there without being listed");
+    } else if (!is_new) {
+      error(item, "client_id", "is that of " + of->second + "; choose another one");
+    }
     check_client(client, item);
     values_.clients.push_back(std::move(client));
   }

@@ -22,6 +22,9 @@ namespace openunison::config {
 // The name under which trusted_certs has what kubeconfigs and API servers trust the portal by.
 inline constexpr std::string_view kPortalAuthority = "unison-ca";
 
+// The client id of `kubectl oulogin`, at the first cluster's issuer: nobody else's.
+inline constexpr std::string_view kCommandLineClient = "kubectl-oulogin";
+
 struct TrustedCertificate {
   std::string name;
   std::string pem;  // decoded from pem_b64
@@ -110,6 +113,19 @@ struct Client {
   bool logout_names_session = true;      // backchannel_logout_session_required
 };
 
+// Programs (jobs in a cluster, workflows) that exchange a token of another issuer for one of ours.
+struct Workload {
+  std::string name;                                         // in audit lines and metrics
+  std::string issuer;                                       // "iss" of its tokens, byte for byte
+  std::string jwks_uri;                                     // empty: by the issuer's discovery
+  std::string audience;                                     // that its tokens must have
+  std::vector<std::string> subjects;                        // patterns with '*'; empty: nobody
+  std::vector<std::pair<std::string, std::string>> claims;  // that must have exactly these values
+  std::string username_prefix;  // ends in ':' or '/'; no person's name begins with it
+  std::vector<std::string> groups;
+  std::vector<std::string> clusters;  // names; empty: none
+};
+
 struct TlsFiles {
   std::string cert, key;  // relative to --secrets
 };
@@ -177,6 +193,7 @@ struct Authentication {
   Seconds kubectl_idle{43'200};  // where the upstream's standing can be re-read; else web_idle
   Seconds group_refresh{300};
   bool device_authorization = true;  // kubectl may be let in by a code (RFC 8628)
+  bool command_line = true;          // kubectl oulogin: its client, /api/account, token exchange
   Seconds upstream_stale_limit{3'600};
   Seconds token_life{60};              // 20..3600
   Millis grace_period{30'000};         // never over token_life - 15 s
@@ -203,6 +220,7 @@ struct Values {
   std::vector<Cluster> clusters;  // ≥ 1; [0] from the top-level keys
   std::vector<Application> apps;
   std::vector<Client> clients;
+  std::vector<Workload> workloads;
   Authentication authentication;
   SigningAlgorithm signing_algorithm = SigningAlgorithm::rs256;
   Branding branding;
