@@ -6,10 +6,13 @@
 #include <algorithm>
 
 #include "base/base64.h"
+#include "kube/names.h"
 #include "text/json.h"
 
 namespace openunison::portal {
 namespace {
+
+using kube::entry_name;
 
 // What may stand inside double quotes within single quotes, in every shell: nothing that any of
 // them expands. URLs and client ids are validated in values to less than this; a byte that isn't is
@@ -52,22 +55,34 @@ std::string clean_pem(std::string_view pem) {
   return out;
 }
 
+// YAML in JSON's quoting, which is YAML as well and has one way to escape.
+std::string quoted(std::string_view value) {
+  std::string out;
+  text::append_json_string(out, value);
+  return out;
+}
+
 std::string user_entry(const KubectlAccess& access) {
   return entry_name(access.user) + "@" + entry_name(access.cluster);
 }
 
-}  // namespace
-
-std::string entry_name(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       std::string_view("@._+-").find(c) != std::string_view::npos;
-    out += plain ? c : '-';
+// `user_lines`: how the user signs in.
+std::string kubeconfig_with(const KubectlAccess& access, const std::string& user_lines) {
+  const std::string cluster = quoted(entry_name(access.cluster)), user = quoted(user_entry(access));
+  std::string file = "apiVersion: v1\nkind: Config\nclusters:\n- name: " + cluster +
+                     "\n  cluster:\n    server: " + quoted(access.server) + "\n";
+  if (!access.server_ca_pem.empty()) {
+    file +=
+        "    certificate-authority-data: " + base64_encode(clean_pem(access.server_ca_pem) + "\n") +
+        "\n";
   }
-  if (out.starts_with('-')) out[0] = '_';  // never an option
-  return out.empty() ? "user" : out;
+  file += "users:\n- name: " + user + "\n  user:\n" + user_lines;
+  file += "contexts:\n- name: " + cluster + "\n  context:\n    cluster: " + cluster +
+          "\n    user: " + user + "\ncurrent-context: " + cluster + "\n";
+  return file;
 }
+
+}  // namespace
 
 std::string posix_command(const KubectlAccess& access) {
   const std::string cluster = entry_name(access.cluster), user = user_entry(access);
@@ -125,33 +140,29 @@ std::string powershell_command(const KubectlAccess& access) {
   return script + "}";
 }
 
-// YAML in JSON's quoting, which is YAML as well and has one way to escape.
 std::string kubeconfig_file(const KubectlAccess& access) {
-  const auto quoted = [](std::string_view value) {
-    std::string out;
-    text::append_json_string(out, value);
-    return out;
-  };
-  const std::string cluster = quoted(entry_name(access.cluster)), user = quoted(user_entry(access));
-  std::string file = "apiVersion: v1\nkind: Config\nclusters:\n- name: " + cluster +
-                     "\n  cluster:\n    server: " + quoted(access.server) + "\n";
-  if (!access.server_ca_pem.empty()) {
-    file +=
-        "    certificate-authority-data: " + base64_encode(clean_pem(access.server_ca_pem) + "\n") +
-        "\n";
-  }
-  file += "users:\n- name: " + user +
-          "\n  user:\n    auth-provider:\n      name: oidc\n      config:\n";
-  file += "        idp-issuer-url: " + quoted(access.issuer) +
-          "\n        client-id: " + quoted(access.client_id) + "\n";
+  std::string user =
+      "    auth-provider:\n      name: oidc\n      config:\n        idp-issuer-url: " +
+      quoted(access.issuer) + "\n        client-id: " + quoted(access.client_id) + "\n";
   if (!access.issuer_ca_pem.empty()) {
-    file += "        idp-certificate-authority-data: " +
+    user += "        idp-certificate-authority-data: " +
             base64_encode(clean_pem(access.issuer_ca_pem) + "\n") + "\n";
   }
-  file += "        refresh-token: " + quoted(access.refresh_token.reveal()) + "\n";
-  file += "contexts:\n- name: " + cluster + "\n  context:\n    cluster: " + cluster +
-          "\n    user: " + user + "\ncurrent-context: " + cluster + "\n";
-  return file;
+  user += "        refresh-token: " + quoted(access.refresh_token.reveal()) + "\n";
+  return kubeconfig_with(access, user);
+}
+
+std::string plugin_kubeconfig(const KubectlAccess& access, std::string_view host) {
+  constexpr std::string_view kHint =
+      "kubectl-oulogin is missing: the page of this cluster at the portal says how to get it";
+  std::string user =
+      "    exec:\n      apiVersion: client.authentication.k8s.io/v1\n"
+      "      command: kubectl-oulogin\n      args:\n      - get-token\n";
+  user += "      - " + quoted("--host=" + std::string(host)) + "\n";
+  user += "      - " + quoted("--cluster=" + access.cluster) + "\n";
+  user += "      interactiveMode: IfAvailable\n      provideClusterInfo: false\n";
+  user += "      installHint: " + quoted(kHint) + "\n";
+  return kubeconfig_with(access, user);
 }
 
 std::string name_in_cluster(std::string_view user, const config::Cluster& cluster,

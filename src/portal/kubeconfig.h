@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a person pastes or saves to get kubectl: a command for POSIX shells and fish, one for
-// PowerShell, a kubeconfig file. Each holds one refresh token and nothing else that is secret.
-// Pure.
+// PowerShell, a kubeconfig file. Each holds one refresh token and nothing else that is secret; what
+// is for the plugin (docs/guides/oulogin.md) holds nothing that is. Pure.
 #pragma once
 
 #include <string>
@@ -23,13 +23,14 @@ struct KubectlAccess {
   Secret refresh_token;
 };
 
-// A name for kubeconfig entries: everything but letters, digits and "@._+-" becomes '-'.
-std::string entry_name(std::string_view text);
 // `sh -c '...'`, so that it reads the same in sh, bash, zsh, busybox and fish. Certificates go
 // through files in a directory of mktemp under umask 077, which a trap removes.
 std::string posix_command(const KubectlAccess& access);
 std::string powershell_command(const KubectlAccess& access);
 std::string kubeconfig_file(const KubectlAccess& access);
+// With an exec credential of kubectl-oulogin, found on the PATH; `host`: the portal's,
+// "HOST[:PORT]".
+std::string plugin_kubeconfig(const KubectlAccess& access, std::string_view host);
 
 // The user and group names as the API server will see them.
 std::string name_in_cluster(std::string_view user, const config::Cluster& cluster,

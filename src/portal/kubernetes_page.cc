@@ -5,6 +5,7 @@
 // after ten minutes.
 #include <algorithm>
 
+#include "kube/names.h"
 #include "portal/kubeconfig.h"
 #include "portal/pages.h"
 #include "portal/time_text.h"
@@ -26,6 +27,21 @@ const config::Cluster* find_cluster(const config::Values& values, std::string_vi
 
 bool is_windows(const http::Request& request) {
   return request.headers.get("user-agent").value_or("").find("Windows") != std::string_view::npos;
+}
+
+// "HOST[:PORT]", as the plugin takes it.
+std::string host_of(const config::Values& values) {
+  return values.portal_origin().substr(std::string_view("https://").size());
+}
+
+http::Response kubeconfig_download(const config::Cluster& cluster, std::string content) {
+  http::Response response;
+  response.headers = {{"content-type", "application/yaml"},
+                      {"cache-control", "no-store"},
+                      {"content-disposition", "attachment; filename=\"kubeconfig-" +
+                                                  kube::entry_name(cluster.name) + ".yaml\""}};
+  response.body = std::move(content);
+  return response;
 }
 
 // The page's data but for a command.
@@ -50,6 +66,9 @@ Page cluster_page(const Portal::Impl& portal, const http::Request& request, cons
   data.set("idle", in_words(portal.sessions.client_idle(current.live.sign_in)));
   data.set("token_life", std::to_string(values.authentication.token_life.count()));
   data.set("windows", is_windows(request));
+  data.set("plugin", values.authentication.command_line);
+  data.set("plugin_command", "kubectl oulogin --host=" + host_of(values) +
+                                 (values.clusters.size() > 1 ? " --cluster=" + cluster.name : ""));
   data.set("has_command", false);
   text::Json::Array others;
   for (const config::Cluster& each : values.clusters) {
@@ -185,13 +204,22 @@ Task<http::Response> Portal::Impl::kubernetes_kubeconfig(http::Request& request)
   auto access = co_await make_access(*this, request, current, **cluster, "kubeconfig file");
   if (!access) co_return std::move(access.error());
 
-  http::Response response;
-  response.headers = {{"content-type", "application/yaml"},
-                      {"cache-control", "no-store"},
-                      {"content-disposition", "attachment; filename=\"kubeconfig-" +
-                                                  entry_name((*cluster)->name) + ".yaml\""}};
-  response.body = kubeconfig_file(*access);
-  co_return response;
+  co_return kubeconfig_download(**cluster, kubeconfig_file(*access));
+}
+
+// Nothing in it is secret, and no session is made for it.
+Task<http::Response> Portal::Impl::plugin_kubeconfig(http::Request& request) {
+  auto current = co_await require(request);
+  if (!current) co_return std::move(current.error());
+  auto cluster = usable_cluster(*this, request, *current,
+                                path_part(request.path, "/k8s/", "/plugin-kubeconfig"));
+  if (!cluster) co_return std::move(cluster.error());
+  KubectlAccess access;
+  access.cluster = (*cluster)->name;
+  access.user = current->principal.user;
+  access.server = (*cluster)->k8s_url;
+  access.server_ca_pem = (*cluster)->k8s_ca_pem;
+  co_return kubeconfig_download(**cluster, portal::plugin_kubeconfig(access, host_of(values())));
 }
 
 }  // namespace openunison::portal

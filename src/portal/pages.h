@@ -83,6 +83,7 @@ struct Portal::Impl {
   Task<http::Response> kubernetes(http::Request& request);    // kubernetes_page.cc
   Task<http::Response> kubernetes_command(http::Request& request);
   Task<http::Response> kubernetes_kubeconfig(http::Request& request);
+  Task<http::Response> plugin_kubeconfig(http::Request& request);
   Task<http::Response> profile(http::Request& request);        // profile_page.cc
   Task<http::Response> sessions_page(http::Request& request);  // sessions_page.cc
   Task<http::Response> confirm_end(http::Request& request);

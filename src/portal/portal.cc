@@ -67,6 +67,8 @@ void Portal::mount(http::Router& router) {
   for (const config::Cluster& cluster : impl->values().clusters) {
     form("/k8s/" + cluster.name + "/command", &Impl::kubernetes_command);
     form("/k8s/" + cluster.name + "/kubeconfig", &Impl::kubernetes_kubeconfig);
+    if (impl->values().authentication.command_line)
+      get("/k8s/" + cluster.name + "/plugin-kubeconfig", &Impl::plugin_kubeconfig);
   }
   get("/profile", &Impl::profile);
   get("/sessions", &Impl::sessions_page);

@@ -15,10 +15,13 @@
 #include <sstream>
 
 #include "base/base64.h"
+#include "kube/names.h"
 #include "text/yaml.h"
 
 namespace openunison::portal {
 namespace {
+
+using kube::entry_name;
 
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
@@ -331,27 +334,22 @@ TEST(Certificates, OnlyThemselvesAreCopied) {
   }
 }
 
-// --- Names ---
-
-TEST(EntryName, Table) {
-  struct Case {
-    const char* text;
-    const char* name;
-  };
-  const Case cases[] = {
-      {"alice", "alice"},
-      {"alice@example.com", "alice@example.com"},
-      {"a.b_c+d-e", "a.b_c+d-e"},
-      {"", "user"},
-      {"-rf", "_rf"},
-      {"--help", "_-help"},
-      {"$(id)", "_-id-"},
-      {"a b\tc\nd", "a-b-c-d"},
-      {"'\"`\\", "_---"},
-      {"a/b:c", "a-b-c"},
-      {"\xc3\xbc", "_-"},
-  };
-  for (const Case& each : cases) EXPECT_EQ(entry_name(each.text), each.name) << each.text;
+TEST(PluginKubeconfig, CallsThePluginAndHoldsNothingSecret) {
+  KubectlAccess access = hostile();
+  access.cluster = "de mo";
+  const std::string text = plugin_kubeconfig(access, "portal.example:8443");
+  EXPECT_EQ(text.find(access.refresh_token.reveal()), std::string::npos);
+  const auto file = text::Yaml::parse(text);
+  ASSERT_TRUE(file);
+  const text::Yaml& exec = at(*file, {"users", "user", "exec"});
+  EXPECT_EQ(at(exec, {"apiVersion"}).scalar, "client.authentication.k8s.io/v1");
+  EXPECT_EQ(at(exec, {"command"}).scalar, "kubectl-oulogin");
+  EXPECT_EQ(at(exec, {"interactiveMode"}).scalar, "IfAvailable");
+  std::vector<std::string> args;
+  for (const text::Yaml& each : at(exec, {"args"}).items) args.push_back(each.scalar);
+  EXPECT_THAT(args, ElementsAre("get-token", "--host=portal.example:8443", "--cluster=de mo"));
+  EXPECT_EQ(at(*file, {"contexts", "context", "user"}).scalar, at(*file, {"users", "name"}).scalar);
+  EXPECT_EQ(at(*file, {"current-context"}).scalar, at(*file, {"contexts", "name"}).scalar);
 }
 
 TEST(NameInCluster, FollowsTheApiServersPrefix) {
