@@ -43,7 +43,10 @@ Task<Result<Tokens>> by_browser(SignInTools tools, Portal portal, Loopback& loop
                                 std::string verifier, std::string nonce, std::string url) {
   tools.terminal.line("Sign in with your browser. If none opens, use this address:");
   tools.terminal.line(url, Ink::strong);
-  auto opened = co_await open_browser(tools.environment, std::move(url), net::in(kOpenPatience));
+  if (tools.opens) tools.opens(url);
+  const std::function<bool()> back = [&loopback] { return loopback.has_callback(); };
+  auto opened =
+      co_await open_browser(tools.environment, std::move(url), net::in(kOpenPatience), back);
   if (!opened) tools.terminal.line("No browser could be opened here.", Ink::soft);
   tools.terminal.progress("browser", "Waiting for the browser ...");
   auto tokens = co_await finish_browser(tools, std::move(portal), loopback, std::move(verifier),

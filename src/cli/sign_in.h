@@ -5,6 +5,9 @@
 // Both say on the terminal what goes on, and always show the address.
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "cli/environment.h"
 #include "cli/portal_client.h"
 #include "cli/terminal.h"
@@ -17,6 +20,8 @@ struct SignInTools {
   PortalClient& client;
   const Environment& environment;
   Terminal& terminal;
+  // Told the address before a browser gets it; may be empty.
+  std::function<void(const std::string& address)> opens = {};
 };
 
 // Errors: access_denied (with what the person or the portal said), expired, those of PortalClient.

@@ -47,7 +47,9 @@ Result<cli::Credential> sign_in_again(Plugin& plugin, const cli::Host& host, con
   const cli::SingleTab::Mark mark = tab.mark();
   auto credential = plugin.keeper().credential(host, options.cluster);
   if (credential || !credential.error().is(cli::Errc::sign_in_needed)) return credential;
-  auto turn = plugin.runtime().block_on(tab.enter(mark, false, net::in(kOthersTab)));
+  auto turn = plugin.runtime().block_on(
+      tab.enter(mark, false, net::in(kOthersTab),
+                [&](const std::string& address) { plugin.tell_of_tab(address); }));
   if (!turn) return fail(cli::Errc::sign_in_needed, over.message() + "; " + turn.error().message());
   if (turn->kind == cli::Turn::Kind::backed_off) {
     const auto wait = std::chrono::ceil<Seconds>(turn->wait);
@@ -58,7 +60,8 @@ Result<cli::Credential> sign_in_again(Plugin& plugin, const cli::Host& host, con
   }
   if (turn->kind == cli::Turn::Kind::opener) {
     plugin.terminal().line(over.message());
-    const auto signed_in = plugin.sign_in(host, cli::Way::browser, {});
+    const auto signed_in = plugin.sign_in(
+        host, cli::Way::browser, {}, [&](const std::string& address) { turn->opens(address); });
     if (!signed_in) {
       turn->failed();
       return std::unexpected(signed_in.error());

@@ -91,9 +91,12 @@ Result<void> sign_in(Plugin& plugin, const cli::Host& host, const Options& optio
   }
   TRY_VOID(plugin.state().make_folder_of(host));
   cli::SingleTab tab(plugin.state().folder_of(host), host.text(), plugin.clock());
-  cli::Turn turn = TRY(plugin.runtime().block_on(tab.enter(tab.mark(), true, net::in(kOthersTab))));
+  cli::Turn turn = TRY(plugin.runtime().block_on(
+      tab.enter(tab.mark(), true, net::in(kOthersTab),
+                [&](const std::string& address) { plugin.tell_of_tab(address); })));
   if (turn.kind == cli::Turn::Kind::signed_in) return {};
-  auto signed_in = plugin.sign_in(host, choice.way, authority_pem);
+  auto signed_in = plugin.sign_in(host, choice.way, authority_pem,
+                                  [&](const std::string& address) { turn.opens(address); });
   if (signed_in) {
     turn.succeeded();
   } else {

@@ -117,7 +117,14 @@ Result<std::unique_ptr<Plugin>> Plugin::create() {
   return std::unique_ptr<Plugin>(new Plugin(std::move(environment), std::move(folder)));
 }
 
-Result<void> Plugin::sign_in(const cli::Host& host, cli::Way way, std::string authority_pem) {
+void Plugin::tell_of_tab(const std::string& address) {
+  terminal_.line(
+      "A browser was opened for this sign-in already. If its page is gone, use this address:");
+  terminal_.line(address, cli::Ink::strong);
+}
+
+Result<void> Plugin::sign_in(const cli::Host& host, cli::Way way, std::string authority_pem,
+                             std::function<void(const std::string& address)> opens) {
   if (authority_pem.empty()) {
     const auto known = state_.sign_in(host);
     if (known && *known) authority_pem = (*known)->authority_pem;
@@ -125,7 +132,7 @@ Result<void> Plugin::sign_in(const cli::Host& host, cli::Way way, std::string au
   const std::unique_ptr<cli::PortalClient> client =
       TRY(connect_by(runtime_, environment_, boot_clock_)(authority_pem));
   const cli::Portal portal = TRY(runtime_.block_on(client->discover(host)));
-  const cli::SignInTools tools{runtime_, *client, environment_, terminal_};
+  const cli::SignInTools tools{runtime_, *client, environment_, terminal_, std::move(opens)};
   cli::Tokens tokens = TRY(way == cli::Way::browser ? cli::sign_in_by_browser(tools, portal)
                                                     : cli::sign_in_by_code(tools, portal));
   const cli::Account account =

@@ -36,7 +36,11 @@ class Plugin {
   // Asks the portal who it is, signs the person in, and keeps that. `authority_pem`: "" for what
   // was kept of the portal, or the system's. Errors: those of cli::PortalClient and of the ways to
   // sign in; state.
-  Result<void> sign_in(const cli::Host& host, cli::Way way, std::string authority_pem);
+  // `opens`: as in cli::SignInTools.
+  Result<void> sign_in(const cli::Host& host, cli::Way way, std::string authority_pem,
+                       std::function<void(const std::string& address)> opens = {});
+  // Says that another process's tab is waited for, and its address.
+  void tell_of_tab(const std::string& address);
   // Says on standard error what went wrong and what to do; gives the exit code.
   int report(const Error& error, const std::string& host);
 
