@@ -172,6 +172,7 @@ void Parser::read_authentication() {
   policy.upstream_stale_limit = seconds("upstream_stale_limit_seconds");
   policy.token_life = seconds("token_life_seconds");
   policy.device_authorization = in_.boolean("openunison.authentication.device_authorization");
+  policy.command_line = in_.boolean("openunison.authentication.command_line");
   const std::string reuse = "openunison.authentication.refresh_token.on_reuse";
   policy.refuse_reuse_of_pasted = in_.string(reuse + "_of_pasted") == "refuse";
   policy.revoke_reuse_of_others = in_.string(reuse) == "revoke";

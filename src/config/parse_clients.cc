@@ -76,8 +76,12 @@ void Parser::read_clients() {
     client.device_authorization = boolean(item, "device_authorization");
     client.backchannel_logout_uri = string(item, "backchannel_logout_uri");
     client.logout_names_session = boolean(item, "backchannel_logout_session_required");
-    if (!ids.insert(client.client_id).second)
+    if (client.client_id == kCommandLineClient) {
+      error(item, "client_id",
+            "is the one of kubectl oulogin, which is there without being listed");
+    } else if (!ids.insert(client.client_id).second) {
       error(item, "client_id", "is that of a cluster or of another client");
+    }
     check_client(client, item);
     values_.clients.push_back(std::move(client));
   }

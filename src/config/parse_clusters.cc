@@ -63,6 +63,10 @@ Cluster Parser::read_cluster(const Item& item) {
   check_cluster_name(cluster, item, "name");
   check_k8s_url(cluster, item, "k8s_url");
   check_cluster_prefixes(cluster, item, "");
+  if (cluster.client_id == kCommandLineClient) {
+    error(item, "client_id",
+          "is the one of kubectl oulogin, whose tokens no API server may take; choose another");
+  }
   if (!is_plain_name(cluster.client_id, kMaxClientId)) {
     error(item, "client_id", "may have letters, digits, dots, dashes and underscores, up to 128");
   }

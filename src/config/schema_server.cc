@@ -43,6 +43,9 @@ constexpr Key kKeys[] = {
      "no "
      "browser.",
      ours},
+    {"openunison.authentication.command_line", boolean, "true",
+     "kubectl oulogin may be used: it signs people in from the command line, knowing only this "
+     "portal's host."},
     {"openunison.authentication.upstream_stale_limit_seconds", integer, "3600",
      "For how long a provider that doesn't answer ends nothing.", ours, 1, 604800},
     {"openunison.authentication.token_life_seconds", integer, "60", "Life of ID tokens.", ours, 20,

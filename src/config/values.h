@@ -22,6 +22,9 @@ namespace openunison::config {
 // The name under which trusted_certs has what kubeconfigs and API servers trust the portal by.
 inline constexpr std::string_view kPortalAuthority = "unison-ca";
 
+// The client id of `kubectl oulogin`, at the first cluster's issuer: nobody else's.
+inline constexpr std::string_view kCommandLineClient = "kubectl-oulogin";
+
 struct TrustedCertificate {
   std::string name;
   std::string pem;  // decoded from pem_b64
@@ -177,6 +180,7 @@ struct Authentication {
   Seconds kubectl_idle{43'200};  // where the upstream's standing can be re-read; else web_idle
   Seconds group_refresh{300};
   bool device_authorization = true;  // kubectl may be let in by a code (RFC 8628)
+  bool command_line = true;          // kubectl oulogin: its client, /api/account, token exchange
   Seconds upstream_stale_limit{3'600};
   Seconds token_life{60};              // 20..3600
   Millis grace_period{30'000};         // never over token_life - 15 s

@@ -11,7 +11,9 @@
 namespace openunison::oidc {
 namespace {
 
-constexpr std::string_view kLoopbackHosts[] = {"127.0.0.1", "[::1]", "localhost"};
+constexpr std::string_view kLocalhost = "localhost";
+constexpr std::string_view kLoopbackHosts[] = {"127.0.0.1", "[::1]", kLocalhost};
+constexpr std::string_view kCommandLineScopes[] = {"openid", "offline_access"};
 // The first kClusterScopes are all that a cluster's tokens need.
 constexpr std::string_view kKnownScopes[] = {"openid",         "profile", "email", "groups",
                                              "offline_access", "address", "phone"};
@@ -23,14 +25,15 @@ bool contains(const std::vector<std::string>& list, std::string_view value) {
 
 // "http://HOST[:PORT]PATH" with a loopback host, taken apart as text: what isn't exactly of that
 // form (userinfo, query, encoded or upper-case hosts) isn't a loopback redirect.
-bool is_loopback_with_path(std::string_view uri, const std::vector<std::string>& paths) {
+bool is_loopback_with_path(std::string_view uri, const std::vector<std::string>& paths,
+                           bool numeric) {
   constexpr std::string_view kScheme = "http://";
   if (!uri.starts_with(kScheme)) return false;
   uri.remove_prefix(kScheme.size());
   const auto host =
       std::find_if(std::begin(kLoopbackHosts), std::end(kLoopbackHosts),
                    [&](std::string_view candidate) { return uri.starts_with(candidate); });
-  if (host == std::end(kLoopbackHosts)) return false;
+  if (host == std::end(kLoopbackHosts) || (numeric && *host == kLocalhost)) return false;
   uri.remove_prefix(host->size());
   if (uri.starts_with(':')) {
     uri.remove_prefix(1);
@@ -105,7 +108,7 @@ std::expected<Credentials, OAuthError> credentials_of(const http::Request& reque
 
 bool Client::allows_redirect(std::string_view uri) const {
   if (contains(redirect_uris, uri)) return true;
-  return !loopback_paths.empty() && is_loopback_with_path(uri, loopback_paths);
+  return !loopback_paths.empty() && is_loopback_with_path(uri, loopback_paths, numeric_loopback);
 }
 
 bool Client::allows_post_logout_redirect(std::string_view uri) const {
@@ -116,12 +119,30 @@ std::string Client::grant_scope(std::string_view requested) const {
   std::string granted;
   for (std::size_t i = 0; i < std::size(kKnownScopes); ++i) {
     const std::string_view scope = kKnownScopes[i];
-    const bool given = cluster != nullptr ? i < kClusterScopes : text::has_word(requested, scope);
+    const bool grantable = !is_command_line || std::ranges::find(kCommandLineScopes, scope) !=
+                                                   std::end(kCommandLineScopes);
+    const bool given =
+        cluster != nullptr ? i < kClusterScopes : grantable && text::has_word(requested, scope);
     if (!given) continue;
     if (!granted.empty()) granted += ' ';
     granted += scope;
   }
   return granted;
+}
+
+std::string Client::session_label(std::string_view device_name) const {
+  return device_name.empty() ? label : label + " on " + std::string(device_name);
+}
+
+Client command_line_client() {
+  Client client;
+  client.id = config::kCommandLineClient;
+  client.label = "kubectl oulogin";
+  client.is_public = true;
+  client.is_command_line = true;
+  client.loopback_paths = {"/callback"};
+  client.numeric_loopback = true;
+  return client;
 }
 
 Client cluster_client(const config::Cluster& cluster) {

@@ -28,10 +28,13 @@ struct Client {
   // Loopback redirects with any port (RFC 8252 §7.3), for native programs: the hosts 127.0.0.1,
   // [::1] and localhost with exactly one of these paths.
   std::vector<std::string> loopback_paths;
+  bool numeric_loopback = false;             // not localhost (§8.3)
   std::vector<std::string> az_groups;        // empty: everyone who may sign in
   const config::Cluster* cluster = nullptr;  // set: its tokens are credentials of that cluster
 
+  bool is_command_line = false;        // kubectl oulogin's: its tokens are for us alone
   bool may_wait_for_device = false;    // device authorization (RFC 8628)
+  bool may_exchange = false;           // an access token of kubectl oulogin's (RFC 8693)
   bool must_push = false;              // takes authorization requests by RFC 9126 only
   std::string backchannel_logout_uri;  // empty: it isn't told when a sign-in ends
   bool logout_names_session = true;    // its logout tokens have `sid`
@@ -42,10 +45,16 @@ struct Client {
   // What is granted of the scopes asked for. A cluster's client gets all that its tokens need,
   // asked or not, since kubectl's built-in provider asks for nothing when it refreshes.
   std::string grant_scope(std::string_view requested) const;
+  // What a session of it is called: "kubectl oulogin on build-7". `device_name`: empty if it said
+  // none.
+  std::string session_label(std::string_view device_name) const;
 };
 
 // The built-in public client of a cluster, whose client id is the audience of its tokens.
 Client cluster_client(const config::Cluster& cluster);
+// The built-in public client of kubectl oulogin. Its tokens say who somebody is, to the portal and
+// to token exchange: no API server has its client id as an audience.
+Client command_line_client();
 // A client from values. `secret`: the file CLIENT_<id>; empty for public ones.
 Client configured_client(const config::Client& settings, const Secret& secret);
 

@@ -9,11 +9,14 @@
 #include "text/words.h"
 
 namespace openunison::oidc {
-namespace {
 
-constexpr std::size_t kMaxDeviceName = 64;
-
-}  // namespace
+std::expected<std::string, OAuthError> device_name_of(const text::Form& form) {
+  const std::string_view name = form.value("device_name");
+  if (name.size() <= kMaxDeviceName && text::valid_utf8(name) && !text::has_control(name))
+    return std::string(name);
+  return std::unexpected(OAuthError{
+      "invalid_request", "device_name has at most 64 bytes, without control characters", 400});
+}
 
 Task<http::Response> Provider::Impl::authorize_device(http::Request& request) {
   const session::Caller caller = session::caller_of(request);
@@ -22,11 +25,8 @@ Task<http::Response> Provider::Impl::authorize_device(http::Request& request) {
   if (!call->client.may_wait_for_device)
     co_return to_response(
         {"unauthorized_client", "this client may not use device authorization", 400});
-  const std::string_view device_name = call->form.value("device_name");
-  if (device_name.size() > kMaxDeviceName || !text::valid_utf8(device_name) ||
-      text::has_control(device_name))
-    co_return to_response(
-        {"invalid_request", "device_name has at most 64 bytes, without control characters", 400});
+  auto device_name = device_name_of(call->form);
+  if (!device_name) co_return to_response(device_name.error());
 
   DeviceRequests::Asked asked;
   asked.client_id = call->client.id;
@@ -34,7 +34,7 @@ Task<http::Response> Provider::Impl::authorize_device(http::Request& request) {
   // What is given out in the end is an ID token.
   if (!text::has_word(asked.scope, "openid"))
     co_return to_response({"invalid_scope", "the scope openid is missing", 400});
-  asked.device_name = device_name;
+  asked.device_name = std::move(*device_name);
   asked.address = caller.address;
   asked.user_agent = caller.user_agent;
   asked.at = now();

@@ -39,6 +39,8 @@ std::string Provider::Impl::make_discovery() const {
     document.set("device_authorization_endpoint", endpoint("/device"));
     grants.emplace_back(kDeviceCodeGrant);
   }
+  if (std::ranges::any_of(options.clients, &Client::may_exchange))
+    grants.emplace_back(kTokenExchangeGrant);
   document.set("require_pushed_authorization_requests", false);
   document.set("scopes_supported", strings({"openid", "profile", "email", "groups", "address",
                                             "phone", "offline_access"}));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oidc/error.h"
 
+#include "session/bearer.h"
 #include "session/error.h"
 #include "store/error.h"
-#include "text/json.h"
 
 namespace openunison::oidc {
 
@@ -31,21 +31,7 @@ OAuthError oauth_error(const Error& error) {
 }
 
 http::Response to_response(const OAuthError& error) {
-  std::string description;
-  for (const char c : error.description) {
-    const bool allowed = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-    description += allowed ? c : '\'';
-  }
-  http::Response response;
-  response.status = error.status;
-  response.headers = {{"content-type", "application/json"}, {"cache-control", "no-store"}};
-  if (error.status == 503) response.headers.add("retry-after", "5");
-  text::JsonWriter(response.body)
-      .begin_object()
-      .member("error", error.code)
-      .member("error_description", description)
-      .end_object();
-  return response;
+  return session::error_answer(error.status, error.code, error.description);
 }
 
 }  // namespace openunison::oidc

@@ -16,6 +16,8 @@ Task<http::Response> Provider::Impl::authorization_code_grant(const Client& clie
   if (given.empty())
     co_return refused(&client, {"invalid_request", "code is missing", 400}, caller);
 
+  const auto device_name = device_name_of(form);
+  if (!device_name) co_return refused(&client, device_name.error(), caller);
   auto code = codes.open(given);
   if (!code) co_return refused(&client, oauth_error(code.error()), caller);
   if (code->client_id != client.id)
@@ -43,7 +45,7 @@ Task<http::Response> Provider::Impl::authorization_code_grant(const Client& clie
   spec.cluster = client.cluster != nullptr ? client.cluster->name : std::string();
   spec.scope = code->scope;
   spec.origin = store::Origin::code;
-  spec.label = client.label;
+  spec.label = client.session_label(*device_name);
   spec.lasting = !client.backchannel_logout_uri.empty();
   // The record outlives the code by a day, so that a late second use still ends what the first
   // opened.

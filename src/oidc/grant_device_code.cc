@@ -35,7 +35,7 @@ Task<http::Response> Provider::Impl::device_code_grant(const Client& client, con
   spec.cluster = client.cluster != nullptr ? client.cluster->name : std::string();
   spec.scope = polled.asked.scope;
   spec.origin = store::Origin::device;
-  spec.label = polled.asked.device_name.empty() ? client.label : polled.asked.device_name;
+  spec.label = client.session_label(polled.asked.device_name);
   spec.lasting = !client.backchannel_logout_uri.empty();
   auto family =
       co_await sessions.open_family(polled.sign_in, std::move(spec), std::nullopt, caller);

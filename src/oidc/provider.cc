@@ -54,7 +54,8 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
   discovery_json = make_discovery();
   script_origins = script_origins_of(options.clients);
   for (const Client& client : options.clients) {
-    for (const char* grant : {"authorization_code", "refresh_token", "device_code"})
+    for (const char* grant :
+         {"authorization_code", "refresh_token", "device_code", "token_exchange"})
       issued[client.id][grant] = &tokens_issued(client.id, grant);
   }
   for (const char* error : {"invalid_request", "invalid_client", "invalid_grant", "server_error"})

@@ -16,6 +16,8 @@ namespace openunison::oidc {
 inline constexpr std::size_t kMaxFormBytes = 64 * 1024;
 inline constexpr std::size_t kMaxParameterBytes = 4096;
 inline constexpr std::string_view kDeviceCodeGrant = "urn:ietf:params:oauth:grant-type:device_code";
+inline constexpr std::string_view kTokenExchangeGrant =
+    "urn:ietf:params:oauth:grant-type:token-exchange";
 
 struct Provider::Impl {
   Impl(ProviderOptions options, ProviderDependencies dependencies);
@@ -83,12 +85,15 @@ struct Provider::Impl {
 
   Task<http::Response> device_code_grant(const Client& client, const text::Form& form,
                                          session::Caller caller);
+  Task<http::Response> token_exchange_grant(const Client& client, const text::Form& form,
+                                            session::Caller caller);
 
   // The answer of the token endpoint to a family that was opened or rotated; audits it. `scope` is
   // what this answer covers. `nonce`: of the authorization request, empty on refresh.
+  // `issued_token_type`: of an exchange (RFC 8693 §2.2.1), else empty.
   Task<http::Response> token_response(const Client& client, session::Sessions::Family family,
                                       std::string scope, std::string nonce, std::string grant_type,
-                                      session::Caller caller);
+                                      session::Caller caller, std::string issued_token_type = {});
   void count_token(const Client& client, std::string_view grant) const;
   http::Response refused(const Client* client, OAuthError error,
                          const session::Caller& caller) const;
@@ -117,6 +122,9 @@ struct Provider::Impl {
   std::map<std::string, std::map<std::string, metrics::Counter*, std::less<>>> issued;
 };
 
+// What a program calls the machine that it runs on: `device_name`, "" where it says nothing.
+inline constexpr std::size_t kMaxDeviceName = 64;
+std::expected<std::string, OAuthError> device_name_of(const text::Form& form);
 // A form body of at most kMaxFormBytes without repeated parameters (RFC 6749 §3.2).
 Task<std::expected<text::Form, OAuthError>> read_form(http::Request& request);
 http::Response redirect(std::string location);

@@ -33,19 +33,23 @@ Task<http::Response> Provider::Impl::token(http::Request& request) {
     co_return co_await authorization_code_grant(**client, *form, caller);
   if (grant == "refresh_token") co_return co_await refresh_token_grant(**client, *form, caller);
   if (grant == kDeviceCodeGrant) co_return co_await device_code_grant(**client, *form, caller);
+  if (grant == kTokenExchangeGrant)
+    co_return co_await token_exchange_grant(**client, *form, caller);
   if (grant.empty())
     co_return refused(*client, {"invalid_request", "grant_type is missing", 400}, caller);
   co_return refused(*client,
                     {"unsupported_grant_type",
-                     "use authorization_code, refresh_token or the device code grant", 400},
+                     "use authorization_code, refresh_token, the device code grant or token "
+                     "exchange",
+                     400},
                     caller);
 }
 
 Task<http::Response> Provider::Impl::token_response(const Client& client,
                                                     session::Sessions::Family family,
                                                     std::string scope, std::string nonce,
-                                                    std::string grant_type,
-                                                    session::Caller caller) {
+                                                    std::string grant_type, session::Caller caller,
+                                                    std::string issued_token_type) {
   const session::Current& current = family.current;
   if (auto allowed = check_access(client, current.principal); !allowed) {
     store::Selector selector;
@@ -91,10 +95,10 @@ Task<http::Response> Provider::Impl::token_response(const Client& client,
   response.headers = {
       {"content-type", "application/json"}, {"cache-control", "no-store"}, {"pragma", "no-cache"}};
   response.body.reserve(id_token->token.size() + access_token.size() + 512);
-  text::JsonWriter(response.body)
-      .begin_object()
-      .member("access_token", access_token)
-      .member("token_type", "Bearer")
+  text::JsonWriter writer(response.body);
+  writer.begin_object().member("access_token", access_token);
+  if (!issued_token_type.empty()) writer.member("issued_token_type", issued_token_type);
+  writer.member("token_type", "Bearer")
       .member("expires_in", std::int64_t{access_life.count()})
       .member("id_token", id_token->token)
       .member("refresh_token", family.refresh_token.reveal())

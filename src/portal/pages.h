@@ -59,6 +59,9 @@ struct Portal::Impl {
   };
   Task<std::expected<Submitted, http::Response>> require_form(http::Request& request);
 
+  // The person behind a program's access token, or the refusal (programs.cc).
+  Task<std::expected<Current, http::Response>> require_program(http::Request& request);
+
   // --- pages, one file each ---
   Task<http::Response> login(http::Request& request);  // sign_in_page.cc
   Task<http::Response> login_local(http::Request& request);
@@ -97,6 +100,10 @@ struct Portal::Impl {
   Task<http::Response> asset(http::Request& request);  // pages.cc
   Task<http::Response> page_of_form(http::Request& request);
   Task<http::Response> not_found(http::Request& request);
+
+  Task<http::Response> well_known(http::Request& request);  // programs.cc
+  Task<http::Response> account(http::Request& request);
+  Task<http::Response> sign_out_program(http::Request& request);
 
   std::optional<session::ReturnTarget> describe(std::string_view return_to) const;
   const config::Values& values() const { return sessions.values(); }

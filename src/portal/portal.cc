@@ -79,6 +79,11 @@ void Portal::mount(http::Router& router) {
   get("/signed-out", &Impl::signed_out);
   form("/theme", &Impl::theme);
   get("/assets/*", &Impl::asset);
+  get("/.well-known/openunison", &Impl::well_known);
+  if (impl->values().authentication.command_line) {
+    get("/api/account", &Impl::account);
+    post("/api/sign_out", &Impl::sign_out_program);
+  }
   router.fallback(http::service_of(handler(&Impl::not_found)));
 }
 

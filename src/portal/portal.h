@@ -2,7 +2,7 @@
 //
 // Portal: the pages that people meet: sign-in, applications, Kubernetes access, profile, sessions,
 // sign-out, devices, errors. Server-rendered, whole without JavaScript. Each page is a file;
-// pages.h has what they share.
+// pages.h has what they share. Beside them what `kubectl oulogin` asks for, in programs.cc.
 #pragma once
 
 #include <memory>

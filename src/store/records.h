@@ -39,7 +39,7 @@ struct SignIn {
 
 enum class SessionKind : std::uint8_t { web = 1, client = 2 };
 // How a family was opened; decides what a stale refresh token does (session/sessions.h).
-enum class Origin : std::uint8_t { browser = 1, code = 2, pasted = 3, device = 4 };
+enum class Origin : std::uint8_t { browser = 1, code = 2, pasted = 3, device = 4, exchange = 5 };
 
 struct Session {
   SessionId id;  // a refresh family's id too

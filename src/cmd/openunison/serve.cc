@@ -259,6 +259,11 @@ class Server {
       }
       found->clients.push_back(oidc::cluster_client(cluster));
       found->clients.back().may_wait_for_device = values_->authentication.device_authorization;
+      found->clients.back().may_exchange = values_->authentication.command_line;
+    }
+    if (values_->authentication.command_line) {
+      all.front().clients.push_back(oidc::command_line_client());
+      all.front().clients.back().may_wait_for_device = values_->authentication.device_authorization;
     }
     for (const config::Client& client : values_->clients) {
       auto secret = TRY(secrets_.read("CLIENT_" + client.client_id));

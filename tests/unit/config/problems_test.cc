@@ -464,6 +464,18 @@ INSTANTIATE_TEST_SUITE_P(
         {"issuer of the first as its own",
          with_cluster("{name: k8sIdp, own_issuer: true, k8s_url: https://k}"),
          {"8:10: error: clusters[0].name: would give it the first cluster's issuer"}},
+        {"client id of kubectl oulogin",
+         with_cluster("{name: b, client_id: kubectl-oulogin, k8s_url: https://k}"),
+         {"8:24: error: clusters[0].client_id: is the one of kubectl oulogin"}},
+        {"client id of kubectl oulogin, other issuer and turned off",
+         good_and("openunison: {authentication: {command_line: false}}\n"
+                  "clusters:\n- {name: b, client_id: kubectl-oulogin, own_issuer: true, k8s_url: "
+                  "https://k}\n"),
+         {"9:24: error: clusters[0].client_id: is the one of kubectl oulogin"}},
+        {"application with the client id of kubectl oulogin",
+         good_and("openunison:\n  clients:\n  - {client_id: kubectl-oulogin, redirect_uris: "
+                  "[https://a]}\n"),
+         {"9:17: error: openunison.clients[0].client_id: is the one of kubectl oulogin"}},
         {"bad client id",
          with_cluster("{name: b, client_id: \"a b\", k8s_url: https://k}"),
          {"8:24: error: clusters[0].client_id: may have letters"}},

@@ -267,6 +267,7 @@ TEST(Values, EveryOpenUnisonKeyOfOursArrives) {
                          "  authentication:\n"
                          "    absolute_lifetime_seconds: 3600\n"
                          "    kubectl_idle_seconds: 600\n"
+                         "    command_line: false\n"
                          "    group_refresh_seconds: 20\n"
                          "    upstream_stale_limit_seconds: 30\n"
                          "    token_life_seconds: 20\n"
@@ -281,6 +282,8 @@ TEST(Values, EveryOpenUnisonKeyOfOursArrives) {
   const Authentication& policy = values.authentication;
   EXPECT_EQ(policy.absolute_lifetime, Seconds(3600));
   EXPECT_EQ(policy.kubectl_idle, Seconds(600));
+  EXPECT_FALSE(policy.command_line);
+  EXPECT_TRUE(Authentication().command_line);
   EXPECT_EQ(policy.group_refresh, Seconds(20));
   EXPECT_EQ(policy.upstream_stale_limit, Seconds(30));
   EXPECT_EQ(policy.token_life, Seconds(20));

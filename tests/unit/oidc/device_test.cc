@@ -73,7 +73,7 @@ TEST_F(Device, AProgramIsLetInAsThePersonWhoAllowsIt) {
   const auto device = std::ranges::find(*listed, store::Origin::device,
                                         [](const auto& each) { return each.live.session.origin; });
   ASSERT_NE(device, listed->end());
-  EXPECT_EQ(device->live.session.label, "laptop");
+  EXPECT_EQ(device->live.session.label, "kubectl for demo on laptop");
 }
 
 TEST_F(Device, ClusterTokensHaveTheScopesThatTheyNeed) {

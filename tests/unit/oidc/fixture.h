@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Two providers over one House of sessions: "/auth/idp/k8sIdp" with the cluster client
-// "kubernetes", the confidential "app" and the public "spa"; "/auth/idp/prod" with a "kubernetes"
-// of its own.
+// "kubernetes", the confidential "app", the public "spa" and "kubectl-oulogin"; "/auth/idp/prod"
+// with a "kubernetes" of its own.
 #pragma once
 
 #include "base/base64.h"
@@ -190,6 +190,7 @@ class Desk : protected session::testing::House {
   }
 
   config::Client app, spa;
+  bool command_line = true;  // kubectl oulogin may be used
   PushedRequestLimits pushed;
   DeviceRequestLimits devices;
   std::size_t notices = 100;  // that may wait at once
@@ -208,6 +209,11 @@ class Desk : protected session::testing::House {
       options.path = cluster.issuer_path;
       options.clients.push_back(cluster_client(cluster));
       options.clients.back().may_wait_for_device = true;
+      options.clients.back().may_exchange = command_line;
+      if (providers_.empty() && command_line) {
+        options.clients.push_back(command_line_client());
+        options.clients.back().may_wait_for_device = true;
+      }
       if (providers_.empty()) {
         options.clients.push_back(configured_client(app, Secret("s3cret")));
         options.clients.push_back(configured_client(spa, Secret()));

@@ -29,6 +29,8 @@ struct RouteCase {
   const char* field = "";  // of a form
   const char* value = "";
 };
+// The one answer that may be kept: it is the same for everybody.
+constexpr const char* kWellKnown = "GET /.well-known/openunison";
 constexpr RouteCase kRoutes[] = {
     {"GET /", "/", As::nobody, 303},
     {"GET /", "/", As::alice, 200},
@@ -78,6 +80,9 @@ constexpr RouteCase kRoutes[] = {
     {"POST /device", "/device", As::alice, 404, "answer", "allow"},
     {"POST /theme", "/theme", As::nobody, 303, "theme", "dark"},
     {"GET /assets/*", "/assets/none.css", As::nobody, 404},
+    {kWellKnown, "/.well-known/openunison", As::nobody, 200},
+    {"GET /api/account", "/api/account", As::alice, 401},
+    {"POST /api/sign_out", "/api/sign_out", As::alice, 401},
     {"", "/nothing", As::nobody, 404},
     {"", "/nothing", As::alice, 404},
 };
@@ -126,7 +131,8 @@ TEST(Headers, OfEveryAnswer) {
     ask(asked, each);
     const Answer& answer = asked.answer;
     EXPECT_EQ(answer.status, each.status) << title(each);
-    EXPECT_EQ(answer.header("cache-control"), "no-store") << title(each);
+    EXPECT_EQ(answer.header("cache-control"), each.route == kWellKnown ? "max-age=300" : "no-store")
+        << title(each);
     EXPECT_EQ(answer.header("x-content-type-options"), "nosniff") << title(each);
     EXPECT_EQ(answer.header("strict-transport-security"), "max-age=31536000") << title(each);
     EXPECT_NE(answer.header("x-request-id"), "") << title(each);
@@ -277,6 +283,9 @@ TEST(Methods, OthersAreAnswered405WithAllow) {
       {"/signed-out", "GET, HEAD"},
       {"/theme", "GET, HEAD, POST"},
       {"/assets/portal.css", "GET, HEAD"},
+      {"/.well-known/openunison", "GET, HEAD"},
+      {"/api/account", "GET, HEAD"},
+      {"/api/sign_out", "POST"},
   };
   Site site;
   Browser browser;

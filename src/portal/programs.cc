@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What programs ask the portal, `kubectl oulogin` first of all: where its sign-in is, who the
+// person is and which clusters there are, and to sign out. With an access token of that program,
+// never with a cookie; nothing here lets a script of another origin read or send it (no CORS, and
+// Authorization makes browsers ask for it first).
+#include "portal/kubeconfig.h"
+#include "portal/pages.h"
+#include "session/bearer.h"
+
+namespace openunison::portal {
+namespace {
+
+constexpr std::int64_t kWellKnownVersion = 1;
+constexpr std::string_view kWellKnownMaxAge = "max-age=300";
+
+std::string issuer_of(const config::Values& values) {
+  return values.issuer(values.clusters.front());
+}
+
+session::BearerRule rule_of(const config::Values& values) {
+  return {"portal", issuer_of(values), std::string(config::kCommandLineClient)};
+}
+
+void write_cluster(text::JsonWriter& writer, const config::Cluster& cluster,
+                   const config::Values& values, const identity::Principal& principal,
+                   std::string_view portal_ca) {
+  const std::string issuer = values.issuer(cluster);
+  writer.begin_object()
+      .member("name", cluster.name)
+      .member("label", cluster.label.empty() ? cluster.name : cluster.label)
+      .member("server", cluster.k8s_url);
+  if (!cluster.k8s_ca_pem.empty()) writer.member("server_ca", cluster.k8s_ca_pem);
+  writer.member("issuer", issuer);
+  if (!portal_ca.empty()) writer.member("issuer_ca", portal_ca);
+  writer.member("client_id", cluster.client_id)
+      .member("user_in_cluster", name_in_cluster(principal.user, cluster, issuer))
+      .end_object();
+}
+
+}  // namespace
+
+Task<http::Response> Portal::Impl::well_known(http::Request&) {
+  http::Response response;
+  response.headers = {{"content-type", "application/json"},
+                      {"cache-control", std::string(kWellKnownMaxAge)}};
+  text::JsonWriter writer(response.body);
+  writer.begin_object()
+      .member("version", kWellKnownVersion)
+      .member("name", values().branding.name)
+      .member("portal", values().portal_origin());
+  if (values().authentication.command_line) {
+    writer.member("issuer", issuer_of(values()))
+        .member("client_id", config::kCommandLineClient)
+        .member("account_endpoint", values().portal_origin() + "/api/account")
+        .member("sign_out_endpoint", values().portal_origin() + "/api/sign_out");
+  }
+  writer.end_object();
+  co_return response;
+}
+
+Task<std::expected<Current, http::Response>> Portal::Impl::require_program(http::Request& request) {
+  session::BearerRule rule = rule_of(values());
+  auto token = session::bearer_token(request, rule.realm);
+  if (!token) co_return std::unexpected(std::move(token.error()));
+  auto bearer = co_await session::open_bearer(sessions, std::move(*token), std::move(rule));
+  if (!bearer) co_return std::unexpected(std::move(bearer.error()));
+  co_return std::move(bearer->current);
+}
+
+Task<http::Response> Portal::Impl::account(http::Request& request) {
+  auto current = co_await require_program(request);
+  if (!current) co_return std::move(current.error());
+  const identity::Principal& principal = current->principal;
+  const store::SignIn& since = current->live.sign_in;
+  const identity::Connector* connector = connectors.find(principal.provider);
+  http::Response response;
+  response.headers = {{"content-type", "application/json"}, {"cache-control", "no-store"}};
+  text::JsonWriter writer(response.body);
+  writer.begin_object()
+      .member("now", unix_seconds(now()))
+      .member("user", principal.user)
+      .member("name", principal.display_name.empty() ? principal.user : principal.display_name)
+      .member("provider", connector != nullptr ? provider_label(*connector) : principal.provider)
+      .member("signed_in_at", unix_seconds(since.created_at))
+      .member("ends_at", unix_seconds(since.expires_at))
+      .member("session_ends_at", unix_seconds(store::ends_at(current->live.session, since)))
+      .key("clusters")
+      .begin_array();
+  for (const config::Cluster& cluster : values().clusters) {
+    if (principal.in_any(cluster.az_groups))
+      write_cluster(writer, cluster, values(), principal, options.portal_ca_pem);
+  }
+  writer.end_array().end_object();
+  co_return response;
+}
+
+Task<http::Response> Portal::Impl::sign_out_program(http::Request& request) {
+  auto current = co_await require_program(request);
+  if (!current) co_return std::move(current.error());
+  store::Selector selector;
+  selector.sign_in = current->live.sign_in.id;
+  auto ended = co_await sessions.end(std::move(selector), "sign_out", session::caller_of(request));
+  if (!ended) {
+    co_return session::error_answer(503, "temporarily_unavailable",
+                                    "sessions can not be ended at the moment");
+  }
+  http::Response response;
+  response.status = 204;
+  response.headers = {{"cache-control", "no-store"}};
+  co_return response;
+}
+
+}  // namespace openunison::portal

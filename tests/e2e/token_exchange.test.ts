@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What `kubectl oulogin` asks of the portal, without the program: signing in with its client, the account, tokens of a cluster by
+// exchange (RFC 8693), signing out. kubectl and the API servers are real.
+import { createHash, randomBytes } from "node:crypto";
+
+import { beforeAll, expect, test } from "vitest";
+
+import { Visitor, type Answer } from "./harness/browserless.ts";
+import { Machine } from "./harness/kubectl.ts";
+import type { Cluster } from "./harness/cluster.ts";
+import type { Output } from "./harness/process.ts";
+import { stack, type Stack } from "./harness/stack.ts";
+import { demoPeople } from "./harness/upstream.ts";
+
+const grant = "urn:ietf:params:oauth:grant-type:token-exchange";
+const accessToken = "urn:ietf:params:oauth:token-type:access_token";
+const callback = "http://127.0.0.1:54321/callback";
+
+interface Tokens {
+  access_token: string;
+  refresh_token: string;
+  id_token: string;
+  issued_token_type?: string;
+  token_type: string;
+  expires_in: number;
+  error?: string;
+}
+interface WellKnown {
+  version: number;
+  name: string;
+  portal: string;
+  issuer: string;
+  client_id: string;
+  account_endpoint: string;
+  sign_out_endpoint: string;
+}
+interface Account {
+  user: string;
+  now: number;
+  ends_at: number;
+  clusters: { name: string; server: string; server_ca?: string; issuer: string; issuer_ca?: string; client_id: string; user_in_cluster: string }[];
+}
+
+let s: Stack;
+let where: WellKnown;
+const nobody = () => new Visitor(s.authority.caPem);
+const json = <T>(answer: Answer): T => JSON.parse(answer.body) as T;
+beforeAll(async () => {
+  s = await stack();
+  where = json<WellKnown>(await nobody().fetch(`${s.portal.portal}/.well-known/openunison`));
+});
+
+/** Signs in as the program does, knowing only the host. */
+async function program(name: string): Promise<{ tokens: Tokens; visitor: Visitor }> {
+  const visitor = nobody();
+  await visitor.signIn(s.portal.portal, name, demoPeople[name]!.password);
+  const verifier = randomBytes(32).toString("base64url");
+  const authorize = new URL(`${where.issuer}/auth`);
+  for (const [key, value] of Object.entries({ response_type: "code", client_id: where.client_id, redirect_uri: callback, scope: "openid offline_access", state: "s", nonce: "n", code_challenge: createHash("sha256").update(verifier).digest("base64url"), code_challenge_method: "S256" }))
+    authorize.searchParams.set(key, value);
+  const back = await visitor.follow(authorize.href, { stopAt: callback });
+  const code = new URL(back.url).searchParams.get("code") ?? "";
+  const answer = await nobody().fetch(`${where.issuer}/token`, { form: { grant_type: "authorization_code", client_id: where.client_id, code, redirect_uri: callback, code_verifier: verifier, device_name: "build-7" } });
+  expect(answer.status, answer.body).toBe(200);
+  return { tokens: json<Tokens>(answer), visitor };
+}
+const account = (token: string) => nobody().fetch(where.account_endpoint, { headers: { authorization: `Bearer ${token}` } });
+const exchange = (issuer: string, form: Record<string, string>) => nobody().fetch(`${issuer}/token`, { form: { grant_type: grant, client_id: "kubernetes", ...form } });
+const personExchange = (token: string, client_id = "kubernetes") => exchange(where.issuer, { client_id, subject_token: token, subject_token_type: accessToken, device_name: "build-7" });
+const kubectl = (cluster: Cluster, token: string, ...args: string[]): Promise<Output> =>
+  new Machine(s.folder, s.tools).kubectl([...args, "--server", cluster.server, "--certificate-authority", s.authority.caFile, "--token", token]);
+
+test("the host alone leads to an account with its clusters, and an exchange to kubectl at each of them", async () => {
+  expect(where).toEqual({
+    version: 1, name: "OpenUnison", portal: s.portal.portal, issuer: s.portal.issuer, client_id: "kubectl-oulogin",
+    account_endpoint: `${s.portal.portal}/api/account`, sign_out_endpoint: `${s.portal.portal}/api/sign_out`,
+  });
+  const { tokens, visitor } = await program("alice");
+  const mine = json<Account>(await account(tokens.access_token));
+  expect(mine.user).toBe("alice");
+  expect(mine.ends_at).toBeGreaterThan(mine.now);
+  expect(mine.clusters.map((each) => [each.name, each.server, each.client_id, each.user_in_cluster])).toEqual([
+    ["demo", s.cluster.server, "kubernetes", "alice"],
+    ["second", s.second.server, "kubernetes-second", `${s.portal.issuer}#alice`],
+  ]);
+  for (const [each, cluster] of [[mine.clusters[0]!, s.cluster], [mine.clusters[1]!, s.second]] as const) {
+    const given = await exchange(each.issuer, { client_id: each.client_id, subject_token: tokens.access_token, subject_token_type: accessToken, device_name: "build-7" });
+    expect(given.status, given.body).toBe(200);
+    const of = json<Tokens>(given);
+    expect(of.issued_token_type).toBe(accessToken);
+    const whoami = await kubectl(cluster, of.id_token, "auth", "whoami");
+    expect(whoami.stdout, whoami.stderr).toContain(each.user_in_cluster);
+    const again = await nobody().fetch(`${each.issuer}/token`, { form: { grant_type: "refresh_token", client_id: each.client_id, refresh_token: of.refresh_token } });
+    expect(again.status, again.body).toBe(200);
+  }
+  const sessions = (await visitor.fetch(`${s.portal.portal}/sessions`)).body;
+  expect(sessions).toContain("kubectl oulogin on build-7");
+  expect(sessions).toMatch(/kubectl for \S+ on build-7/);
+});
+
+test("the program's own ID token is of no use at an API server", async () => {
+  const { tokens } = await program("alice");
+  for (const cluster of [s.cluster, s.second]) {
+    const refused = await kubectl(cluster, tokens.id_token, "auth", "whoami");
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toMatch(/logged in|Unauthorized/);
+  }
+});
+
+test("a cluster's tokens are exchanged for nothing, and open no account", async () => {
+  const { tokens } = await program("alice");
+  const of = json<Tokens>(await personExchange(tokens.access_token));
+  const refused = await personExchange(of.access_token, "kubernetes-second");
+  expect([refused.status, json<Tokens>(refused).error]).toEqual([400, "invalid_request"]);
+  const closed = await account(of.access_token);
+  expect([closed.status, closed.headers["www-authenticate"]]).toEqual([401, expect.stringMatching(/^Bearer .*invalid_token/)]);
+});
+
+test("signing out by the program ends the browser's session and every kubectl of that sign-in", async () => {
+  const { tokens, visitor } = await program("bob");
+  const of = json<Tokens>(await personExchange(tokens.access_token));
+  const other = await program("bob");
+  const out = await nobody().fetch(where.sign_out_endpoint, { method: "POST", headers: { authorization: `Bearer ${tokens.access_token}` } });
+  expect([out.status, out.body]).toEqual([204, ""]);
+  for (const [client_id, refresh_token] of [[where.client_id, tokens.refresh_token], ["kubernetes", of.refresh_token]] as const) {
+    const refused = await nobody().fetch(`${where.issuer}/token`, { form: { grant_type: "refresh_token", client_id, refresh_token } });
+    expect(json<Tokens>(refused).error).toBe("invalid_grant");
+  }
+  expect((await account(tokens.access_token)).status).toBe(401);
+  expect((await visitor.fetch(`${s.portal.portal}/profile`)).status).toBe(303);
+  // Another sign-in of the same person goes on.
+  expect((await account(other.tokens.access_token)).status).toBe(200);
+  expect(s.portal.audit().some((line) => line.event === "session_ended" && line.reason === "sign_out" && line.client === where.client_id)).toBe(true);
+});
