@@ -35,10 +35,12 @@ Position position_at(std::string_view text, std::size_t offset) {
 }
 
 // Characters that YAML has no place for (YAML 1.2 §5.1). yaml-cpp takes byte 4 for the end of the
-// file, and would lose what follows.
+// file, and would lose what follows; and a carriage return alone, which ends a line for others, for
+// text.
 std::optional<std::size_t> forbidden_character(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte == '\r' && text.substr(i, 2) != "\r\n") return i;
     if (byte < 0x20 ? byte != '\t' && byte != '\n' && byte != '\r' : byte == 0x7f) return i;
     if (byte == 0xc2 && i + 1 < text.size()) {
       const auto next = static_cast<unsigned char>(text[i + 1]);
@@ -86,6 +88,7 @@ struct Builder final : YAML::EventHandler {
   YamlNode root;
   std::optional<YamlFault> fault;
   std::size_t nodes = 0;
+  std::size_t aliased = 0;
   std::size_t last_scalar = 0;
 
   explicit Builder(const YamlLimits& bounds) : limits(bounds) {}
@@ -146,8 +149,9 @@ struct Builder final : YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors.find(anchor);
     if (found == anchors.end()) stop(position_of(mark), "an alias stands within its anchor");
+    aliased += size_of(found->second);
     nodes += size_of(found->second);
-    if (nodes > limits.nodes)
+    if (aliased > limits.aliased || nodes > limits.nodes)
       stop(position_of(mark), "its aliases expand to too many values", true);
     if (open.size() + depth_of(found->second) > limits.depth)
       stop(position_of(mark), "the values are nested too deeply", true);
@@ -178,32 +182,6 @@ struct Builder final : YAML::EventHandler {
   void OnMapEnd() override { end(); }
 };
 
-// Of a document behind the first only whether it has something.
-struct Presence final : YAML::EventHandler {
-  std::optional<Position> found;
-  void see(const YAML::Mark& mark) {
-    if (!found) found = position_of(mark);
-  }
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { see(mark); }
-  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
-                const std::string&) override {
-    see(mark);
-  }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {
-    see(mark);
-  }
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {
-    see(mark);
-  }
-  void OnMapEnd() override {}
-};
-
 std::unexpected<YamlFault> fault(Position at, std::string_view why, bool too_big = false) {
   return std::unexpected(YamlFault{at, std::string(why), too_big});
 }
@@ -230,12 +208,9 @@ std::expected<YamlDocument, YamlFault> YamlDocument::parse(std::string_view text
     std::istringstream in(document.text_);
     YAML::Parser parser(in);
     if (!parser.HandleNextDocument(builder)) return document;
-    Presence second;
-    while (parser.HandleNextDocument(second)) {
-      if (second.found) {
-        return fault(*second.found,
-                     "there is a second document; a program that reads the file sees only one");
-      }
+    if (const auto second = content_behind(parser)) {
+      return fault(*second,
+                   "there is a second document; a program that reads the file sees only one");
     }
   } catch (const Builder::Stopped&) {
     return std::unexpected(*builder.fault);

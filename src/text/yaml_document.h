@@ -69,7 +69,8 @@ struct YamlFault {
 struct YamlLimits {
   std::size_t bytes = 4 << 20;
   std::size_t depth = 64;
-  std::size_t nodes = 250'000;  // aliases expanded
+  std::size_t nodes = 250'000;   // aliases expanded
+  std::size_t aliased = 20'000;  // of them, by aliases
 };
 
 class YamlDocument {

@@ -179,6 +179,8 @@ void YamlEmitter::document(const YamlNode& root) {
     }
     return block(root, 0);
   }
+  // In the first column "---" is no text.
+  if (!is_collection(root)) out += ' ';
   flow(root, 0, true);
   out += line_end;
 }

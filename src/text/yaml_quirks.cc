@@ -13,18 +13,30 @@
 namespace openunison::text {
 namespace {
 
-struct Nothing final : YAML::EventHandler {
+// Of a document only whether it has something.
+struct Presence final : YAML::EventHandler {
   using Mark = YAML::Mark;
   using Anchor = YAML::anchor_t;
   using Style = YAML::EmitterStyle::value;
-  void OnDocumentStart(const Mark&) override {}
+  std::optional<Position> found;
+  int begun = -1;
+
+  void see(const Mark& mark) {
+    if (!found) found = Position{mark.line + 1, mark.column + 1};
+  }
+  void OnDocumentStart(const Mark& mark) override {
+    if (mark.pos <= begun) see(mark);
+    begun = mark.pos;
+  }
   void OnDocumentEnd() override {}
   void OnNull(const Mark&, Anchor) override {}
-  void OnAlias(const Mark&, Anchor) override {}
-  void OnScalar(const Mark&, const std::string&, Anchor, const std::string&) override {}
-  void OnSequenceStart(const Mark&, const std::string&, Anchor, Style) override {}
+  void OnAlias(const Mark& mark, Anchor) override { see(mark); }
+  void OnScalar(const Mark& mark, const std::string&, Anchor, const std::string&) override {
+    see(mark);
+  }
+  void OnSequenceStart(const Mark& mark, const std::string&, Anchor, Style) override { see(mark); }
   void OnSequenceEnd() override {}
-  void OnMapStart(const Mark&, const std::string&, Anchor, Style) override {}
+  void OnMapStart(const Mark& mark, const std::string&, Anchor, Style) override { see(mark); }
   void OnMapEnd() override {}
 };
 
@@ -51,8 +63,8 @@ bool ends_outside_of_quotes(const std::string& text) {
   try {
     std::istringstream in(text + "\n...\n");
     YAML::Parser parser(in);
-    Nothing ignored;
-    while (parser.HandleNextDocument(ignored)) continue;
+    Presence first;
+    if (parser.HandleNextDocument(first)) content_behind(parser);
   } catch (const YAML::Exception&) {
     return false;
   }
@@ -72,6 +84,12 @@ std::optional<Position> unclosed_quote(const std::string& text, std::size_t last
   const std::size_t column = line == std::string::npos ? text.size() : text.size() - line - 1;
   return Position{static_cast<int>(std::ranges::count(text, '\n')) + 1,
                   static_cast<int>(column) + 1};
+}
+
+std::optional<Position> content_behind(YAML::Parser& parser) {
+  Presence documents;
+  while (!documents.found && parser.HandleNextDocument(documents)) continue;
+  return documents.found;
 }
 
 std::string with_escapes_mended(std::string scalar) {
