@@ -295,6 +295,13 @@ test("a renewed certificate that is for another host is taken, with a warning", 
   }
 });
 
+test("make help lists every verb", async () => {
+  const verbs = [...readFileSync(join(root, "Makefile"), "utf8").matchAll(/^([^\s:]+):.*## /gm)].map((match) => match[1]!);
+  expect(verbs).toContain("test-e2e");
+  const { stdout } = await run("make", ["-s", "help"], { cwd: root });
+  expect(stdout.trim().split("\n").map((line) => line.trim().split(/\s+/)[1])).toEqual(verbs);
+});
+
 test("the demo's terminal shows its own words alone", async () => {
   const output = await run("node", ["--import", "tsx", join(root, "tests/e2e/demo.ts"), "nonsense"], { cwd: root });
   expect([output.code, output.stdout]).toEqual([2, ""]);
