@@ -45,14 +45,22 @@ struct FileStamp {
   ino_t inode = 0;
   off_t size = 0;
   std::int64_t modified_seconds = 0, modified_nanos = 0;
+  // Of owner and mode too, which say whether we can read it.
+  std::int64_t changed_seconds = 0, changed_nanos = 0;
   bool operator==(const FileStamp&) const = default;
 };
 
 FileStamp stamp_of(const std::string& file) {
   struct stat status{};
   if (::stat(file.c_str(), &status) != 0) return {};
-  return {true,           status.st_dev,         status.st_ino,
-          status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+  return {true,
+          status.st_dev,
+          status.st_ino,
+          status.st_size,
+          status.st_mtim.tv_sec,
+          status.st_mtim.tv_nsec,
+          status.st_ctim.tv_sec,
+          status.st_ctim.tv_nsec};
 }
 
 // "$argon2id$v=19$m=65536,t=3,p=1" of a PHC string, and how much work it stands for.
@@ -133,6 +141,9 @@ class UserDirectory {
     const bool lost = users_ && !users_->by_name.empty() && stamp.size == 0;
     auto read = lost ? lost_users(stamp) : read_users(file_);
     if (!read) {
+      // What isn't the file's own fault may be over at the next look.
+      if (!read.error().is(Errc::bad_users_file)) stamp_ = {};
+      if (problem_ == read.error().message()) return;
       problem_ = read.error().message();
       log::error(users_ ? "the users file can't be read; the former users stay in force"
                         : "the users file can't be read",

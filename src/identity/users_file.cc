@@ -179,16 +179,23 @@ Result<std::vector<LocalUser>> parse_users(const std::string& file, std::string_
   std::vector<LocalUser> users;
   auto yaml = Yaml::parse(content);
   if (!yaml) return syntax_failure(file, yaml.error().message());
-  if (yaml->kind == Yaml::Kind::null) return users;
+  // Nothing at all is a file that was just made. Text without users may be all that is left of
+  // them.
+  if (yaml->kind == Yaml::Kind::null && content.empty()) return users;
+  const Error no_list =
+      Error(Errc::bad_users_file,
+            file + ": the file has no list of users; if there are to be none, write \"users: []\"");
+  if (yaml->kind == Yaml::Kind::null) return std::unexpected(no_list);
   if (yaml->kind != Yaml::Kind::map)
     return failure_at(file, yaml->position, "the file must be a map with the key users");
+  if (yaml->entries.empty()) return std::unexpected(no_list);
   for (const Yaml::Entry& entry : yaml->entries) {
     if (entry.key != "users") {
       return failure_at(
           file, entry.position,
           "unknown key \"" + printable(entry.key, 64) + "\"; the only one here is users");
     }
-    if (entry.value.kind == Yaml::Kind::null) continue;
+    if (entry.value.kind == Yaml::Kind::null) return std::unexpected(no_list);
     if (entry.value.kind != Yaml::Kind::sequence) {
       return failure_at(file, entry.value.position, "users must be a list");
     }

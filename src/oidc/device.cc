@@ -36,6 +36,7 @@ Task<http::Response> Provider::Impl::authorize_device(http::Request& request) {
     co_return to_response({"invalid_scope", "the scope openid is missing", 400});
   asked.device_name = std::move(*device_name);
   asked.address = caller.address;
+  asked.is_public = call->client.is_public;
   asked.user_agent = caller.user_agent;
   asked.at = now();
   const auto made = devices.ask(std::move(asked), sessions.random(), sessions.clock().mono());
@@ -56,6 +57,24 @@ Task<http::Response> Provider::Impl::authorize_device(http::Request& request) {
   co_return response;
 }
 
+namespace {
+
+void note_decision(const DeviceRequests::Asked& asked, const session::Current& current,
+                   std::string_view answer, const session::Caller& caller) {
+  log::audit("device_authorization", {{"user", current.principal.user},
+                                      {"provider", current.principal.provider},
+                                      {"client", asked.client_id},
+                                      {"answer", answer},
+                                      {"sign_in", current.live.sign_in.id.text()},
+                                      {"device_address", asked.address},
+                                      {"device_name", asked.device_name},
+                                      {"address", caller.address},
+                                      {"request", caller.request_id},
+                                      {"trace", caller.trace.trace_id()}});
+}
+
+}  // namespace
+
 std::optional<session::DeviceQuestion> Provider::find_device(std::string_view user_code) const {
   const auto asked = impl_->devices.look(user_code, impl_->sessions.clock().mono());
   const Client* client = asked ? impl_->clients.find(asked->client_id) : nullptr;
@@ -71,20 +90,29 @@ Result<bool> Provider::decide_device(std::string_view user_code, const session::
   const auto asked = impl_->devices.look(user_code, now);
   const Client* client = asked ? impl_->clients.find(asked->client_id) : nullptr;
   if (client == nullptr) return false;
-  if (allow) TRY_VOID(impl_->check_access(*client, current.principal));
+  if (allow) {
+    if (auto allowed = impl_->check_access(*client, current.principal); !allowed) {
+      note_decision(*asked, current, "not_allowed", caller);
+      return std::unexpected(allowed.error());
+    }
+  }
   const auto sign_in = allow ? std::optional(current.live.sign_in.id) : std::nullopt;
   const bool decided = impl_->devices.decide(user_code, sign_in, now);
   if (!decided) return false;
-  log::audit("device_authorization", {{"user", current.principal.user},
-                                      {"provider", current.principal.provider},
-                                      {"client", client->id},
-                                      {"answer", allow ? "allow" : "deny"},
-                                      {"device_address", asked->address},
-                                      {"device_name", asked->device_name},
-                                      {"address", caller.address},
-                                      {"request", caller.request_id},
-                                      {"trace", caller.trace.trace_id()}});
+  note_decision(*asked, current, allow ? "allow" : "deny", caller);
   return true;
+}
+
+bool Provider::take_back_device(std::string_view user_code, const session::Current& current,
+                                const session::Caller& caller) const {
+  const auto asked =
+      impl_->devices.take_back(user_code, current.live.sign_in.id, impl_->sessions.clock().mono());
+  if (asked) note_decision(*asked, current, "take_back", caller);
+  return asked.has_value();
+}
+
+void Provider::take_back_devices(const session::Current& current) const {
+  impl_->devices.take_back_all(current.live.sign_in.id);
 }
 
 }  // namespace openunison::oidc

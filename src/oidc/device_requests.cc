@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oidc/device_requests.h"
 
+#include <algorithm>
+
 #include "crypto/hash.h"
 #include "oidc/error.h"
 
@@ -14,6 +16,10 @@ constexpr std::size_t kDeviceCodeBytes = 32;
 // A program that is told that its code has expired asks anew; one that forgot it longer ago is told
 // that there is no such code.
 constexpr Seconds kKeptAfterEnd{120};
+// What was allowed in the last moment must be there to be collected.
+constexpr Seconds kToCollect{60};
+// Strangers, who can call themselves any public client, leave the rest to those with a secret.
+constexpr std::size_t kPublicPercent = 75;
 // A poll on time may arrive sooner than it was meant to.
 constexpr Millis kJitter{1'000};
 
@@ -53,12 +59,19 @@ Result<DeviceRequests::Codes> DeviceRequests::ask(Asked asked, crypto::Random& r
                                                   MonoTime now) {
   const std::lock_guard lock(mutex_);
   drop_ended(now);
-  if (rows_.size() >= limits_.rows || of_address_.full(asked.address))
+  const bool full =
+      rows_.size() >= limits_.rows ||
+      (asked.is_public && (public_of_address_.full(asked.address) ||
+                           public_rows_ >= (limits_.rows * kPublicPercent + 99) / 100));
+  if (full)
     return fail(Errc::too_many, "too many programs wait to be let in; try again in some minutes");
   Codes codes{random.token(kDeviceCodeBytes), make_user_code(random)};
   while (by_user_code_.contains(codes.user)) codes.user = make_user_code(random);
   const std::string key = key_of(codes.device);
-  of_address_.add(asked.address);
+  if (asked.is_public) {
+    public_of_address_.add(asked.address);
+    ++public_rows_;
+  }
   Row row;
   row.asked = std::move(asked);
   row.user_code = codes.user;
@@ -72,7 +85,7 @@ Result<DeviceRequests::Codes> DeviceRequests::ask(Asked asked, crypto::Random& r
 std::optional<DeviceRequests::Asked> DeviceRequests::look(std::string_view user_code,
                                                           MonoTime now) {
   const std::lock_guard lock(mutex_);
-  const Row* row = find(user_code, now);
+  const Row* row = find(user_code, State::undecided, now);
   if (row == nullptr) return std::nullopt;
   return row->asked;
 }
@@ -80,11 +93,33 @@ std::optional<DeviceRequests::Asked> DeviceRequests::look(std::string_view user_
 bool DeviceRequests::decide(std::string_view user_code, std::optional<store::SignInId> sign_in,
                             MonoTime now) {
   const std::lock_guard lock(mutex_);
-  Row* row = find(user_code, now);
+  Row* row = find(user_code, State::undecided, now);
   if (row == nullptr) return false;
   row->state = sign_in ? State::allowed : State::denied;
-  if (sign_in) row->sign_in = *sign_in;
+  if (!sign_in) return true;
+  row->sign_in = *sign_in;
+  const std::string& key = by_user_code_.at(row->user_code);
+  by_end_.erase({row->ends, key});
+  row->ends = std::max(row->ends, now + kToCollect);
+  by_end_.emplace(row->ends, key);
   return true;
+}
+
+std::optional<DeviceRequests::Asked> DeviceRequests::take_back(std::string_view user_code,
+                                                               store::SignInId sign_in,
+                                                               MonoTime now) {
+  const std::lock_guard lock(mutex_);
+  Row* row = find(user_code, State::allowed, now);
+  if (row == nullptr || row->sign_in != sign_in) return std::nullopt;
+  row->state = State::denied;
+  return row->asked;
+}
+
+void DeviceRequests::take_back_all(store::SignInId sign_in) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [key, row] : rows_) {
+    if (row.state == State::allowed && row.sign_in == sign_in) row.state = State::denied;
+  }
 }
 
 DeviceRequests::Polled DeviceRequests::poll(std::string_view device_code,
@@ -124,13 +159,13 @@ void DeviceRequests::give_back(std::string_view device_code) {
   if (row != rows_.end() && row->second.state == State::taken) row->second.state = State::allowed;
 }
 
-DeviceRequests::Row* DeviceRequests::find(std::string_view user_code, MonoTime now) {
+DeviceRequests::Row* DeviceRequests::find(std::string_view user_code, State state, MonoTime now) {
   const auto code = parse_user_code(user_code);
   if (!code) return nullptr;
   const auto key = by_user_code_.find(*code);
   if (key == by_user_code_.end()) return nullptr;
   Row& row = rows_.at(key->second);
-  return row.ends > now && row.state == State::undecided ? &row : nullptr;
+  return row.ends > now && row.state == state ? &row : nullptr;
 }
 
 void DeviceRequests::drop_ended(MonoTime now) {
@@ -142,7 +177,10 @@ void DeviceRequests::erase(Rows::iterator row) {
   const Row& gone = row->second;
   by_end_.erase({gone.ends, row->first});
   by_user_code_.erase(gone.user_code);
-  of_address_.remove(gone.asked.address);
+  if (gone.asked.is_public) {
+    public_of_address_.remove(gone.asked.address);
+    --public_rows_;
+  }
   rows_.erase(row);
 }
 

@@ -29,19 +29,20 @@ inline constexpr Seconds kDeviceInterval{5};  // between two polls, and what slo
 
 struct DeviceRequestLimits {
   std::size_t rows = 10'000;
-  std::size_t per_address = 20;
+  std::size_t per_address = 20;  // of public clients
 };
 
 class DeviceRequests {
  public:
   explicit DeviceRequests(DeviceRequestLimits limits)
-      : limits_(limits), of_address_(limits.per_address) {}
+      : limits_(limits), public_of_address_(limits.per_address) {}
 
   // Who asks, for the person who decides.
   struct Asked {
     std::string client_id, scope;
     std::string device_name;  // what the program calls its machine; may be empty
     std::string address, user_agent;
+    bool is_public = false;  // of a client without a secret, which anybody may call itself
     WallTime at{};
   };
   struct Codes {
@@ -55,6 +56,11 @@ class DeviceRequests {
   std::optional<Asked> look(std::string_view user_code, MonoTime now);
   // `sign_in`: of who allows it; nullopt: denied. False: it is over, or was decided before.
   bool decide(std::string_view user_code, std::optional<store::SignInId> sign_in, MonoTime now);
+
+  // Denies what `sign_in` has allowed and no program has collected; nullopt: there is nothing of it
+  // with that code.
+  std::optional<Asked> take_back(std::string_view user_code, store::SignInId sign_in, MonoTime now);
+  void take_back_all(store::SignInId sign_in);
 
   enum class Answer { pending, slow_down, denied, expired, unknown, allowed };
   struct Polled {
@@ -80,7 +86,7 @@ class DeviceRequests {
     MonoTime ends;
   };
   using Rows = std::unordered_map<std::string, Row>;  // by the device code's hash
-  Row* find(std::string_view user_code, MonoTime now);
+  Row* find(std::string_view user_code, State state, MonoTime now);
   void drop_ended(MonoTime now);
   void erase(Rows::iterator row);
 
@@ -89,7 +95,8 @@ class DeviceRequests {
   Rows rows_;
   std::unordered_map<std::string, std::string> by_user_code_;
   std::set<std::pair<MonoTime, std::string>> by_end_;
-  AddressRows of_address_;
+  AddressRows public_of_address_;
+  std::size_t public_rows_ = 0;
 };
 
 // "wdjb mjht" → "WDJB-MJHT". nullopt: it can't be a user code.

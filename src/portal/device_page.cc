@@ -20,16 +20,21 @@ Page empty_page(int status = 200) {
   return page;
 }
 
-Page page_to_type(int status, std::string why) {
+// What a link may put into the field: a code and what stands between its letters.
+constexpr std::size_t kMaxTyped = 20;
+
+Page page_to_type(int status, std::string why, std::string_view code = {}) {
   Page page = empty_page(status);
+  page.data.set("code", code.substr(0, kMaxTyped));
   page.data.set("types", true);
   page.data.set("has_problem", !why.empty());
   page.data.set("problem", std::move(why));
   return page;
 }
 
-Page page_of_end(bool allowed, std::string_view client) {
+Page page_of_end(bool allowed, std::string_view client, std::string_view user_code) {
   Page page = empty_page();
+  page.data.set("user_code", user_code);
   page.data.set("ended", true);
   page.data.set("allowed", allowed);
   page.data.set("client", client);
@@ -40,9 +45,10 @@ Page page_of_end(bool allowed, std::string_view client) {
 
 // The question behind a code, or the page that says why there is none.
 std::expected<session::DeviceQuestion, Page> Portal::Impl::device_question(
-    const Current& current, std::string_view user_code) {
+    const Current& current, std::string_view user_code, bool waits) {
   const MonoTime now = sessions.clock().mono();
-  if (const Millis wait = code_guesses.wait_of(account_of(current), now); wait > Millis{0}) {
+  if (const Millis wait = code_guesses.wait_of(account_of(current), now);
+      waits && wait > Millis{0}) {
     return std::unexpected(page_to_type(
         429, "Too many wrong codes. You can type another one in " + in_words(wait) + "."));
   }
@@ -61,13 +67,14 @@ Task<http::Response> Portal::Impl::device_page(http::Request& request) {
   if (!current) co_return std::move(current.error());
   const auto query = text::Form::parse(request.query);
   const std::string user_code(query ? query->value("user_code") : "");
-  if (user_code.empty()) co_return render(request, &*current, page_to_type(200, ""));
-  co_return ask_about_device(request, *current, user_code);
+  // A link only spares the typing. To look the code up is for a form of ours: any page on the web
+  // could have a browser follow links until this person's tries are used up.
+  co_return render(request, &*current, page_to_type(200, "", user_code));
 }
 
 http::Response Portal::Impl::ask_about_device(const http::Request& request, const Current& current,
                                               std::string_view user_code) {
-  auto question = device_question(current, user_code);
+  auto question = device_question(current, user_code, true);
   if (!question) return render(request, &current, std::move(question.error()));
   Page page = empty_page();
   page.data.set("asks", true);
@@ -75,9 +82,8 @@ http::Response Portal::Impl::ask_about_device(const http::Request& request, cons
   page.data.set("client", question->client);
   page.data.set("has_name", !question->device_name.empty());
   page.data.set("device_name", question->device_name);
-  page.data.set("program", program_name(question->user_agent));
+  page.data.set("program", agent_name(question->user_agent));
   page.data.set("from", question->address);
-  page.data.set("elsewhere", question->address != request.peer.ip);
   page.data.set("asked", when(question->asked, now()));
   page.data.set("user", current.principal.user);
   return render(request, &current, std::move(page));
@@ -91,14 +97,22 @@ Task<http::Response> Portal::Impl::decide_device(http::Request& request) {
   const std::string_view answer = submitted->form.value("answer");
   if (answer == "look") co_return ask_about_device(request, current, user_code);
   if (answer != "allow" && answer != "deny") co_return see_other("/device");
-  auto question = device_question(current, user_code);
-  if (!question) co_return render(request, &current, std::move(question.error()));
   const session::Caller caller = session::caller_of(request);
+  if (answer == "deny") {
+    // Also what this sign-in has allowed and nobody has collected yet. Nobody waits for it.
+    for (const session::DeviceApprovals* approvals : device_approvals) {
+      if (approvals->take_back_device(user_code, current, caller))
+        co_return render(request, &current, page_of_end(false, "", user_code));
+    }
+  }
+  auto question = device_question(current, user_code, answer == "allow");
+  if (!question) co_return render(request, &current, std::move(question.error()));
   for (const session::DeviceApprovals* approvals : device_approvals) {
     const auto decided = approvals->decide_device(user_code, current, answer == "allow", caller);
     if (!decided) co_return error_page(request, &current, decided.error());
     if (*decided)
-      co_return render(request, &current, page_of_end(answer == "allow", question->client));
+      co_return render(request, &current,
+                       page_of_end(answer == "allow", question->client, user_code));
   }
   co_return render(request, &current,
                    page_to_type(404, "This code was decided a moment ago, or is over."));

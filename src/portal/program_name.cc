@@ -18,6 +18,10 @@ constexpr std::string_view kGoAgent = "Go-http-client/";
 
 }  // namespace
 
+std::string agent_name(std::string_view agent) {
+  return own_name(agent);
+}
+
 std::string program_name(std::string_view agent) {
   if (agent.starts_with(kGoAgent)) return "kubectl";
   const auto has = [&](std::string_view word) {

@@ -162,6 +162,11 @@ Task<http::Response> Portal::Impl::end_sessions(http::Request& request) {
     if (!own) co_return see_other("/sessions?ended=0");
     selector.session = id;
   }
+  // What was let in and hasn't come yet is a session as well.
+  if (what == "all" || what == "others") {
+    for (const session::DeviceApprovals* approvals : device_approvals)
+      approvals->take_back_devices(current);
+  }
   const bool ends_this =
       what == "all" || (selector.session && *selector.session == current.live.session.id);
   auto ended =

@@ -68,6 +68,12 @@ class DeviceApprovals {
   // False: it is over, or has been decided. Errors: not_allowed, for `allow` only.
   virtual Result<bool> decide_device(std::string_view user_code, const Current& current, bool allow,
                                      const Caller& caller) const = 0;
+  // Takes back what this sign-in has allowed and no program has collected yet. False: there is
+  // nothing of it with that code.
+  virtual bool take_back_device(std::string_view user_code, const Current& current,
+                                const Caller& caller) const = 0;
+  // The same for all that this sign-in has allowed.
+  virtual void take_back_devices(const Current& current) const = 0;
 };
 
 // Where a sign-in will lead. Implemented by the provider.

@@ -72,7 +72,9 @@ std::string SecretsDirectory::fingerprint(const std::vector<config::TlsFiles>& f
       struct stat status{};
       if (::stat(path_of(name).c_str(), &status) == 0) {
         text += std::to_string(status.st_ino) + ":" + std::to_string(status.st_mtim.tv_sec) + "." +
-                std::to_string(status.st_mtim.tv_nsec) + ":" + std::to_string(status.st_size) + ";";
+                std::to_string(status.st_mtim.tv_nsec) + ":" +
+                std::to_string(status.st_ctim.tv_sec) + "." +
+                std::to_string(status.st_ctim.tv_nsec) + ":" + std::to_string(status.st_size) + ";";
       }
     }
   }

@@ -470,10 +470,15 @@ class Server {
             ? net::TlsServerContext::create(*pairs, http::kAlpn)
             : Result<std::shared_ptr<const net::TlsServerContext>>(std::unexpected(pairs.error()));
     if (!context) {
+      // It may be over at the next look, whatever it was.
+      certificates_seen_.clear();
+      if (certificates_problem_ == context.error().message()) return;
+      certificates_problem_ = context.error().message();
       log::error("the new certificates can't be used; the former ones go on",
-                 {{"reason", context.error().message()}});
+                 {{"reason", certificates_problem_}});
       return;
     }
+    certificates_problem_.clear();
     warn_of_other_host(**context);
     public_server_->set_tls(std::move(*context));
     metrics_->set_certificates(*pairs);
@@ -517,6 +522,7 @@ class Server {
   std::unique_ptr<http::Server> public_server_, management_server_;
   std::unique_ptr<net::Listener> admin_listener_;
   std::string certificates_seen_;
+  std::string certificates_problem_;  // of the last reading; empty: none
   MonoTime contexts_made_{};
   std::atomic<bool> stopping_{false};
 };
