@@ -21,6 +21,8 @@ namespace {
 
 using Kind = YamlNode::Kind;
 
+// What yaml-cpp makes of "!" at the end of the file.
+constexpr std::string_view kEmptyTag = "tag:yaml.org,2002:";
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 Position position_of(const YAML::Mark& mark) {
@@ -124,7 +126,7 @@ struct Builder final : YAML::EventHandler {
     node.kind = kind;
     node.position = position_of(mark);
     node.begin = static_cast<std::size_t>(std::max(mark.pos, 0));
-    if (tag != "?" && tag != "!") node.tag = tag;
+    if (tag != "?" && tag != "!" && tag != kEmptyTag) node.tag = tag;
     return node;
   }
   void begin(const YAML::Mark& mark, Kind kind, const std::string& tag, YAML::anchor_t anchor,
@@ -167,7 +169,8 @@ struct Builder final : YAML::EventHandler {
     node.scalar = with_escapes_mended(value);
     // "!" is what yaml-cpp gives to quoted scalars. Where a tag is written it decides, quoted or
     // not; and no reader takes text of several lines for anything else.
-    node.quoted = tag == "!" || !node.tag.empty() || value.find('\n') != std::string::npos;
+    node.quoted = tag == "!" || tag == kEmptyTag || !node.tag.empty() ||
+                  value.find('\n') != std::string::npos;
     put(std::move(node), anchor);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
