@@ -45,6 +45,7 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
       pages(*d.pages),
       clients(options.clients),
       codes(*d.master, options.issuer),
+      refresh_tokens(*d.master),
       resume_sealer(*d.master, "authorize-resume"),
       pushed(options.pushed),
       devices(options.devices),
@@ -112,6 +113,7 @@ void Provider::mount(http::Router& router) {
   add({"POST"}, "/consent", &Impl::consent);
   add({"POST"}, "/par", &Impl::push_request);
   add({"POST"}, "/device", &Impl::authorize_device);
+  add({"POST"}, "/introspect", &Impl::introspect);
   add_open({"POST"}, "/token", &Impl::token);
   add_open({"GET", "POST"}, "/userinfo", &Impl::userinfo);
   add_open({"POST"}, "/revoke", &Impl::revoke);

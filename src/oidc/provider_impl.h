@@ -31,6 +31,7 @@ struct Provider::Impl {
   Task<http::Response> token(http::Request& request);
   Task<http::Response> userinfo(http::Request& request);
   Task<http::Response> revoke(http::Request& request);
+  Task<http::Response> introspect(http::Request& request);
   Task<http::Response> end_session(http::Request& request);
   std::string make_discovery() const;
   http::Response discovery() const;
@@ -97,6 +98,9 @@ struct Provider::Impl {
   void count_token(const Client& client, std::string_view grant) const;
   http::Response refused(const Client* client, OAuthError error,
                          const session::Caller& caller) const;
+  // When a refresh token could be used last; nullopt: not even now (introspect.cc).
+  std::optional<WallTime> refreshable_until(const session::Current& current,
+                                            const session::RefreshTokens::Parsed& token) const;
   // Whether az_groups of the client let this person in. Error: not_allowed.
   Result<void> check_access(const Client& client, const identity::Principal& principal) const;
   // A token of ours, given back as a hint: verified, expired or not, for some client of ours.
@@ -111,6 +115,7 @@ struct Provider::Impl {
   const session::ProviderPages& pages;
   Clients clients;
   Codes codes;
+  session::RefreshTokens refresh_tokens;
   crypto::Sealer resume_sealer;
   mutable PushedRequests pushed;
   mutable DeviceRequests devices;
