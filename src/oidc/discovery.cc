@@ -44,7 +44,9 @@ std::string Provider::Impl::make_discovery() const {
     document.set("device_authorization_endpoint", endpoint("/device"));
     grants.emplace_back(kDeviceCodeGrant);
   }
-  if (std::ranges::any_of(options.clients, &Client::may_exchange))
+  if (std::ranges::any_of(options.clients, [this](const Client& client) {
+        return client.may_exchange || has_workloads(client);
+      }))
     grants.emplace_back(kTokenExchangeGrant);
   document.set("require_pushed_authorization_requests", false);
   document.set("scopes_supported", strings({"openid", "profile", "email", "groups", "address",

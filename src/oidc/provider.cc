@@ -43,6 +43,7 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
       sessions(*d.sessions),
       keys(*d.keys),
       pages(*d.pages),
+      workloads(d.workloads),
       clients(options.clients),
       codes(*d.master, options.issuer),
       refresh_tokens(*d.master),
@@ -56,7 +57,7 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
   script_origins = script_origins_of(options.clients);
   for (const Client& client : options.clients) {
     for (const char* grant :
-         {"authorization_code", "refresh_token", "device_code", "token_exchange"})
+         {"authorization_code", "refresh_token", "device_code", "token_exchange", "workload"})
       issued[client.id][grant] = &tokens_issued(client.id, grant);
   }
   for (const char* error : {"invalid_request", "invalid_client", "invalid_grant", "server_error"})

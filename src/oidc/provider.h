@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "http/router.h"
+#include "identity/workloads.h"
 #include "jose/key_ring.h"
 #include "oidc/backchannel_logout.h"
 #include "oidc/client.h"
@@ -42,6 +43,7 @@ struct ProviderDependencies {
   const crypto::MasterKey* master;
   const session::ProviderPages* pages;
   identity::Fetcher fetch;  // to tell clients of sign-outs; empty: they aren't told
+  identity::Workloads* workloads = nullptr;  // programs that exchange tokens; null: none may
 };
 
 class Provider final : public session::ReturnTargets, public session::DeviceApprovals {
