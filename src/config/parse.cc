@@ -44,6 +44,7 @@ Parsed Parser::parse() {
   read_clusters();
   read_apps();
   read_clients();
+  read_workloads();
   read_portal();
   read_server();
   settle_grace_period();

@@ -2,8 +2,8 @@
 //
 // Parser: from a YAML tree to Values. The reader holds the tree against the schema; what keys mean,
 // alone and together, is here, a file per room of the configuration: parse.cc, parse_providers.cc,
-// parse_clusters.cc, parse_clients.cc, parse_server.cc. Private to config/; used once, by one
-// thread.
+// parse_clusters.cc, parse_clients.cc, parse_workloads.cc, parse_server.cc. Private to config/;
+// used once, by one thread.
 #pragma once
 
 #include <functional>
@@ -68,6 +68,14 @@ class Parser {
   void check_client(const Client& client, const Item& item);
   void check_redirects(const std::vector<std::string>& uris, const Item& item,
                        std::string_view key);
+
+  // parse_workloads.cc
+  void read_workloads();
+  std::vector<std::pair<std::string, std::string>> read_exact_claims(const Item& item);
+  void check_workload_tokens(const Workload& workload, const Item& item);
+  void check_workload_subjects(const Workload& workload, const Item& item);
+  void check_workload_names(const Workload& workload, const Item& item);
+  void check_workload_access(const Workload& workload, const Item& item);
 
   // parse_server.cc
   void read_portal();

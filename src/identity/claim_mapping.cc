@@ -99,6 +99,14 @@ Result<std::string> map_user(const Identity& identity, const config::IdentityPro
                                     std::string(own_problem));
   }
   std::string user = provider.username_prefix + *value;
+  for (const config::Workload& workload : values.workloads) {
+    // A program must not be taken for a person, nor a person for a program.
+    if (user.starts_with(workload.username_prefix)) {
+      return fail(Errc::bad_name, "the user name \"" + printable(user, kShownName) +
+                                      "\" can't be used: names that begin with " +
+                                      workload.username_prefix + " are those of programs");
+    }
+  }
   const std::string_view reason = refusal(user, values);
   if (!reason.empty()) {
     return fail(Errc::bad_name, "the user name \"" + printable(user, kShownName) +

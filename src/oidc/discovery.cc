@@ -34,12 +34,19 @@ std::string Provider::Impl::make_discovery() const {
   document.set("revocation_endpoint", endpoint("/revoke"));
   document.set("end_session_endpoint", endpoint("/end_session"));
   document.set("pushed_authorization_request_endpoint", endpoint("/par"));
+  if (!std::ranges::all_of(options.clients, &Client::is_public)) {
+    document.set("introspection_endpoint", endpoint("/introspect"));
+    document.set("introspection_endpoint_auth_methods_supported",
+                 strings({"client_secret_basic", "client_secret_post"}));
+  }
   text::Json::Array grants{"authorization_code", "refresh_token"};
   if (std::ranges::any_of(options.clients, &Client::may_wait_for_device)) {
     document.set("device_authorization_endpoint", endpoint("/device"));
     grants.emplace_back(kDeviceCodeGrant);
   }
-  if (std::ranges::any_of(options.clients, &Client::may_exchange))
+  if (std::ranges::any_of(options.clients, [this](const Client& client) {
+        return client.may_exchange || has_workloads(client);
+      }))
     grants.emplace_back(kTokenExchangeGrant);
   document.set("require_pushed_authorization_requests", false);
   document.set("scopes_supported", strings({"openid", "profile", "email", "groups", "address",

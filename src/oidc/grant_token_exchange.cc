@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// grant_type=urn:ietf:params:oauth:grant-type:token-exchange (RFC 8693): who has an access token of
-// `kubectl oulogin` gets a refresh family of a cluster's client, in the same sign-in. The subject
-// token is only looked at: it is neither used up nor changed. No delegation (actor tokens).
+// grant_type=urn:ietf:params:oauth:grant-type:token-exchange (RFC 8693), for clients of clusters.
+// Who has an access token of `kubectl oulogin` gets a refresh family of the cluster, in the same
+// sign-in; programs with a token of another issuer are in grant_workload.cc. The subject token is
+// only looked at: it is neither used up nor changed. No delegation (actor tokens).
 #include "oidc/provider_impl.h"
 
 namespace openunison::oidc {
@@ -10,19 +11,29 @@ namespace {
 
 constexpr std::string_view kAccessTokenType = "urn:ietf:params:oauth:token-type:access_token";
 
+constexpr std::string_view kJwtType = "urn:ietf:params:oauth:token-type:jwt";
+
+// Whose token it is, and what can be had for it.
+enum class Subject { person, program };
+
+std::optional<Subject> subject_of(std::string_view token_type) {
+  if (token_type == kAccessTokenType) return Subject::person;
+  if (token_type == kJwtType || token_type == kIdTokenType) return Subject::program;
+  return std::nullopt;
+}
+
 // What the request asks for, apart from its subject token. nullopt: nothing is wrong.
-std::optional<OAuthError> problem_of(const Client& client, const text::Form& form) {
+std::optional<OAuthError> problem_of(const Client& client, const text::Form& form,
+                                     Subject subject) {
   if (!form.value("actor_token").empty() || !form.value("actor_token_type").empty())
     return OAuthError{"invalid_request", "nobody acts for somebody else here: no actor_token"};
   if (form.value("subject_token").empty())
     return OAuthError{"invalid_request", "subject_token is missing"};
-  if (form.value("subject_token_type") != kAccessTokenType)
-    return OAuthError{"invalid_request",
-                      "subject_token_type must be " + std::string(kAccessTokenType)};
+  const std::string_view given = subject == Subject::person ? kAccessTokenType : kIdTokenType;
   const std::string_view wanted = form.value("requested_token_type");
-  if (!wanted.empty() && wanted != kAccessTokenType)
+  if (!wanted.empty() && wanted != given)
     return OAuthError{"invalid_request",
-                      "requested_token_type may only be " + std::string(kAccessTokenType)};
+                      "requested_token_type may only be " + std::string(given) + " here"};
   // What is given is for the cluster that asks, and for nothing else (§2.2.2).
   if (!form.value("resource").empty())
     return OAuthError{"invalid_target", "resource isn't supported: leave it out"};
@@ -41,13 +52,38 @@ OAuthError subject_error(const Error& error) {
 
 }  // namespace
 
+bool Provider::Impl::has_workloads(const Client& client) const {
+  return workloads != nullptr && client.cluster != nullptr &&
+         workloads->any_for(client.cluster->name);
+}
+
 Task<http::Response> Provider::Impl::token_exchange_grant(const Client& client,
                                                           const text::Form& form,
                                                           session::Caller caller) {
   const auto refuse = [&](OAuthError error) { return refused(&client, std::move(error), caller); };
-  if (!client.may_exchange)
+  const bool for_programs = has_workloads(client);
+  if (!client.may_exchange && !for_programs)
     co_return refuse({"unauthorized_client", "this client may not exchange tokens"});
-  if (auto problem = problem_of(client, form)) co_return refuse(std::move(*problem));
+  const auto subject = subject_of(form.value("subject_token_type"));
+  if (!subject) {
+    co_return refuse({"invalid_request", "subject_token_type must be " +
+                                             std::string(kAccessTokenType) + " or " +
+                                             std::string(kJwtType)});
+  }
+  if (*subject == Subject::person ? !client.may_exchange : !for_programs) {
+    co_return refuse({"unauthorized_client", "this client may not exchange tokens of this type"});
+  }
+  if (auto problem = problem_of(client, form, *subject)) co_return refuse(std::move(*problem));
+  if (*subject == Subject::person)
+    co_return co_await exchange_of_person(client, form, std::move(caller));
+  co_return co_await exchange_of_workload(client, std::string(form.value("subject_token")),
+                                          std::move(caller));
+}
+
+Task<http::Response> Provider::Impl::exchange_of_person(const Client& client,
+                                                        const text::Form& form,
+                                                        session::Caller caller) {
+  const auto refuse = [&](OAuthError error) { return refused(&client, std::move(error), caller); };
   const auto device_name = device_name_of(form);
   if (!device_name) co_return refuse(device_name.error());
 

@@ -43,8 +43,10 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
       sessions(*d.sessions),
       keys(*d.keys),
       pages(*d.pages),
+      workloads(d.workloads),
       clients(options.clients),
       codes(*d.master, options.issuer),
+      refresh_tokens(*d.master),
       resume_sealer(*d.master, "authorize-resume"),
       pushed(options.pushed),
       devices(options.devices),
@@ -55,7 +57,7 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
   script_origins = script_origins_of(options.clients);
   for (const Client& client : options.clients) {
     for (const char* grant :
-         {"authorization_code", "refresh_token", "device_code", "token_exchange"})
+         {"authorization_code", "refresh_token", "device_code", "token_exchange", "workload"})
       issued[client.id][grant] = &tokens_issued(client.id, grant);
   }
   for (const char* error : {"invalid_request", "invalid_client", "invalid_grant", "server_error"})
@@ -112,6 +114,7 @@ void Provider::mount(http::Router& router) {
   add({"POST"}, "/consent", &Impl::consent);
   add({"POST"}, "/par", &Impl::push_request);
   add({"POST"}, "/device", &Impl::authorize_device);
+  add({"POST"}, "/introspect", &Impl::introspect);
   add_open({"POST"}, "/token", &Impl::token);
   add_open({"GET", "POST"}, "/userinfo", &Impl::userinfo);
   add_open({"POST"}, "/revoke", &Impl::revoke);

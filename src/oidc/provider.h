@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Provider: an OpenID provider under one issuer URL (OpenID Connect Core 1.0, RFC 6749, 7009, 7636,
-// 8628, 9126, 9207, 9700; Form Post Response Mode, RP-Initiated and Back-Channel Logout 1.0).
-// Several run in one process, one per issuer. Each endpoint is a file: authorize.cc, par.cc,
-// device.cc, token.cc (and one file per grant), userinfo.cc, revoke.cc, end_session.cc,
-// discovery.cc. The paths below the issuer are fixed for good: a running API server never reads
-// them a second time.
+// 7662, 8628, 8693, 9126, 9207, 9700; Form Post Response Mode, RP-Initiated and Back-Channel
+// Logout 1.0). Several run in one process, one per issuer. Each endpoint is a file: authorize.cc,
+// par.cc, device.cc, token.cc (and one file per grant), userinfo.cc, revoke.cc, introspect.cc,
+// end_session.cc, discovery.cc. The paths below the issuer are fixed for good: a running API server
+// never reads them a second time.
 #pragma once
 
 #include <memory>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "http/router.h"
+#include "identity/workloads.h"
 #include "jose/key_ring.h"
 #include "oidc/backchannel_logout.h"
 #include "oidc/client.h"
@@ -42,6 +43,7 @@ struct ProviderDependencies {
   const crypto::MasterKey* master;
   const session::ProviderPages* pages;
   identity::Fetcher fetch;  // to tell clients of sign-outs; empty: they aren't told
+  identity::Workloads* workloads = nullptr;  // programs that exchange tokens; null: none may
 };
 
 class Provider final : public session::ReturnTargets, public session::DeviceApprovals {

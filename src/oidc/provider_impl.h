@@ -16,6 +16,7 @@ namespace openunison::oidc {
 inline constexpr std::size_t kMaxFormBytes = 64 * 1024;
 inline constexpr std::size_t kMaxParameterBytes = 4096;
 inline constexpr std::string_view kDeviceCodeGrant = "urn:ietf:params:oauth:grant-type:device_code";
+inline constexpr std::string_view kIdTokenType = "urn:ietf:params:oauth:token-type:id_token";
 inline constexpr std::string_view kTokenExchangeGrant =
     "urn:ietf:params:oauth:grant-type:token-exchange";
 
@@ -31,6 +32,7 @@ struct Provider::Impl {
   Task<http::Response> token(http::Request& request);
   Task<http::Response> userinfo(http::Request& request);
   Task<http::Response> revoke(http::Request& request);
+  Task<http::Response> introspect(http::Request& request);
   Task<http::Response> end_session(http::Request& request);
   std::string make_discovery() const;
   http::Response discovery() const;
@@ -87,6 +89,12 @@ struct Provider::Impl {
                                          session::Caller caller);
   Task<http::Response> token_exchange_grant(const Client& client, const text::Form& form,
                                             session::Caller caller);
+  Task<http::Response> exchange_of_person(const Client& client, const text::Form& form,
+                                          session::Caller caller);
+  Task<http::Response> exchange_of_workload(const Client& client, std::string subject_token,
+                                            session::Caller caller);
+  // Whether programs may have tokens of this client's cluster.
+  bool has_workloads(const Client& client) const;
 
   // The answer of the token endpoint to a family that was opened or rotated; audits it. `scope` is
   // what this answer covers. `nonce`: of the authorization request, empty on refresh.
@@ -97,6 +105,9 @@ struct Provider::Impl {
   void count_token(const Client& client, std::string_view grant) const;
   http::Response refused(const Client* client, OAuthError error,
                          const session::Caller& caller) const;
+  // When a refresh token could be used last; nullopt: not even now (introspect.cc).
+  std::optional<WallTime> refreshable_until(const session::Current& current,
+                                            const session::RefreshTokens::Parsed& presented) const;
   // Whether az_groups of the client let this person in. Error: not_allowed.
   Result<void> check_access(const Client& client, const identity::Principal& principal) const;
   // A token of ours, given back as a hint: verified, expired or not, for some client of ours.
@@ -109,8 +120,10 @@ struct Provider::Impl {
   session::Sessions& sessions;
   jose::KeyRing& keys;
   const session::ProviderPages& pages;
+  identity::Workloads* workloads;
   Clients clients;
   Codes codes;
+  session::RefreshTokens refresh_tokens;
   crypto::Sealer resume_sealer;
   mutable PushedRequests pushed;
   mutable DeviceRequests devices;

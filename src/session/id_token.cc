@@ -29,26 +29,39 @@ std::size_t signed_size(std::size_t claims_bytes) {
   return (claims_bytes + 2) / 3 * 4 + 520;
 }
 
-}  // namespace
-
-std::string id_token_claims(const IdTokenRequest& request, const identity::Principal& principal,
-                            const store::Live& live, std::string_view jti, WallTime now,
-                            crypto::Algorithm algorithm) {
+// What every ID token has. The object stays open.
+void begin_claims(text::JsonWriter& writer, const IdTokenRequest& request, std::string_view subject,
+                  std::string_view jti, WallTime now) {
   const std::int64_t issued = unix_seconds(now);
-  std::string out;
-  out.reserve(768);
-  text::JsonWriter writer(out);
   writer.begin_object()
       .member("iss", request.issuer)
-      .member("sub", principal.user)
+      .member("sub", subject)
       .member("aud", request.audience)
       .member("exp", issued + request.life.count())
       .member("iat", issued)
       .member("nbf", issued - kNotBeforeSlack.count())
       .member("jti", jti)
-      .member("auth_time", unix_seconds(live.sign_in.authenticated_at))
-      .member("sid", live.session.id.text())
       .member("token_use", "id");
+}
+
+Result<IdToken> signed_token(const std::string& claims, std::string jti, std::size_t groups,
+                             Seconds life, const jose::Signer& signer, WallTime now) {
+  if (signed_size(claims.size()) > kMaxIdTokenBytes)
+    return std::unexpected(too_large(signed_size(claims.size()), groups));
+  return IdToken{signer.sign(claims), std::move(jti), now + life};
+}
+
+}  // namespace
+
+std::string id_token_claims(const IdTokenRequest& request, const identity::Principal& principal,
+                            const store::Live& live, std::string_view jti, WallTime now,
+                            crypto::Algorithm algorithm) {
+  std::string out;
+  out.reserve(768);
+  text::JsonWriter writer(out);
+  begin_claims(writer, request, principal.user, jti, now);
+  writer.member("auth_time", unix_seconds(live.sign_in.authenticated_at))
+      .member("sid", live.session.id.text());
   member_if(writer, "nonce", request.nonce);
   member_if(writer, "acr", principal.acr);
   if (!principal.amr.empty()) {
@@ -66,16 +79,22 @@ std::string id_token_claims(const IdTokenRequest& request, const identity::Princ
 Result<IdToken> issue_id_token(const IdTokenRequest& request, const identity::Principal& principal,
                                const store::Live& live, const jose::Signer& signer,
                                crypto::Random& random, WallTime now) {
-  IdToken token;
-  token.jti = random.token(16);
-  token.expires_at = now + request.life;
+  std::string jti = random.token(16);
   const std::string claims =
-      id_token_claims(request, principal, live, token.jti, now, signer.algorithm());
-  if (signed_size(claims.size()) > kMaxIdTokenBytes) {
-    return std::unexpected(too_large(signed_size(claims.size()), principal.groups.size()));
-  }
-  token.token = signer.sign(claims);
-  return token;
+      id_token_claims(request, principal, live, jti, now, signer.algorithm());
+  return signed_token(claims, std::move(jti), principal.groups.size(), request.life, signer, now);
+}
+
+Result<IdToken> issue_workload_token(const IdTokenRequest& request,
+                                     const identity::Admitted& program, const jose::Signer& signer,
+                                     crypto::Random& random, WallTime now) {
+  std::string jti = random.token(16), claims;
+  text::JsonWriter writer(claims);
+  begin_claims(writer, request, program.user(), jti, now);
+  writer.key("groups").begin_array();
+  for (const std::string& group : program.groups()) writer.value(std::string_view(group));
+  writer.end_array().end_object();
+  return signed_token(claims, std::move(jti), program.groups().size(), request.life, signer, now);
 }
 
 Result<void> check_id_token_size(const IdTokenRequest& request,

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "crypto/random.h"
 #include "identity/identity.h"
+#include "identity/workloads.h"
 #include "jose/jwt.h"
 #include "store/records.h"
 
@@ -44,6 +45,12 @@ std::string id_token_claims(const IdTokenRequest& request, const identity::Princ
 Result<IdToken> issue_id_token(const IdTokenRequest& request, const identity::Principal& principal,
                                const store::Live& live, const jose::Signer& signer,
                                crypto::Random& random, WallTime now);
+// Of a program, which nobody signed in for: no session stands behind it, and it has no auth_time,
+// sid, or claims about a person. Of the request only issuer, audience and life count. Error:
+// token_too_large.
+Result<IdToken> issue_workload_token(const IdTokenRequest& request,
+                                     const identity::Admitted& program, const jose::Signer& signer,
+                                     crypto::Random& random, WallTime now);
 // What issue_id_token would refuse, without a signature being made. Error: token_too_large.
 Result<void> check_id_token_size(const IdTokenRequest& request,
                                  const identity::Principal& principal, const store::Live& live,

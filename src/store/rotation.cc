@@ -43,6 +43,12 @@ void supersede(Session& session, const RotateRequest& request) {
 
 }  // namespace
 
+bool would_be_taken(const Session& session, const RotateRequest& request) {
+  if (request.generation >= session.generation) return request.generation == session.generation;
+  const auto superseded = superseded_at(session, request);
+  return superseded && within_grace(*superseded, request);
+}
+
 Result<RotationStep> rotate_session(Live& live, const RotateRequest& request) {
   Session& session = live.session;
   const auto permitted = [&]() -> Result<void> {

@@ -26,6 +26,7 @@
 #include "config/error.h"
 #include "http/router.h"
 #include "http/server.h"
+#include "identity/workloads.h"
 #include "jose/key_ring.h"
 #include "net/files.h"
 #include "oidc/provider.h"
@@ -286,6 +287,7 @@ class Server {
     const auto fetch = [client = notifier_.get()](http::ClientRequest request) {
       return client->fetch(std::move(request));
     };
+    if (!values_->workloads.empty()) workloads_.emplace(values_, fetch, &clock_);
     for (oidc::ProviderOptions& options : all) {
       options.pushed.rows = values_->limits.pushed_requests;
       options.pushed.per_address = values_->limits.pushed_requests_per_address;
@@ -296,12 +298,13 @@ class Server {
       options.max_target_bytes = values_->limits.target_bytes;
       providers_.push_back(std::make_unique<oidc::Provider>(
           std::move(options),
-          oidc::ProviderDependencies{&*sessions_, keys_.get(), &*master_, portal_.get(), fetch}));
+          oidc::ProviderDependencies{&*sessions_, keys_.get(), &*master_, portal_.get(), fetch,
+                                     workloads_ ? &*workloads_ : nullptr}));
     }
     return {};
   }
 
-  // What tells clients of sign-outs.
+  // What tells clients of sign-outs, and asks issuers of programs' tokens for their keys.
   Result<void> make_notifier() {
     std::vector<std::string> roots;
     for (const config::TrustedCertificate& trusted : values_->trusted_certs)
@@ -516,6 +519,7 @@ class Server {
   std::optional<session::SignInFlow> sign_in_;
   std::unique_ptr<portal::Portal> portal_;
   std::unique_ptr<http::Client> notifier_;
+  std::optional<identity::Workloads> workloads_;
   std::vector<std::unique_ptr<oidc::Provider>> providers_;
   std::shared_ptr<http::Service> public_service_, admin_service_;
   const http::Limits admin_limits_;

@@ -10,6 +10,9 @@ import type { Authority } from "./certs.ts";
 import { logEntries } from "./log.ts";
 import { freePort, must, run, start, waitFor, type Output, type Program } from "./process.ts";
 
+/** In the tokens of service accounts; nothing answers there, as in a cluster whose API server isn't public. */
+export const serviceAccountIssuer = "https://kubernetes.default.svc";
+
 export class Cluster {
   private readonly programs: Program[] = [];
   server = "";
@@ -48,7 +51,7 @@ export class Cluster {
       "--listen-peer-urls=http://127.0.0.1:0", "--unsafe-no-fsync", "--log-level", "error"]);
     this.launch("kube-apiserver", [`--etcd-servers=http://127.0.0.1:${this.etcdPort}`, "--bind-address=127.0.0.1", `--secure-port=${this.port}`, `--tls-cert-file=${serving.cert}`,
       `--tls-private-key-file=${serving.key}`, `--client-ca-file=${authority.caFile}`, "--authorization-mode=RBAC", "--service-cluster-ip-range=10.0.0.0/24",
-      "--service-account-issuer=https://kubernetes.default.svc", `--service-account-key-file=${file("sa.pub")}`, `--service-account-signing-key-file=${file("sa.key")}`,
+      `--service-account-issuer=${serviceAccountIssuer}`, `--service-account-key-file=${file("sa.pub")}`, `--service-account-signing-key-file=${file("sa.key")}`,
       "--endpoint-reconciler-type=none", "--allow-privileged=true", `--kubelet-client-certificate=${kubelet.cert}`, `--kubelet-client-key=${kubelet.key}`,
       `--kubelet-certificate-authority=${authority.caFile}`, `--audit-policy-file=${file("audit.yaml")}`, `--audit-log-path=${this.auditLog}`, ...flags]);
     await waitFor("the API server to be ready", () => this.ready(), 90_000);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 
 import { Visitor } from "./browserless.ts";
 import { Authority } from "./certs.ts";
+import { Issuer } from "./issuer.ts";
 import { logEntries } from "./log.ts";
 import { OpenUnison } from "./openunison.ts";
 import { fetched, root } from "./paths.ts";
@@ -21,7 +22,7 @@ export const trace = { id: "4bf92f3577b34da6a3ce929d0e0e4736", parent: "00f067aa
 
 export class Exercised {
   constructor(
-    readonly folder: string, readonly authority: Authority, readonly upstream: Upstream, readonly portal: OpenUnison,
+    readonly folder: string, readonly authority: Authority, readonly upstream: Upstream, readonly portal: OpenUnison, readonly pipelines: Issuer,
     /** The address of a Prometheus that has scraped the portal since before anything happened. */
     readonly prometheus: string,
   ) {}
@@ -70,10 +71,13 @@ async function begin(): Promise<Exercised> {
     // So that each re-read asks for both.
     groupsInIdToken: false,
   });
+  const pipelines = await Issuer.start(await freePort(), await authority.issue("pipelines", "/CN=127.0.0.1"));
   const portal = new OpenUnison({
     folder, authority, port, managementPort: await freePort(), apiServer: "https://127.0.0.1:1",
     authentication: "group_refresh_seconds: 1\nrefresh_token: {grace_period_millis: 2000}",
-    openunisonExtra: `clients:\n- {client_id: app, label: An application, redirect_uris: [\"https://127.0.0.1:9999/callback\"], backchannel_logout_uri: \"${upstream.issuer}/no-such-address\"}`,
+    openunisonExtra: `clients:\n- {client_id: app, label: An application, redirect_uris: [\"https://127.0.0.1:9999/callback\"], backchannel_logout_uri: \"${upstream.issuer}/no-such-address\"}
+workloads:
+- {name: pipelines, issuer: \"${pipelines.issuer}\", audience: openunison, subjects: ["repo:org/app:*"], username_prefix: "pipeline:", groups: [deployers], clusters: [demo]}`,
     extra: `identity_providers:
 - {name: company, label: Company, issuer: "${upstream.issuer}", client_id: openunison, scopes: "openid profile email groups offline_access", claims: {sub: preferred_username, groups: groups}}
 - {name: local, type: local, username_prefix: "local-", groups_prefix: "local-"}
@@ -84,7 +88,7 @@ async function begin(): Promise<Exercised> {
   writeFileSync(join(portal.secrets, "CLIENT_app"), "secret-of-the-app", { mode: 0o600 });
   await portal.addUser("dora", "password-of-dora", ["staff"]);
   await portal.start();
-  const it = new Exercised(folder, authority, upstream, portal, await scrape(folder, portal.options.managementPort));
+  const it = new Exercised(folder, authority, upstream, portal, pipelines, await scrape(folder, portal.options.managementPort));
   await happen(it);
   return it;
 }
@@ -144,6 +148,17 @@ async function happen(it: Exercised): Promise<void> {
   await alice.follow(`${portal.portal}/device`, { form: { csrf: Visitor.field(question.body, "csrf"), user_code: device.user_code!, answer: "allow" } });
   const deviceTokens = await tokens(it.visitor(), portal, { grant_type: "urn:ietf:params:oauth:grant-type:device_code", device_code: device.device_code! });
   if (!deviceTokens.id_token) throw new Error(`the device isn't let in: ${JSON.stringify(deviceTokens)}`);
+
+  // A workflow exchanges its token for one of the cluster; a person's program does the same.
+  const exchanged = (form: Record<string, string>) => tokens(it.visitor(), portal, { grant_type: "urn:ietf:params:oauth:grant-type:token-exchange", ...form });
+  const workflow = await exchanged({ subject_token: it.pipelines.token({ sub: "repo:org/app:main", aud: "openunison" }), subject_token_type: "urn:ietf:params:oauth:token-type:jwt" });
+  if (workflow.token_type !== "N_A") throw new Error(`the workflow got ${JSON.stringify(workflow)}`);
+  const oulogin = JSON.parse((await it.visitor().fetch(`${portal.issuer}/device`, { form: { client_id: "kubectl-oulogin", scope: "openid", device_name: "a machine" } })).body) as Record<string, string>;
+  const whom = await alice.follow(oulogin.verification_uri_complete!);
+  await alice.follow(`${portal.portal}/device`, { form: { csrf: Visitor.field(whom.body, "csrf"), user_code: oulogin.user_code!, answer: "allow" } });
+  const own = await tokens(it.visitor(), portal, { client_id: "kubectl-oulogin", grant_type: "urn:ietf:params:oauth:grant-type:device_code", device_code: oulogin.device_code! });
+  const forCluster = await exchanged({ subject_token: own.access_token!, subject_token_type: "urn:ietf:params:oauth:token-type:access_token" });
+  if (!forCluster.id_token) throw new Error(`an exchange got ${JSON.stringify(forCluster)}`);
 
   // An application that asks for consent, and is told of the sign-out at the end (its address refuses that).
   const ours = "https://127.0.0.1:9999/callback";

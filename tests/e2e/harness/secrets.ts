@@ -73,7 +73,7 @@ export function noteAddress(address: string | undefined): void {
 }
 
 const secretFields: Record<string, Kind> = {
-  password: "password", client_secret: "client_secret", code: "code", code_verifier: "code", csrf: "form_token", refresh_token: "token", token: "token", id_token_hint: "token", logout_token: "token",
+  password: "password", client_secret: "client_secret", code: "code", code_verifier: "code", csrf: "form_token", refresh_token: "token", token: "token", subject_token: "token", id_token_hint: "token", logout_token: "token",
 };
 export function noteForm(form: Record<string, string>): void {
   for (const [name, value] of Object.entries(form)) if (secretFields[name]) noteSecret(secretFields[name], value);

@@ -6,7 +6,8 @@ import { join } from "node:path";
 
 import { Visitor } from "./browserless.ts";
 import { Authority } from "./certs.ts";
-import { Cluster } from "./cluster.ts";
+import { Cluster, serviceAccountIssuer } from "./cluster.ts";
+import { Issuer } from "./issuer.ts";
 import { Machine } from "./kubectl.ts";
 import { OpenUnison } from "./openunison.ts";
 import { pinnedTools, root } from "./paths.ts";
@@ -20,6 +21,8 @@ export interface Stack {
   portal: OpenUnison;
   cluster: Cluster;
   second: Cluster;
+  /** What CI has its workflows' tokens from. */
+  pipelines: Issuer;
   tools: string;
 }
 
@@ -35,6 +38,7 @@ async function startStack(): Promise<Stack> {
   const port = await freePort(), upstreamPort = await freePort(), managementPort = await freePort();
   const cluster = await Cluster.prepare(join(folder, "first"), pinnedTools, authority), second = await Cluster.prepare(join(folder, "second"), pinnedTools, authority);
   const tls = await authority.issue("upstream", "/CN=127.0.0.1");
+  const pipelines = await Issuer.start(await freePort(), await authority.issue("pipelines", "/CN=127.0.0.1"));
   const upstream = await Upstream.start({
     port: upstreamPort, ...tls, clientSecret: "upstream-secret", redirectUris: [`https://localhost:${port}/auth/oidc`], postLogoutUris: [`https://localhost:${port}/signed-out`],
     backchannelLogoutUri: `https://localhost:${port}/auth/oidc/backchannel_logout`,
@@ -50,7 +54,24 @@ clients:
 - client_id: relying-party
   label: Strict client
   redirect_uris: ["https://127.0.0.1:9999/callback"]
-  post_logout_redirect_uris: ["https://127.0.0.1:9999/bye"]`,
+  post_logout_redirect_uris: ["https://127.0.0.1:9999/bye"]
+workloads:
+- name: jobs
+  issuer: ${serviceAccountIssuer}
+  jwks_uri: ${cluster.server}/openid/v1/jwks
+  audience: openunison
+  subjects: ["system:serviceaccount:ci:*"]
+  username_prefix: "job:"
+  groups: [developers]
+  clusters: [demo]
+- name: pipelines
+  issuer: ${pipelines.issuer}
+  audience: openunison
+  subjects: ["repo:org/app:*"]
+  claims: {protected: "true"}
+  username_prefix: "pipeline:"
+  groups: [developers]
+  clusters: [second]`,
     extra: `clusters:
 - {name: second, label: Second cluster, k8s_url: "${second.server}", client_id: kubernetes-second, k8s_username_prefix: "", k8s_ca_pem_b64: ${Buffer.from(authority.caPem).toString("base64")}}
 `,
@@ -60,7 +81,7 @@ clients:
   await portal.start();
   await Promise.all([cluster.start(await portal.apiServerFlags(), { nodes: true }), second.start(await portal.apiServerFlags("second"))]);
   await cluster.applyDemoAccess();
-  const whole: Stack = { folder, authority, upstream, portal, cluster, second, tools: pinnedTools };
+  const whole: Stack = { folder, authority, upstream, portal, cluster, second, pipelines, tools: pinnedTools };
   // The API server asks for its provider every ten seconds; from here on tokens are accepted.
   const { machine } = await person(whole, "alice");
   await waitFor("the API server to know the provider", async () => (await machine.kubectl(["auth", "whoami"])).code === 0);

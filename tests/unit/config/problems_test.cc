@@ -544,5 +544,157 @@ INSTANTIATE_TEST_SUITE_P(
          {"8:44: error: clusters[0].az_groups: must be a list of text"}},
     }));
 
+// A good entry in lines 9 to 14, a key a line; each of `changes` replaces a key, which comes last
+// then, or takes it away where it is "-".
+std::string with_workload(const std::vector<std::pair<std::string, std::string>>& changes) {
+  std::vector<std::pair<std::string, std::string>> keys{{"name", "ci"},
+                                                        {"issuer", "https://i.example"},
+                                                        {"audience", "ou"},
+                                                        {"subjects", "[\"a:*\"]"},
+                                                        {"username_prefix", "\"ci:\""},
+                                                        {"clusters", "[kubernetes]"}};
+  for (const auto& [name, value] : changes) {
+    std::erase_if(keys, [&](const auto& key) { return key.first == name; });
+    if (value != "-") keys.emplace_back(name, value);
+  }
+  std::string item;
+  for (const auto& [name, value] : keys)
+    item += (item.empty() ? "  - " : "    ") + name + ": " + value + "\n";
+  return good_and("openunison:\n  workloads:\n" + item);
+}
+// The same, after another good entry in line 9.
+std::string with_second_workload(const std::string& changes) {
+  return good_and(
+      "openunison:\n  workloads:\n"
+      "  - {name: a, issuer: https://a.example, audience: ou, subjects: [\"a:*\"], "
+      "username_prefix: \"ci:\", clusters: [kubernetes]}\n"
+      "  - {audience: ou, subjects: [\"a:*\"], clusters: [kubernetes], " +
+      changes + "}\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Workloads, ProblemTest,
+    ::testing::ValuesIn(std::vector<Case>{
+        {"good", with_workload({}), {}},
+        {"name missing",
+         with_workload({{"name", "-"}}),
+         {"9:5: error: openunison.workloads[0].name: is missing"}},
+        {"name with blanks",
+         with_workload({{"name", "\"a b\""}}),
+         {"14:11: error: openunison.workloads[0].name: may have letters"}},
+        {"issuer missing",
+         with_workload({{"issuer", "-"}}),
+         {"9:5: error: openunison.workloads[0].issuer: is missing"}},
+        {"issuer is http",
+         with_workload({{"issuer", "http://i.example"}}),
+         {"14:13: error: openunison.workloads[0].issuer: must be an https URL"}},
+        {"issuer is this portal",
+         with_workload({{"issuer", "https://ou.example.com/auth/idp/k8sIdp"}}),
+         {"14:13: error: openunison.workloads[0].issuer: is this portal's own"}},
+        {"keys over http",
+         with_workload({{"jwks_uri", "http://i.example/k"}}),
+         {"15:15: error: openunison.workloads[0].jwks_uri: must be an https URL"}},
+        {"audience missing",
+         with_workload({{"audience", "-"}}),
+         {"9:5: error: openunison.workloads[0].audience: is missing"}},
+        {"audience is the issuer",
+         with_workload({{"audience", "https://i.example"}}),
+         {"14:15: warning: openunison.workloads[0].audience: is the issuer itself"}},
+        {"subjects missing",
+         with_workload({{"subjects", "-"}}),
+         {"9:5: warning: openunison.workloads[0].subjects: is empty, so that it lets nobody in"}},
+        {"subjects empty",
+         with_workload({{"subjects", "[]"}}),
+         {"14:15: warning: openunison.workloads[0].subjects: is empty"}},
+        {"everybody",
+         with_workload({{"subjects", "[\"*\"]"}}),
+         {"14:16: error: openunison.workloads[0].subjects[0]: would let in whoever"}},
+        {"everybody, in more words",
+         with_workload({{"subjects", "[\"a\", \"**\"]"}}),
+         {"14:21: error: openunison.workloads[0].subjects[1]: would let in whoever"}},
+        {"everybody with a claim",
+         with_workload({{"subjects", "[\"*\"]"}, {"claims", "{repository: org/app}"}}),
+         {}},
+        {"a subject of nothing",
+         with_workload({{"subjects", "[\"\"]"}}),
+         {"14:16: error: openunison.workloads[0].subjects[0]: must be text"}},
+        {"claims are a list",
+         with_workload({{"claims", "[a]"}}),
+         {"15:13: error: openunison.workloads[0].claims: must be a map"}},
+        {"a claim is a list",
+         with_workload({{"claims", "{a: [b]}"}}),
+         {"15:17: error: openunison.workloads[0].claims.a: must be text"}},
+        {"a claim is empty",
+         with_workload({{"claims", "{a: \"\"}"}}),
+         {"15:17: error: openunison.workloads[0].claims.a: must be text"}},
+        {"prefix missing",
+         with_workload({{"username_prefix", "-"}}),
+         {"9:5: error: openunison.workloads[0].username_prefix: is missing"}},
+        {"prefix without an end",
+         with_workload({{"username_prefix", "ci"}}),
+         {"14:22: error: openunison.workloads[0].username_prefix: must end in : or /"}},
+        {"prefix is an end alone",
+         with_workload({{"username_prefix", "\":\""}}),
+         {"14:22: error: openunison.workloads[0].username_prefix: must end in : or /"}},
+        {"prefix with blanks",
+         with_workload({{"username_prefix", "\"a b:\""}}),
+         {"14:22: error: openunison.workloads[0].username_prefix: must end in : or /"}},
+        {"prefix of Kubernetes",
+         with_workload({{"username_prefix", "\"system:\""}}),
+         {"14:22: error: openunison.workloads[0].username_prefix: must not have system: in it"}},
+        {"a group of Kubernetes",
+         with_workload({{"groups", "[a, \"system:masters\"]"}}),
+         {"15:17: error: openunison.workloads[0].groups[1]: begins with system:"}},
+        {"clusters missing",
+         with_workload({{"clusters", "-"}}),
+         {"9:5: error: openunison.workloads[0].clusters: is missing"}},
+        {"clusters empty",
+         with_workload({{"clusters", "[]"}}),
+         {"14:15: error: openunison.workloads[0].clusters: is missing"}},
+        {"no such cluster",
+         with_workload({{"clusters", "[kubernetes, other]"}}),
+         {"14:28: error: openunison.workloads[0].clusters[1]: there is no cluster"}},
+        {"unknown key",
+         with_workload({{"subject", "a"}}),
+         {"15:5: error: openunison.workloads[0].subject: unknown key"}},
+        {"two of one name",
+         with_second_workload("name: a, issuer: https://b.example, username_prefix: \"x:\""),
+         {"10:69: error: openunison.workloads[1].name: another workload has this name"}},
+        {"two issuers, one prefix",
+         with_second_workload("name: b, issuer: https://b.example, username_prefix: \"ci:\""),
+         {"10:116: error: openunison.workloads[1].username_prefix: and that of a"}},
+        {"two issuers, a prefix that goes on",
+         with_second_workload("name: b, issuer: https://b.example, username_prefix: \"ci:x/\""),
+         {"10:116: error: openunison.workloads[1].username_prefix: and that of a"}},
+        {"one issuer, one prefix",
+         with_second_workload("name: b, issuer: https://a.example, username_prefix: \"ci:\""),
+         {}},
+        {"one issuer, its keys in two places",
+         with_second_workload("name: b, issuer: https://a.example, jwks_uri: https://k, "
+                              "username_prefix: \"ci:\""),
+         {"10:109: error: openunison.workloads[1].jwks_uri: differs from that of a"}},
+    }));
+
+TEST(Workloads, PeopleAndProgramsAreKeptApart) {
+  const auto problems = [](const std::string& provider, const std::string& workload) {
+    return texts(
+        parse(with_providers(provider,
+                             "{name: l, type: local, username_prefix: \"l-\", "
+                             "groups_prefix: \"l-\"}") +
+              "openunison: {workloads: [{name: ci, subjects: [a], clusters: [kubernetes], " +
+              workload + "}]}\n")
+            .problems);
+  };
+  const std::string people =
+      "{name: p, issuer: https://i.example, client_id: ou, groups_prefix: x, scopes: openid "
+      "offline_access, username_prefix: ";
+  const std::string programs = "issuer: https://i.example, username_prefix: \"ci:\", audience: ";
+  EXPECT_NE(problems(people + "p}", programs + "ou").find("is the client id that people sign in"),
+            std::string::npos);
+  EXPECT_EQ(problems(people + "p}", programs + "other"), "");
+  EXPECT_NE(problems(people + "\"ci:p\"}", programs + "other").find("all people of p"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace openunison::config

@@ -297,6 +297,29 @@ TEST(Values, EveryOpenUnisonKeyOfOursArrives) {
   EXPECT_EQ(values.apps.at(0).icon, "data:image/png;base64,aGVsbG8=");
 }
 
+TEST(Values, WorkloadsAsTheyAreWritten) {
+  const Values values = values_of(
+      good_and("openunison:\n"
+               "  allowed_system_names: [\"system:monitoring\"]\n"
+               "  workloads:\n"
+               "  - {name: ci, issuer: https://i.example/, jwks_uri: https://i.example/k, "
+               "audience: ou, subjects: [\"a:*\", b], claims: {x: \"1\", y: true}, "
+               "username_prefix: \"ci:\", groups: [g, \"system:monitoring\"], clusters: "
+               "[kubernetes]}\n"));
+  ASSERT_EQ(values.workloads.size(), 1u);
+  const Workload& workload = values.workloads.front();
+  EXPECT_EQ(workload.name, "ci");
+  EXPECT_EQ(workload.issuer, "https://i.example/");
+  EXPECT_EQ(workload.jwks_uri, "https://i.example/k");
+  EXPECT_EQ(workload.audience, "ou");
+  EXPECT_EQ(workload.subjects, (std::vector<std::string>{"a:*", "b"}));
+  using Claims = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(workload.claims, (Claims{{"x", "1"}, {"y", "true"}}));
+  EXPECT_EQ(workload.username_prefix, "ci:");
+  EXPECT_EQ(workload.groups, (std::vector<std::string>{"g", "system:monitoring"}));
+  EXPECT_EQ(workload.clusters, std::vector<std::string>{"kubernetes"});
+}
+
 TEST(Values, GracePeriodKeepsFifteenSecondsFromTheTokensEnd) {
   const auto grace = [](const std::string& inner) {
     return values_of(good_and("openunison: {authentication: {" + inner + "}}\n"))

@@ -67,6 +67,26 @@ TEST(ClaimMapping, DisplayNameFallsBackToGivenAndFamilyNameThenUser) {
   EXPECT_EQ(f.map_more(R"("name":"bad\nname")")->display_name, "alice");
 }
 
+// A role binding for the one must not be the other's.
+TEST(ClaimMapping, APersonCanNotHaveTheNameOfAProgram) {
+  Fixture f;
+  config::Workload job;
+  job.username_prefix = "job:";
+  f.values.workloads = {job};
+  for (const auto& [prefix, name] :
+       {std::pair{"", "job:system:serviceaccount:ci:builder"}, std::pair{"", "job:"},
+        std::pair{"job:", "alice"}, std::pair{"jo", "b:alice"}}) {
+    f.provider.username_prefix = prefix;
+    const auto refused = f.map(R"({"preferred_username":")" + std::string(name) + "\"}");
+    ASSERT_FALSE(refused) << name;
+    EXPECT_TRUE(refused.error().is(Errc::bad_name));
+    EXPECT_THAT(refused.error().message(), HasSubstr("those of programs"));
+  }
+  f.provider.username_prefix = "";
+  for (const char* name : {"job", "jobs:alice", "Job:alice", "my-job:alice"})
+    EXPECT_TRUE(f.map(R"({"preferred_username":")" + std::string(name) + "\"}")) << name;
+}
+
 TEST(ClaimMapping, UserNames) {
   struct Case {
     std::string claims, prefix, user, error;

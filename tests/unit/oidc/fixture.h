@@ -193,8 +193,9 @@ class Desk : protected session::testing::House {
   bool command_line = true;  // kubectl oulogin may be used
   PushedRequestLimits pushed;
   DeviceRequestLimits devices;
-  std::size_t notices = 100;  // that may wait at once
-  identity::Fetcher fetch;    // what the provider sends logout tokens with
+  std::size_t notices = 100;    // that may wait at once
+  identity::Fetcher fetch;      // what the provider sends logout tokens with
+  identity::Fetcher key_fetch;  // of workloads; empty: there are none
   PlainPages pages;
 
  private:
@@ -203,6 +204,7 @@ class Desk : protected session::testing::House {
     auto ring = jose::KeyRing::open("", master, {}, random, clock);
     CHECK(ring);
     keys_ = std::move(*ring);
+    if (key_fetch) workloads_.emplace(values, key_fetch, &clock);
     for (const config::Cluster& cluster : values->clusters) {
       ProviderOptions options;
       options.issuer = values->issuer(cluster);
@@ -224,14 +226,15 @@ class Desk : protected session::testing::House {
       options.logout.delays = {Millis(1), Millis(1)};
       options.logout.limit = notices;
       providers_.push_back(std::make_unique<Provider>(
-          std::move(options),
-          ProviderDependencies{&sessions(), keys_.get(), &master, &pages, fetch}));
+          std::move(options), ProviderDependencies{&sessions(), keys_.get(), &master, &pages, fetch,
+                                                   workloads_ ? &*workloads_ : nullptr}));
       providers_.back()->mount(router_);
     }
     edge_ = std::make_unique<http::Edge>("oidc_test", http::Limits(), router_, true);
   }
 
   std::unique_ptr<jose::KeyRing> keys_;
+  std::optional<identity::Workloads> workloads_;
   std::vector<std::unique_ptr<Provider>> providers_;
   http::Router router_;
   std::unique_ptr<http::Edge> edge_;

@@ -59,7 +59,7 @@ class FakeProvider final : public identity::Connector, public identity::Redirect
 class FailingStore final : public store::SessionStore {
  public:
   explicit FailingStore(std::unique_ptr<store::SessionStore> real) : real_(std::move(real)) {}
-  bool find_sign_in_fails = false, end_fails = false;
+  bool find_fails = false, find_sign_in_fails = false, end_fails = false;
 
   Task<Result<void>> open(store::SignIn sign_in, store::Session first) override {
     return real_->open(std::move(sign_in), std::move(first));
@@ -72,7 +72,8 @@ class FailingStore final : public store::SessionStore {
     return real_->redeemed_by(code, now);
   }
   Task<Result<store::Live>> find(store::SessionId id, WallTime now) override {
-    return real_->find(id, now);
+    if (find_fails) co_return fail(store::Errc::unavailable, "no disk");
+    co_return co_await real_->find(id, now);
   }
   Task<Result<store::Live>> find_web(std::string hash, WallTime now) override {
     return real_->find_web(std::move(hash), now);

@@ -132,6 +132,18 @@ TEST_F(IdTokens, HostileNamesCannotAddClaims) {
   EXPECT_EQ(all.find("groups")->array()->size(), 1u);
 }
 
+TEST_F(IdTokens, OfTheSameRequestTheClaimsAreTheSame) {
+  EXPECT_EQ(id_token_claims(request_, principal_, live_, "the-jti", kNow, crypto::Algorithm::rs256),
+            R"({"iss":"https://i","sub":"alice","aud":"kubernetes","exp":)" +
+                std::to_string(unix_seconds(kNow) + 60) + R"(,"iat":)" +
+                std::to_string(unix_seconds(kNow)) + R"(,"nbf":)" +
+                std::to_string(unix_seconds(kNow) - 120) +
+                R"(,"jti":"the-jti","token_use":"id","auth_time":)" +
+                std::to_string(unix_seconds(kNow) - 100) + R"(,"sid":")" + live_.session.id.text() +
+                R"(","amr":["pwd"],"name":"Alice","preferred_username":"alice",)"
+                R"("email":"a@example.com","email_verified":true,"groups":["admins","dev"]})");
+}
+
 TEST_F(IdTokens, OverEightKibibytesAreRefusedWithCountAndSizeNeverCut) {
   principal_.groups.clear();
   for (int i = 0; i < 400; ++i)
