@@ -42,8 +42,8 @@ class DeviceRequests {
     std::string client_id, scope;
     std::string device_name;  // what the program calls its machine; may be empty
     std::string address, user_agent;
-    bool is_public = false;  // of a client without a secret, which anybody may call itself
     WallTime at{};
+    bool is_public = false;  // of a client without a secret, which anybody may call itself
   };
   struct Codes {
     std::string device, user;  // user: "WDJB-MJHT"

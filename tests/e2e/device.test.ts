@@ -77,6 +77,7 @@ describe.each(looks)("pages in %s", (look, options) => {
 
     const second = await codes();
     await page.goto(second.verification_uri_complete);
+    await page.click("button:has-text('Go on')");
     await page.click("button:has-text('Deny')");
     await page.waitForSelector("h1:has-text('Denied')");
     await seen("denied");
@@ -89,6 +90,7 @@ test("a link with the code lets nobody in; the button does, and kubectl works as
   const page = await context.newPage();
   const asked = await codes();
   await signInAt(page, asked.verification_uri_complete, "alice");
+  await page.click("button:has-text('Go on')");
   await page.waitForSelector("text=Let this device in?");
   expect((await poll(asked)).error).toBe("authorization_pending");
   await page.click("button:has-text('Allow')");
@@ -109,6 +111,7 @@ test("of fifty polls at once with one code, one gets the tokens", async () => {
   const page = await context.newPage();
   const asked = await codes();
   await signInAt(page, asked.verification_uri_complete, "bob");
+  await page.click("button:has-text('Go on')");
   await page.click("button:has-text('Allow')");
   await page.waitForSelector("text=It is let in");
   const all = await Promise.all(Array.from({ length: 50 }, () => poll(asked)));

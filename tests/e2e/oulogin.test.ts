@@ -126,6 +126,7 @@ describe("signing in", () => {
     const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
     const code = await waitFor("a code", async () => /\b([B-DF-HJ-NP-TV-XZ]{4}-[B-DF-HJ-NP-TV-XZ]{4})\b/.exec(said)?.[1]);
     await signInAt(page, `${s.portal.portal}/device?user_code=${code}`, "alice");
+    await page.click("button:has-text('Go on')");
     await page.waitForSelector("text=Let this device in?");
     expect(await page.textContent("main")).toContain("kubectl oulogin");
     await page.click("button:has-text('Allow')");

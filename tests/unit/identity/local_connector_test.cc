@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <ctime>
 #include <filesystem>
@@ -18,6 +20,8 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
 
 class LocalConnectorTest : public ::testing::Test {
  protected:
@@ -227,6 +231,43 @@ TEST_F(LocalConnectorTest, AFileThatWasEmptiedLeavesTheFormerUsersInForce) {
   write_text(file_, "users: []\n");
   clock_.advance(Millis(1'000));
   EXPECT_TRUE(failed_with(reread("alice"), Errc::gone));
+}
+
+TEST_F(LocalConnectorTest, AFileWithNothingButACommentLeavesTheFormerUsersInForce) {
+  EXPECT_TRUE(check("alice", "wonderland"));
+  write_text(file_, "# restored later\n");
+  clock_.advance(Millis(1'000));
+  EXPECT_TRUE(reread("alice"));
+  EXPECT_THAT(health().detail, HasSubstr("no list of users"));
+}
+
+// A folder in its place can't be read whoever we are; that it is gone again must be noticed.
+TEST_F(LocalConnectorTest, WhatCouldNotBeReadIsReadAgain) {
+  EXPECT_TRUE(check("alice", "wonderland"));
+  std::filesystem::rename(file_, file_ + ".kept");
+  std::filesystem::create_directory(file_);
+  clock_.advance(Millis(1'000));
+  EXPECT_TRUE(reread("alice"));
+  EXPECT_THAT(health().detail, Not(IsEmpty()));
+  std::filesystem::remove(file_);
+  std::filesystem::rename(file_ + ".kept", file_);
+  clock_.advance(Millis(1'000));
+  EXPECT_TRUE(reread("alice"));
+  EXPECT_THAT(health().detail, IsEmpty());
+}
+
+// Root gives a file to the server's user without changing it otherwise.
+TEST_F(LocalConnectorTest, AnOwnerOrModeThatChangedIsALookAtTheFile) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root reads everything";
+  EXPECT_TRUE(check("alice", "wonderland"));
+  ASSERT_EQ(::chmod(file_.c_str(), 0), 0);
+  clock_.advance(Millis(1'000));
+  EXPECT_TRUE(reread("alice"));
+  EXPECT_THAT(health().detail, Not(IsEmpty()));
+  ASSERT_EQ(::chmod(file_.c_str(), 0600), 0);
+  clock_.advance(Millis(1'000));
+  EXPECT_TRUE(reread("alice"));
+  EXPECT_THAT(health().detail, IsEmpty());
 }
 
 TEST_F(LocalConnectorTest, AChangedPasswordEndsWhatWasOpenedWithTheFormer) {

@@ -40,11 +40,24 @@ TEST(UsersFile, MissingAndEmptyFilesAreEmptyLists) {
   const auto missing = read_users(directory.file("users.yaml"));
   ASSERT_TRUE(missing);
   EXPECT_THAT(*missing, IsEmpty());
-  for (const char* text : {"", "# nothing\n", "users:\n", "users: []\n"}) {
+  for (const char* text : {"", "users: []\n"}) {
     write_text(directory.file("users.yaml"), text);
     const auto users = read_users(directory.file("users.yaml"));
     ASSERT_TRUE(users) << text << users.error().message();
     EXPECT_THAT(*users, IsEmpty());
+  }
+}
+
+// It may be all that is left of a file that had users.
+TEST(UsersFile, TextWithoutAListOfUsersIsRefused) {
+  TemporaryDirectory directory;
+  for (const char* text :
+       {"# restored later\n", "\n", "users:\n", "{}\n", "null\n", "users: ~\n"}) {
+    write_text(directory.file("users.yaml"), text);
+    const auto users = read_users(directory.file("users.yaml"));
+    ASSERT_FALSE(users) << text;
+    EXPECT_TRUE(users.error().is(Errc::bad_users_file)) << text;
+    EXPECT_THAT(users.error().message(), HasSubstr("write \"users: []\"")) << text;
   }
 }
 

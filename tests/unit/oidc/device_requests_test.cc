@@ -16,8 +16,8 @@ using ::testing::MatchesRegex;
 
 class DeviceRequestsTest : public ::testing::Test {
  protected:
-  static DeviceRequests::Asked asked(std::string address = "192.0.2.7") {
-    return {"kubernetes", "openid groups", "laptop", std::move(address), "kubectl", {}};
+  static DeviceRequests::Asked asked(std::string address = "192.0.2.7", bool is_public = true) {
+    return {"kubernetes", "openid groups", "laptop", std::move(address), "kubectl", {}, is_public};
   }
   DeviceRequests::Codes ask(std::string address = "192.0.2.7") {
     auto codes = requests.ask(asked(std::move(address)), random, now);
@@ -29,7 +29,7 @@ class DeviceRequestsTest : public ::testing::Test {
   }
 
   crypto::SeededRandom random{11};
-  DeviceRequests requests{{.rows = 4, .per_address = 3}};
+  DeviceRequests requests{{.rows = 6, .per_address = 3}};
   MonoTime now{Seconds(1'000)};
   const store::SignInId alice = random.id<store::SignInTag>();
 };
@@ -143,15 +143,56 @@ TEST_F(DeviceRequestsTest, RowsAreBoundedInAllAndOfOneAddress) {
   ASSERT_FALSE(fourth);
   EXPECT_TRUE(fourth.error().is(Errc::too_many));
   ask("198.51.100.1");
+  ask("198.51.100.1");
+  // The rest is for clients with a secret, of which one address may have many people's.
   EXPECT_FALSE(requests.ask(asked("203.0.113.1"), random, now));
+  EXPECT_TRUE(requests.ask(asked("203.0.113.1", false), random, now));
   // What has been used makes room at once.
   ASSERT_TRUE(requests.decide(first.user, alice, now));
   EXPECT_EQ(poll(first), Answer::allowed);
   requests.finish(first.device);
   ask();
   now += Seconds(3'600);
-  ask();
-  ask("203.0.113.1");
+  for (int i = 0; i < 6; ++i)
+    EXPECT_TRUE(requests.ask(asked("192.0.2.9", false), random, now)) << i;
+  EXPECT_FALSE(requests.ask(asked("192.0.2.9", false), random, now));
+}
+
+TEST_F(DeviceRequestsTest, WhatWasAllowedCanBeTakenBackByWhoAllowedItUntilItIsCollected) {
+  const store::SignInId bob = random.id<store::SignInTag>();
+  const auto codes = ask();
+  EXPECT_FALSE(requests.take_back(codes.user, alice, now)) << "nothing was allowed yet";
+  ASSERT_TRUE(requests.decide(codes.user, alice, now));
+  EXPECT_FALSE(requests.take_back(codes.user, bob, now));
+  EXPECT_TRUE(requests.take_back(codes.user, alice, now));
+  EXPECT_FALSE(requests.take_back(codes.user, alice, now));
+  EXPECT_EQ(poll(codes), Answer::denied);
+
+  const auto collected = ask();
+  ASSERT_TRUE(requests.decide(collected.user, alice, now));
+  EXPECT_EQ(poll(collected), Answer::allowed);
+  EXPECT_FALSE(requests.take_back(collected.user, alice, now));
+}
+
+TEST_F(DeviceRequestsTest, AllThatASignInAllowedIsTakenBackAtOnce) {
+  const store::SignInId bob = random.id<store::SignInTag>();
+  const auto first = ask(), second = ask(), other = ask();
+  ASSERT_TRUE(requests.decide(first.user, alice, now));
+  ASSERT_TRUE(requests.decide(second.user, alice, now));
+  ASSERT_TRUE(requests.decide(other.user, bob, now));
+  requests.take_back_all(alice);
+  EXPECT_EQ(poll(first), Answer::denied);
+  EXPECT_EQ(poll(second), Answer::denied);
+  EXPECT_EQ(poll(other), Answer::allowed);
+}
+
+// A program polls every five seconds.
+TEST_F(DeviceRequestsTest, WhatIsAllowedInTheLastMomentCanStillBeCollected) {
+  const auto codes = ask();
+  now += kDeviceLife - Seconds(1);
+  ASSERT_TRUE(requests.decide(codes.user, alice, now));
+  now += Seconds(5);
+  EXPECT_EQ(poll(codes), Answer::allowed);
 }
 
 }  // namespace

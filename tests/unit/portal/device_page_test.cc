@@ -35,8 +35,18 @@ class FakeApprovals final : public session::DeviceApprovals {
   }
   session::DeviceQuestion question{
       kCode, "kubectl for demo", "laptop", "203.0.113.9", "kubectl-oulogin/1.0 (linux/amd64)", {}};
+  bool take_back_device(std::string_view user_code, const session::Current& current,
+                        const session::Caller&) const override {
+    if (!allowed) return false;
+    decisions.push_back(std::string(user_code) + ' ' + current.principal.user + " takes back");
+    return true;
+  }
+  void take_back_devices(const session::Current& current) const override {
+    decisions.push_back(current.principal.user + " takes all back");
+  }
   std::optional<Error> refusal;
   bool still_there = true;
+  bool allowed = false;
   mutable std::vector<std::string> decisions;
 };
 
@@ -56,6 +66,11 @@ class DevicePage : public ::testing::Test {
                                const session::Caller&) const override {
       return false;
     }
+    bool take_back_device(std::string_view, const session::Current&,
+                          const session::Caller&) const override {
+      return false;
+    }
+    void take_back_devices(const session::Current&) const override {}
   };
   Answer decide(std::string answer, std::string code = kCode) {
     return site.submit(
@@ -94,10 +109,24 @@ TEST_F(DevicePage, WhatIsTypedIsAskedAbout) {
   EXPECT_THAT(approvals.decisions, IsEmpty());
 }
 
+// A link only spares the typing: any page could have a browser follow many of them.
+TEST_F(DevicePage, ALinkFillsTheFieldInAndIsNoTry) {
+  site.sign_in(browser);
+  for (int i = 0; i <= kMaxCodeGuesses; ++i) {
+    const Answer page = site.get(browser, "/device?user_code=BBBB-BBBB");
+    EXPECT_EQ(page.status, 200);
+    EXPECT_THAT(page.body, HasSubstr("value=\"BBBB-BBBB\""));
+  }
+  EXPECT_THAT(site.get(browser, "/device?user_code=WDJB-MJHT").body, Not(HasSubstr("laptop")));
+  EXPECT_EQ(decide("look").status, 200);
+  EXPECT_THAT(site.get(browser, "/device?user_code=%22%3E%3Cscript%3E").body,
+              Not(HasSubstr("<script>\"")));
+}
+
 TEST_F(DevicePage, SaysWhoAsksAndDecidesNothingByItself) {
   site.sign_in(browser);
   for (const char* typed : {"WDJB-MJHT", "wdjbmjht"}) {
-    const Answer page = site.get(browser, std::string("/device?user_code=") + typed);
+    const Answer page = decide("look", typed);
     EXPECT_EQ(page.status, 200);
     for (const char* fact : {"WDJB-MJHT", "kubectl for demo", "laptop", "203.0.113.9",
                              "kubectl-oulogin", "alice", "just now"})
@@ -109,7 +138,7 @@ TEST_F(DevicePage, SaysWhoAsksAndDecidesNothingByItself) {
 TEST_F(DevicePage, WhatADeviceCallsItselfIsText) {
   approvals.question.device_name = "<script>alert(1)</script>";
   site.sign_in(browser);
-  const Answer page = site.get(browser, "/device?user_code=WDJB-MJHT");
+  const Answer page = decide("look");
   EXPECT_THAT(page.body, Not(HasSubstr("<script>alert")));
   EXPECT_THAT(page.body, HasSubstr("&lt;script&gt;alert(1)"));
 }
@@ -119,6 +148,27 @@ TEST_F(DevicePage, TheButtonDecides) {
   EXPECT_THAT(decide("allow").body, HasSubstr("It is let in"));
   EXPECT_THAT(decide("deny").body, HasSubstr("Denied"));
   EXPECT_THAT(approvals.decisions, ElementsAre("WDJB-MJHT alice allows", "WDJB-MJHT alice denies"));
+}
+
+// Nothing on the page may make a stranger's request look like one's own.
+TEST_F(DevicePage, DoesntVouchForWhoAsks) {
+  site.sign_in(browser);
+  approvals.question.address = "127.0.0.1";
+  approvals.question.user_agent = "Go-http-client/2.0";
+  const std::string page = decide("look").body;
+  EXPECT_THAT(page, Not(HasSubstr("your own")));
+  EXPECT_THAT(page, HasSubstr("<dd>Go-http-client</dd>"));
+}
+
+TEST_F(DevicePage, WhatWasAllowedCanBeTakenBack) {
+  site.sign_in(browser);
+  EXPECT_THAT(decide("allow").body, HasSubstr("Take it back"));
+  approvals.allowed = true;
+  EXPECT_THAT(decide("deny").body, HasSubstr("Denied"));
+  site.submit(browser, "/sessions", "/sessions/end", testing::form({{"what", "others"}}));
+  EXPECT_THAT(
+      approvals.decisions,
+      ElementsAre("WDJB-MJHT alice allows", "WDJB-MJHT alice takes back", "alice takes all back"));
 }
 
 TEST_F(DevicePage, NothingElseDecides) {
@@ -152,28 +202,32 @@ TEST_F(DevicePage, WhoMayNotUseTheClusterIsTold) {
 TEST_F(DevicePage, GuessingComesToAnEnd) {
   site.sign_in(browser);
   for (int i = 0; i < kMaxCodeGuesses; ++i) {
-    const bool types = i % 2 == 0;
-    const Answer wrong =
-        types ? site.get(browser, "/device?user_code=BBBB-BBBB") : decide("allow", "BBBB-BBBB");
+    const Answer wrong = decide(i % 3 == 0 ? "look" : i % 3 == 1 ? "allow" : "deny", "BBBB-BBBB");
     EXPECT_EQ(wrong.status, 404);
     EXPECT_THAT(wrong.body, HasSubstr("No device waits with this code"));
   }
   // The right one too, or an answer would tell it from the wrong ones.
   for (const char* code : {"BBBB-BBBB", kCode}) {
-    const Answer refused = site.get(browser, std::string("/device?user_code=") + code);
+    const Answer refused = decide("look", code);
     EXPECT_EQ(refused.status, 429);
     EXPECT_THAT(refused.body, HasSubstr("Too many wrong codes"));
     EXPECT_EQ(decide("allow", code).status, 429);
   }
   EXPECT_THAT(approvals.decisions, IsEmpty());
+  // But what somebody was sent can be denied.
+  EXPECT_THAT(decide("deny").body, HasSubstr("Denied"));
   // Of this account, in whichever browser; nobody else's.
   Browser second, other;
+  const auto look = [&](Browser& with) {
+    return site.submit(with, "/device", "/device",
+                       testing::form({{"user_code", kCode}, {"answer", "look"}}));
+  };
   site.sign_in(second);
-  EXPECT_EQ(site.get(second, "/device?user_code=WDJB-MJHT").status, 429);
+  EXPECT_EQ(look(second).status, 429);
   site.sign_in(other, testing::person("bob"));
-  EXPECT_EQ(site.get(other, "/device?user_code=WDJB-MJHT").status, 200);
+  EXPECT_EQ(look(other).status, 200);
   site.clock.advance(kCodeGuessWindow);
-  EXPECT_EQ(site.get(browser, "/device?user_code=WDJB-MJHT").status, 200);
+  EXPECT_EQ(look(browser).status, 200);
 }
 
 TEST(CodeGuesses, OldOnesAreForgotten) {

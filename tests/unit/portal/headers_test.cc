@@ -77,7 +77,7 @@ constexpr RouteCase kRoutes[] = {
     {"GET /signed-out", "/signed-out", As::nobody, 200},
     {"GET /device", "/device", As::nobody, 303},
     {"GET /device", "/device", As::alice, 200},
-    {"GET /device", "/device?user_code=BBBB-BBBB", As::alice, 404},
+    {"GET /device", "/device?user_code=BBBB-BBBB", As::alice, 200},
     {"POST /device", "/device", As::nobody, 401, "answer", "allow"},
     {"POST /device", "/device", As::alice, 303, "answer", "perhaps"},
     {"POST /device", "/device", As::alice, 404, "answer", "allow"},
