@@ -93,8 +93,8 @@ struct Portal::Impl {
   http::Response ask_about_device(const http::Request& request, const Current& current,
                                   std::string_view user_code);
   std::expected<session::DeviceQuestion, Page> device_question(const Current& current,
-                                                                    std::string_view user_code,
-                                                                    bool waits);
+                                                               std::string_view user_code,
+                                                               bool waits);
   Task<http::Response> logout_page(http::Request& request);  // sign_out_page.cc
   Task<http::Response> logout(http::Request& request);
   Task<http::Response> signed_out(http::Request& request);
