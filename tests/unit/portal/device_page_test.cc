@@ -156,7 +156,7 @@ TEST_F(DevicePage, DoesntVouchForWhoAsks) {
   approvals.question.address = "127.0.0.1";
   approvals.question.user_agent = "Go-http-client/2.0";
   const std::string page = decide("look").body;
-  EXPECT_THAT(page, Not(HasSubstr("your own")));
+  EXPECT_THAT(page, Not(HasSubstr("your own address")));
   EXPECT_THAT(page, HasSubstr("<dd>Go-http-client</dd>"));
 }
 
