@@ -9,6 +9,7 @@
 #include "base/metrics.h"
 #include "crypto/hash.h"
 #include "identity/error.h"
+#include "identity/names.h"
 #include "text/cookie.h"
 #include "text/json.h"
 #include "text/url.h"
@@ -74,11 +75,12 @@ metrics::Counter& sign_ins(const identity::Connector* provider, std::string outc
                            {"outcome", std::move(outcome)}});
 }
 
-// What clusters would call this person, for the audit line of one who isn't let in; "" where the
-// provider sent no name.
+// What clusters would call this person, for the audit line of one who isn't let in, perhaps for
+// what is in that name; "" where the provider sent none.
 std::string user_of(const identity::Identity& identity, const config::IdentityProvider& provider) {
   const std::string* name = identity.claims.find_string(provider.claims.sub);
-  return name != nullptr ? provider.username_prefix + *name : std::string();
+  if (name == nullptr) return {};
+  return provider.username_prefix + identity::printable(*name, identity::kMaxSubjectBytes);
 }
 
 }  // namespace
