@@ -131,18 +131,16 @@ class UserDirectory {
 
  private:
   void look() {
-    // Stamped before reading: a change in between is seen at the next look.
+    // Stamped before reading: a change in between is seen at the next look. What couldn't be read
+    // is tried again whatever its stamp: what was in the way may be gone without a trace in it.
     const FileStamp stamp = stamp_of(file_);
-    if (users_ && stamp == stamp_) return;
-    if (!problem_.empty() && stamp == stamp_) return;
+    if (users_ && problem_.empty() && stamp == stamp_) return;
     stamp_ = stamp;
     // No file, or an empty one, is no users at the start; later it was lost by mistake, and nobody
     // is gone. Whoever wants no users writes `users: []`.
     const bool lost = users_ && !users_->by_name.empty() && stamp.size == 0;
     auto read = lost ? lost_users(stamp) : read_users(file_);
     if (!read) {
-      // What isn't the file's own fault may be over at the next look.
-      if (!read.error().is(Errc::bad_users_file)) stamp_ = {};
       if (problem_ == read.error().message()) return;
       problem_ = read.error().message();
       log::error(users_ ? "the users file can't be read; the former users stay in force"

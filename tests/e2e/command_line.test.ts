@@ -295,6 +295,38 @@ test("a renewed certificate that is for another host is taken, with a warning", 
   }
 });
 
+// What broke once: nothing in the files' stamps told that they could be read now, so they never were.
+test("what a wrong mode kept from being read is read once the mode is right", async () => {
+  const folder = join(s.folder, "unreadable");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  // Root too obeys modes then.
+  const wrapper = process.getuid?.() === 0 ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] : [];
+  const kept = new OpenUnison({ ...portal.options, folder, wrapper, port: await freePort(), managementPort: await freePort() });
+  await kept.prepare();
+  await kept.addUser("dora", "password-of-dora", []);
+  const users = join(kept.secrets, "users.yaml"), certificate = join(kept.secrets, "tls.crt");
+  const said = (message: string) => logEntries(kept.log).filter((entry) => String(entry.message).startsWith(message));
+  const signIn = async () => (await new Visitor(s.authority.caPem).signIn(kept.portal, "dora", "password-of-dora")).status;
+  try {
+    chmodSync(users, 0);
+    await kept.start();
+    expect(await signIn()).toBe(500);
+    chmodSync(users, 0o600);
+    await waitFor("the users", async () => (await signIn()) === 200, 10_000);
+    const renewed = await s.authority.issue("renewed", "/CN=localhost");
+    writeFileSync(certificate, readFileSync(renewed.cert));
+    writeFileSync(join(kept.secrets, "tls.key"), readFileSync(renewed.key));
+    chmodSync(certificate, 0);
+    await waitFor("the failure", async () => said("the new certificates can't be used").length > 0, 15_000);
+    chmodSync(certificate, 0o600);
+    await waitFor("the certificate", async () => said("certificates were read again").length > 0, 15_000);
+    expect(said("the new certificates can't be used")).toHaveLength(1);
+  } finally {
+    await kept.stop();
+  }
+});
+
 test("make help lists every verb", async () => {
   const verbs = [...readFileSync(join(root, "Makefile"), "utf8").matchAll(/^([^\s:]+):.*## /gm)].map((match) => match[1]!);
   expect(verbs).toContain("test-e2e");

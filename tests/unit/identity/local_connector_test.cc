@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 #include <future>
@@ -179,6 +181,57 @@ TEST_F(LocalConnectorTest, BrokenFileLeavesTheFormerUsersInForce) {
   clock_.advance(Millis(1'000));
   EXPECT_TRUE(check("alice", "wonderland"));
   EXPECT_EQ(health().detail, "");
+}
+
+// As long as it is there nothing can be opened, whoever asks.
+class NoFiles {
+ public:
+  NoFiles() {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &former_), 0);
+    const rlimit none{0, former_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  ~NoFiles() { ::setrlimit(RLIMIT_NOFILE, &former_); }
+  NoFiles(const NoFiles&) = delete;
+
+ private:
+  rlimit former_{};
+};
+
+// What broke once: with an owner or a mode that kept us out, or too many open files, a change was
+// never seen, since nothing in the file's stamp told that it could be read again.
+TEST_F(LocalConnectorTest, WhatCouldNotBeReadIsTriedAgainAndSaidOnce) {
+  ASSERT_TRUE(check("bob", "builder"));
+  bob_.disabled = true;
+  save();
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 3; ++i) {
+    const NoFiles no_files;
+    clock_.advance(Millis(1'000));
+    EXPECT_TRUE(check("bob", "builder")) << "the former users stay in force";
+    EXPECT_THAT(health().detail, HasSubstr("Too many open files"));
+  }
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(said, '\n'), 1) << said;
+  clock_.advance(Millis(1'000));
+  EXPECT_FALSE(check("bob", "builder"));
+  EXPECT_EQ(health().detail, "");
+}
+
+// A tool may put the time back, and write as many bytes as there were.
+TEST_F(LocalConnectorTest, AChangeThatLeavesSizeAndTimeOfModificationIsSeen) {
+  ASSERT_TRUE(reread("alice"));
+  const auto modified = std::filesystem::last_write_time(file_);
+  std::string text = read_text(file_);
+  ASSERT_NE(text.find("- ops\n"), std::string::npos) << text;
+  text.replace(text.find("- ops\n"), 5, "- fun");
+  write_text(file_, text);
+  std::filesystem::last_write_time(file_, modified);
+  clock_.advance(Millis(1'000));
+  const auto after = reread("alice");
+  ASSERT_TRUE(after);
+  const auto principal = map_identity(*after, connector_->settings(), config::Values());
+  EXPECT_THAT(principal->groups, ElementsAre("dev", "fun"));
 }
 
 TEST_F(LocalConnectorTest, FileThatNeverWasReadableIsSaidAndEndsNothing) {
