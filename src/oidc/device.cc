@@ -111,8 +111,10 @@ bool Provider::take_back_device(std::string_view user_code, const session::Curre
   return asked.has_value();
 }
 
-void Provider::take_back_devices(const session::Current& current) const {
-  impl_->devices.take_back_all(current.live.sign_in.id);
+void Provider::take_back_devices(const session::Current& current,
+                                 const session::Caller& caller) const {
+  for (const auto& asked : impl_->devices.take_back_all(current.live.sign_in.id))
+    note_decision(asked, current, "take_back", caller);
 }
 
 }  // namespace openunison::oidc

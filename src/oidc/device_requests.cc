@@ -85,16 +85,16 @@ Result<DeviceRequests::Codes> DeviceRequests::ask(Asked asked, crypto::Random& r
 std::optional<DeviceRequests::Asked> DeviceRequests::look(std::string_view user_code,
                                                           MonoTime now) {
   const std::lock_guard lock(mutex_);
-  const Row* row = find(user_code, State::undecided, now);
-  if (row == nullptr) return std::nullopt;
+  const Row* row = find(user_code, now);
+  if (row == nullptr || row->state != State::undecided) return std::nullopt;
   return row->asked;
 }
 
 bool DeviceRequests::decide(std::string_view user_code, std::optional<store::SignInId> sign_in,
                             MonoTime now) {
   const std::lock_guard lock(mutex_);
-  Row* row = find(user_code, State::undecided, now);
-  if (row == nullptr) return false;
+  Row* row = find(user_code, now);
+  if (row == nullptr || row->state != State::undecided) return false;
   row->state = sign_in ? State::allowed : State::denied;
   if (!sign_in) return true;
   row->sign_in = *sign_in;
@@ -109,17 +109,29 @@ std::optional<DeviceRequests::Asked> DeviceRequests::take_back(std::string_view 
                                                                store::SignInId sign_in,
                                                                MonoTime now) {
   const std::lock_guard lock(mutex_);
-  Row* row = find(user_code, State::allowed, now);
-  if (row == nullptr || row->sign_in != sign_in) return std::nullopt;
-  row->state = State::denied;
+  Row* row = find(user_code, now);
+  if (row == nullptr || !take_back(*row, sign_in)) return std::nullopt;
   return row->asked;
 }
 
-void DeviceRequests::take_back_all(store::SignInId sign_in) {
+std::vector<DeviceRequests::Asked> DeviceRequests::take_back_all(store::SignInId sign_in) {
   const std::lock_guard lock(mutex_);
+  std::vector<Asked> all;
   for (auto& [key, row] : rows_) {
-    if (row.state == State::allowed && row.sign_in == sign_in) row.state = State::denied;
+    if (take_back(row, sign_in)) all.push_back(row.asked);
   }
+  return all;
+}
+
+bool DeviceRequests::take_back(Row& row, store::SignInId sign_in) {
+  if (row.sign_in != sign_in) return false;
+  if (row.state == State::taken && !row.taken_back) {
+    row.taken_back = true;
+    return true;
+  }
+  if (row.state != State::allowed) return false;
+  row.state = State::denied;
+  return true;
 }
 
 DeviceRequests::Polled DeviceRequests::poll(std::string_view device_code,
@@ -148,24 +160,29 @@ DeviceRequests::Polled DeviceRequests::poll(std::string_view device_code,
   return {early ? Answer::slow_down : Answer::pending, {}, row.asked};
 }
 
-void DeviceRequests::finish(std::string_view device_code) {
+bool DeviceRequests::finish(std::string_view device_code) {
   const std::lock_guard lock(mutex_);
-  if (const auto row = rows_.find(key_of(device_code)); row != rows_.end()) erase(row);
+  const auto row = rows_.find(key_of(device_code));
+  if (row == rows_.end()) return true;
+  const bool wanted = !row->second.taken_back;
+  erase(row);
+  return wanted;
 }
 
 void DeviceRequests::give_back(std::string_view device_code) {
   const std::lock_guard lock(mutex_);
   const auto row = rows_.find(key_of(device_code));
-  if (row != rows_.end() && row->second.state == State::taken) row->second.state = State::allowed;
+  if (row != rows_.end() && row->second.state == State::taken)
+    row->second.state = row->second.taken_back ? State::denied : State::allowed;
 }
 
-DeviceRequests::Row* DeviceRequests::find(std::string_view user_code, State state, MonoTime now) {
+DeviceRequests::Row* DeviceRequests::find(std::string_view user_code, MonoTime now) {
   const auto code = parse_user_code(user_code);
   if (!code) return nullptr;
   const auto key = by_user_code_.find(*code);
   if (key == by_user_code_.end()) return nullptr;
   Row& row = rows_.at(key->second);
-  return row.ends > now && row.state == state ? &row : nullptr;
+  return row.ends > now ? &row : nullptr;
 }
 
 void DeviceRequests::drop_ended(MonoTime now) {

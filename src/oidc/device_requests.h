@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -57,10 +58,10 @@ class DeviceRequests {
   // `sign_in`: of who allows it; nullopt: denied. False: it is over, or was decided before.
   bool decide(std::string_view user_code, std::optional<store::SignInId> sign_in, MonoTime now);
 
-  // Denies what `sign_in` has allowed and no program has collected; nullopt: there is nothing of it
-  // with that code.
+  // Denies what `sign_in` has allowed and no program has its tokens for; nullopt: there is nothing
+  // of it with that code.
   std::optional<Asked> take_back(std::string_view user_code, store::SignInId sign_in, MonoTime now);
-  void take_back_all(store::SignInId sign_in);
+  std::vector<Asked> take_back_all(store::SignInId sign_in);
 
   enum class Answer { pending, slow_down, denied, expired, unknown, allowed };
   struct Polled {
@@ -71,7 +72,8 @@ class DeviceRequests {
   // Of calls with one device code, one gets `allowed`; for the others the code is unknown until
   // that one has ended with finish() or, where it came to nothing, with give_back().
   Polled poll(std::string_view device_code, std::string_view client_id, MonoTime now);
-  void finish(std::string_view device_code);
+  // False: it was taken back meanwhile, and the program must not get what was made for it.
+  [[nodiscard]] bool finish(std::string_view device_code);
   void give_back(std::string_view device_code);
 
  private:
@@ -81,12 +83,16 @@ class DeviceRequests {
     std::string user_code;
     State state = State::undecided;
     store::SignInId sign_in;
+    bool taken_back = false;  // while it is taken
     std::optional<MonoTime> last_poll;
     Seconds interval = kDeviceInterval;
     MonoTime ends;
   };
   using Rows = std::unordered_map<std::string, Row>;  // by the device code's hash
-  Row* find(std::string_view user_code, State state, MonoTime now);
+  // False: the sign-in has nothing to take back there.
+  static bool take_back(Row& row, store::SignInId sign_in);
+  // Not over; null: there is none.
+  Row* find(std::string_view user_code, MonoTime now);
   void drop_ended(MonoTime now);
   void erase(Rows::iterator row);
 

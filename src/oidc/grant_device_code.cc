@@ -45,11 +45,16 @@ Task<http::Response> Provider::Impl::device_code_grant(const Client& client, con
     if (error.status == 503) {
       devices.give_back(device_code);
     } else {
-      devices.finish(device_code);
+      static_cast<void>(devices.finish(device_code));
     }
     co_return refused(&client, error, caller);
   }
-  devices.finish(device_code);
+  if (!devices.finish(device_code)) {
+    store::Selector selector;
+    selector.session = family->current.live.session.id;
+    co_await sessions.end(std::move(selector), "ended_by_user", caller);
+    co_return refused(&client, {"access_denied", "it was taken back", 400}, caller);
+  }
   co_return co_await token_response(client, std::move(*family), polled.asked.scope, "",
                                     "device_code", std::move(caller));
 }

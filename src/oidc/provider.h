@@ -60,7 +60,8 @@ class Provider final : public session::ReturnTargets, public session::DeviceAppr
                              bool allow, const session::Caller& caller) const override;
   bool take_back_device(std::string_view user_code, const session::Current& current,
                         const session::Caller& caller) const override;
-  void take_back_devices(const session::Current& current) const override;
+  void take_back_devices(const session::Current& current,
+                         const session::Caller& caller) const override;
   const std::string& issuer() const;
   // Waits until the clients that were to be told of sign-outs have been, once, or `deadline`.
   Task<void> drain(net::Deadline deadline) const;

@@ -165,7 +165,7 @@ Task<http::Response> Portal::Impl::end_sessions(http::Request& request) {
   // What was let in and hasn't come yet is a session as well.
   if (what == "all" || what == "others") {
     for (const session::DeviceApprovals* approvals : device_approvals)
-      approvals->take_back_devices(current);
+      approvals->take_back_devices(current, session::caller_of(request));
   }
   const bool ends_this =
       what == "all" || (selector.session && *selector.session == current.live.session.id);

@@ -73,7 +73,7 @@ class DeviceApprovals {
   virtual bool take_back_device(std::string_view user_code, const Current& current,
                                 const Caller& caller) const = 0;
   // The same for all that this sign-in has allowed.
-  virtual void take_back_devices(const Current& current) const = 0;
+  virtual void take_back_devices(const Current& current, const Caller& caller) const = 0;
 };
 
 // Where a sign-in will lead. Implemented by the provider.

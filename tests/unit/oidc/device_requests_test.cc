@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <tuple>
 
 #include "oidc/error.h"
 
@@ -77,7 +78,7 @@ TEST_F(DeviceRequestsTest, OneCallGetsIt) {
   EXPECT_EQ(poll(codes), Answer::unknown);
   requests.give_back(codes.device);
   EXPECT_EQ(poll(codes), Answer::allowed);
-  requests.finish(codes.device);
+  std::ignore = requests.finish(codes.device);
   EXPECT_EQ(poll(codes), Answer::unknown);
   requests.give_back(codes.device);
   EXPECT_EQ(poll(codes), Answer::unknown);
@@ -150,7 +151,7 @@ TEST_F(DeviceRequestsTest, RowsAreBoundedInAllAndOfOneAddress) {
   // What has been used makes room at once.
   ASSERT_TRUE(requests.decide(first.user, alice, now));
   EXPECT_EQ(poll(first), Answer::allowed);
-  requests.finish(first.device);
+  std::ignore = requests.finish(first.device);
   ask();
   now += Seconds(3'600);
   for (int i = 0; i < 6; ++i)
@@ -171,6 +172,7 @@ TEST_F(DeviceRequestsTest, WhatWasAllowedCanBeTakenBackByWhoAllowedItUntilItIsCo
   const auto collected = ask();
   ASSERT_TRUE(requests.decide(collected.user, alice, now));
   EXPECT_EQ(poll(collected), Answer::allowed);
+  EXPECT_TRUE(requests.finish(collected.device));
   EXPECT_FALSE(requests.take_back(collected.user, alice, now));
 }
 
@@ -180,7 +182,7 @@ TEST_F(DeviceRequestsTest, AllThatASignInAllowedIsTakenBackAtOnce) {
   ASSERT_TRUE(requests.decide(first.user, alice, now));
   ASSERT_TRUE(requests.decide(second.user, alice, now));
   ASSERT_TRUE(requests.decide(other.user, bob, now));
-  requests.take_back_all(alice);
+  EXPECT_EQ(requests.take_back_all(alice).size(), 2u);
   EXPECT_EQ(poll(first), Answer::denied);
   EXPECT_EQ(poll(second), Answer::denied);
   EXPECT_EQ(poll(other), Answer::allowed);

@@ -107,6 +107,36 @@ TEST_F(Device, TheSignInMustStillBeThere) {
   EXPECT_EQ(error_of(poll(asked)), "invalid_grant");
 }
 
+// While the session was being made of what was allowed: who takes it back has the last word.
+TEST_F(Device, WhatIsTakenBackAtTheLastMomentEnds) {
+  const session::Current alice = sign_in();
+  for (const bool fails : {false, true}) {
+    const Answer asked = ask_for_codes();
+    ASSERT_TRUE(*decide(asked, alice));
+    store.before_find_sign_in = [&] { provider_of().take_back_devices(alice, caller); };
+    store.find_sign_in_fails = fails;
+    const Answer late = poll(asked);
+    store.before_find_sign_in = {};
+    store.find_sign_in_fails = false;
+    if (fails) {
+      EXPECT_EQ(late.status, 503);
+    } else {
+      EXPECT_EQ(error_of(late), "access_denied");
+    }
+    EXPECT_EQ(error_of(poll(asked)), fails ? "access_denied" : "invalid_grant");
+    EXPECT_EQ(run(sessions().list({.sign_in = alice.live.sign_in.id}, 10))->size(), 1u);
+  }
+}
+
+TEST_F(Device, AllThatIsTakenBackIsAudited) {
+  const session::Current alice = sign_in();
+  ASSERT_TRUE(*decide(ask_for_codes(), alice));
+  ::testing::internal::CaptureStderr();
+  provider_of().take_back_devices(alice, caller);
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("\"answer\":\"take_back\""), std::string::npos) << said;
+}
+
 TEST_F(Device, AStoreThatFailsSpendsNothing) {
   const Answer asked = ask_for_codes();
   ASSERT_TRUE(*decide(asked, sign_in()));

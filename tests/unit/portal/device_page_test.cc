@@ -41,7 +41,7 @@ class FakeApprovals final : public session::DeviceApprovals {
     decisions.push_back(std::string(user_code) + ' ' + current.principal.user + " takes back");
     return true;
   }
-  void take_back_devices(const session::Current& current) const override {
+  void take_back_devices(const session::Current& current, const session::Caller&) const override {
     decisions.push_back(current.principal.user + " takes all back");
   }
   std::optional<Error> refusal;
@@ -70,7 +70,7 @@ class DevicePage : public ::testing::Test {
                           const session::Caller&) const override {
       return false;
     }
-    void take_back_devices(const session::Current&) const override {}
+    void take_back_devices(const session::Current&, const session::Caller&) const override {}
   };
   Answer decide(std::string answer, std::string code = kCode) {
     return site.submit(

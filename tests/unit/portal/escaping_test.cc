@@ -92,7 +92,7 @@ class OneDevice final : public session::DeviceApprovals {
                         const session::Caller&) const override {
     return false;
   }
-  void take_back_devices(const session::Current&) const override {}
+  void take_back_devices(const session::Current&, const session::Caller&) const override {}
 
  private:
   session::DeviceQuestion question_;

@@ -60,6 +60,7 @@ class FailingStore final : public store::SessionStore {
  public:
   explicit FailingStore(std::unique_ptr<store::SessionStore> real) : real_(std::move(real)) {}
   bool find_fails = false, find_sign_in_fails = false, end_fails = false;
+  std::function<void()> before_find_sign_in;
 
   Task<Result<void>> open(store::SignIn sign_in, store::Session first) override {
     return real_->open(std::move(sign_in), std::move(first));
@@ -79,6 +80,7 @@ class FailingStore final : public store::SessionStore {
     return real_->find_web(std::move(hash), now);
   }
   Task<Result<store::SignIn>> find_sign_in(store::SignInId id, WallTime now) override {
+    if (before_find_sign_in) before_find_sign_in();
     if (find_sign_in_fails) co_return fail(store::Errc::unavailable, "no disk");
     co_return co_await real_->find_sign_in(id, now);
   }
