@@ -219,9 +219,12 @@ constexpr Key kKeys[] = {
     {"server.limits.requests_per_connection", integer, "100000",
      "Requests of one connection. Then it is closed.", ours, 1, 1000000000},
     {"server.limits.device_requests", integer, "10000",
-     "Programs that wait to be let in by a code (RFC 8628). Over it: 429.", ours, 1, 1000000},
-    {"server.limits.device_requests_per_address", integer, "20", "The same, of one address.", ours,
-     1, 1000000},
+     "Programs that wait to be let in by a code (RFC 8628); three quarters of them of public "
+     "clients. "
+     "Over it: 429.",
+     ours, 1, 1000000},
+    {"server.limits.device_requests_per_address", integer, "20",
+     "The same, of public clients at one address.", ours, 1, 1000000},
     {"server.limits.pushed_requests", integer, "10000",
      "Pushed authorization requests that are kept at once; a quarter of them of public clients.",
      ours, 1, 1000000},

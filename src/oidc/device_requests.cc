@@ -60,7 +60,7 @@ Result<DeviceRequests::Codes> DeviceRequests::ask(Asked asked, crypto::Random& r
   const std::lock_guard lock(mutex_);
   drop_ended(now);
   const bool full =
-      rows_.size() >= limits_.rows ||
+      by_end_.size() >= limits_.rows ||
       (asked.is_public && (public_of_address_.full(asked.address) ||
                            public_rows_ >= (limits_.rows * kPublicPercent + 99) / 100));
   if (full)
@@ -185,19 +185,32 @@ DeviceRequests::Row* DeviceRequests::find(std::string_view user_code, MonoTime n
   return row.ends > now ? &row : nullptr;
 }
 
+// What has ended is kept to say so, and holds nobody up: no more rows than may wait at one time,
+// since all that are kept waited when the oldest of them ended.
 void DeviceRequests::drop_ended(MonoTime now) {
-  while (!by_end_.empty() && by_end_.begin()->first + kKeptAfterEnd <= now)
-    erase(rows_.find(by_end_.begin()->second));
+  while (!by_end_.empty() && by_end_.begin()->first <= now) {
+    const auto row = rows_.find(by_end_.begin()->second);
+    end(row);
+    ended_.emplace(row->second.ends, row->first);
+  }
+  while (!ended_.empty() && ended_.begin()->first + kKeptAfterEnd <= now)
+    erase(rows_.find(ended_.begin()->second));
+}
+
+void DeviceRequests::end(Rows::iterator row) {
+  Row& gone = row->second;
+  if (!gone.waits) return;
+  gone.waits = false;
+  by_end_.erase({gone.ends, row->first});
+  if (!gone.asked.is_public) return;
+  public_of_address_.remove(gone.asked.address);
+  --public_rows_;
 }
 
 void DeviceRequests::erase(Rows::iterator row) {
-  const Row& gone = row->second;
-  by_end_.erase({gone.ends, row->first});
-  by_user_code_.erase(gone.user_code);
-  if (gone.asked.is_public) {
-    public_of_address_.remove(gone.asked.address);
-    --public_rows_;
-  }
+  end(row);
+  ended_.erase({row->second.ends, row->first});
+  by_user_code_.erase(row->second.user_code);
   rows_.erase(row);
 }
 

@@ -87,6 +87,7 @@ class DeviceRequests {
     std::optional<MonoTime> last_poll;
     Seconds interval = kDeviceInterval;
     MonoTime ends;
+    bool waits = true;  // else it has ended, and is kept to say so
   };
   using Rows = std::unordered_map<std::string, Row>;  // by the device code's hash
   // False: the sign-in has nothing to take back there.
@@ -94,15 +95,17 @@ class DeviceRequests {
   // Not over; null: there is none.
   Row* find(std::string_view user_code, MonoTime now);
   void drop_ended(MonoTime now);
+  // Counts it no more.
+  void end(Rows::iterator row);
   void erase(Rows::iterator row);
 
   const DeviceRequestLimits limits_;
   std::mutex mutex_;
   Rows rows_;
   std::unordered_map<std::string, std::string> by_user_code_;
-  std::set<std::pair<MonoTime, std::string>> by_end_;
-  AddressRows public_of_address_;
-  std::size_t public_rows_ = 0;
+  std::set<std::pair<MonoTime, std::string>> by_end_, ended_;  // those that wait, and the others
+  AddressRows public_of_address_;                              // that wait
+  std::size_t public_rows_ = 0;                                // that wait
 };
 
 // "wdjb mjht" → "WDJB-MJHT". nullopt: it can't be a user code.

@@ -159,6 +159,19 @@ TEST_F(DeviceRequestsTest, RowsAreBoundedInAllAndOfOneAddress) {
   EXPECT_FALSE(requests.ask(asked("192.0.2.9", false), random, now));
 }
 
+// They are kept for those who still ask, but nobody waits in them.
+TEST_F(DeviceRequestsTest, WhatHasEndedTakesNobodysRow) {
+  const auto codes = ask();
+  for (int i = 0; i < 2; ++i) ask();
+  EXPECT_FALSE(requests.ask(asked(), random, now));
+  now += kDeviceLife;
+  for (int i = 0; i < 3; ++i) ask();
+  EXPECT_FALSE(requests.ask(asked(), random, now));
+  EXPECT_EQ(poll(codes), Answer::expired);
+  now += Seconds(120);
+  EXPECT_EQ(poll(codes), Answer::unknown);
+}
+
 TEST_F(DeviceRequestsTest, WhatWasAllowedCanBeTakenBackByWhoAllowedItUntilItIsCollected) {
   const store::SignInId bob = random.id<store::SignInTag>();
   const auto codes = ask();
