@@ -3,19 +3,23 @@
 // Device authorization (RFC 8628): a program without a browser gets a code that a person types at
 // the portal, and asks at the token endpoint until that has happened.
 #include "base/log.h"
+#include "identity/names.h"
 #include "oidc/provider_impl.h"
 #include "text/json.h"
-#include "text/utf8.h"
 #include "text/words.h"
 
 namespace openunison::oidc {
 
 std::expected<std::string, OAuthError> device_name_of(const text::Form& form) {
   const std::string_view name = form.value("device_name");
-  if (name.size() <= kMaxDeviceName && text::valid_utf8(name) && !text::has_control(name))
-    return std::string(name);
-  return std::unexpected(OAuthError{
-      "invalid_request", "device_name has at most 64 bytes, without control characters", 400});
+  if (name.empty()) return std::string();
+  if (name.size() > kMaxDeviceName)
+    return std::unexpected(OAuthError{"invalid_request", "device_name has at most 64 bytes", 400});
+  // A person reads it before they decide: it must be what it looks like.
+  const std::string_view problem = identity::name_problem(name);
+  if (problem.empty()) return std::string(name);
+  return std::unexpected(
+      OAuthError{"invalid_request", "device_name can't be used: " + std::string(problem), 400});
 }
 
 Task<http::Response> Provider::Impl::authorize_device(http::Request& request) {

@@ -191,9 +191,12 @@ TEST_F(Device, AnApplicationMustAskForOpenid) {
 
 TEST_F(Device, NamesThatNobodyCouldReadAreRefused) {
   for (const std::string& name :
-       {std::string(65, 'x'), std::string("a\nb"), std::string("\xff"), std::string("\x1b[31m")})
-    EXPECT_EQ(error_of(ask_for_codes({{"device_name", name}})), "invalid_request");
-  EXPECT_EQ(ask_for_codes({{"device_name", "-"}}).status, 200);
+       {std::string(65, 'x'), std::string("a\nb"), std::string("\xff"), std::string("\x1b[31m"),
+        std::string("a\u202Eb"), std::string("a\u200Bb"), std::string("a\u2028b"),
+        std::string("a\u2066b"), std::string("\u200B"), std::string("\u00A0"), std::string(" ")})
+    EXPECT_EQ(error_of(ask_for_codes({{"device_name", name}})), "invalid_request") << name;
+  for (const char* name : {"-", "", "build server 7", "B\u00FCro"})
+    EXPECT_EQ(ask_for_codes({{"device_name", name}}).status, 200) << name;
 }
 
 TEST_F(Device, OneAddressCannotTakeAllRows) {
