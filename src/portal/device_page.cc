@@ -3,6 +3,7 @@
 // Device: lets a program in that waits on another machine (RFC 8628 §3.3). The code is typed, or
 // comes with the link that the program shows; what it is for is said either way, and only the
 // button decides: a link alone lets nobody in (§5.4).
+#include "base/log.h"
 #include "portal/pages.h"
 #include "portal/program_name.h"
 #include "portal/time_text.h"
@@ -12,6 +13,17 @@ namespace {
 
 std::string account_of(const Current& current) {
   return current.live.sign_in.provider + '\n' + current.live.sign_in.subject;
+}
+
+// Somebody guesses, or was sent a code that is over.
+void audit_refusal(const char* reason, const Current& current, const session::Caller& caller) {
+  log::audit("device_code_refused", {{"user", current.principal.user},
+                                     {"provider", current.principal.provider},
+                                     {"sign_in", current.live.sign_in.id.text()},
+                                     {"reason", reason},
+                                     {"address", caller.address},
+                                     {"request", caller.request_id},
+                                     {"trace", caller.trace.trace_id()}});
 }
 
 Page empty_page(int status = 200) {
@@ -41,14 +53,23 @@ Page page_of_end(bool allowed, std::string_view client, std::string_view user_co
   return page;
 }
 
+// For whoever denies: a device that was let in has its tokens then, and only ending its session
+// stops it.
+Page page_of_what_is_over() {
+  Page page = empty_page(404);
+  page.data.set("over", true);
+  return page;
+}
+
 }  // namespace
 
 // The question behind a code, or the page that says why there is none.
 std::expected<session::DeviceQuestion, Page> Portal::Impl::device_question(
-    const Current& current, std::string_view user_code, bool waits) {
+    const Current& current, std::string_view user_code, bool waits, const session::Caller& caller) {
   const MonoTime now = sessions.clock().mono();
   if (const Millis wait = code_guesses.wait_of(account_of(current), now);
       waits && wait > Millis{0}) {
+    audit_refusal("held_back", current, caller);
     return std::unexpected(page_to_type(
         429, "Too many wrong codes. You can type another one in " + in_words(wait) + "."));
   }
@@ -56,6 +77,7 @@ std::expected<session::DeviceQuestion, Page> Portal::Impl::device_question(
     if (auto question = approvals->find_device(user_code)) return std::move(*question);
   }
   code_guesses.wrong(account_of(current), now);
+  audit_refusal("wrong", current, caller);
   return std::unexpected(page_to_type(
       404,
       "No device waits with this code. It is good for ten minutes and for one use: look at the "
@@ -74,7 +96,7 @@ Task<http::Response> Portal::Impl::device_page(http::Request& request) {
 
 http::Response Portal::Impl::ask_about_device(const http::Request& request, const Current& current,
                                               std::string_view user_code) {
-  auto question = device_question(current, user_code, true);
+  auto question = device_question(current, user_code, true, session::caller_of(request));
   if (!question) return render(request, &current, std::move(question.error()));
   Page page = empty_page();
   page.data.set("asks", true);
@@ -105,7 +127,8 @@ Task<http::Response> Portal::Impl::decide_device(http::Request& request) {
         co_return render(request, &current, page_of_end(false, "", user_code));
     }
   }
-  auto question = device_question(current, user_code, answer == "allow");
+  auto question = device_question(current, user_code, answer == "allow", caller);
+  if (!question && answer == "deny") co_return render(request, &current, page_of_what_is_over());
   if (!question) co_return render(request, &current, std::move(question.error()));
   for (const session::DeviceApprovals* approvals : device_approvals) {
     const auto decided = approvals->decide_device(user_code, current, answer == "allow", caller);

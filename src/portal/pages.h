@@ -94,7 +94,8 @@ struct Portal::Impl {
                                   std::string_view user_code);
   std::expected<session::DeviceQuestion, Page> device_question(const Current& current,
                                                                std::string_view user_code,
-                                                               bool waits);
+                                                               bool waits,
+                                                               const session::Caller& caller);
   Task<http::Response> logout_page(http::Request& request);  // sign_out_page.cc
   Task<http::Response> logout(http::Request& request);
   Task<http::Response> signed_out(http::Request& request);

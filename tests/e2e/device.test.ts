@@ -74,6 +74,22 @@ describe.each(looks)("pages in %s", (look, options) => {
     await page.click("button:has-text('Allow')");
     await page.waitForSelector("text=It is let in");
     await seen("let-in");
+    await page.click("button:has-text('Take it back')");
+    await page.waitForSelector("h1:has-text('Denied')");
+    expect((await poll(asked)).error).toBe("access_denied");
+
+    const collected = await codes();
+    await page.goto(collected.verification_uri_complete);
+    await seen("link");
+    await page.click("button:has-text('Go on')");
+    await page.click("button:has-text('Allow')");
+    await page.waitForSelector("text=It is let in");
+    expect((await poll(collected)).status).toBe(200);
+    await page.click("button:has-text('Take it back')");
+    await page.waitForSelector("text=Nothing waits with this code");
+    await seen("too-late");
+    await page.click("main a:has-text('Sessions')");
+    expect(await page.textContent("main")).toContain("build server 7");
 
     const second = await codes();
     await page.goto(second.verification_uri_complete);

@@ -160,6 +160,16 @@ async function happen(it: Exercised): Promise<void> {
   const forCluster = await exchanged({ subject_token: own.access_token!, subject_token_type: "urn:ietf:params:oauth:token-type:access_token" });
   if (!forCluster.id_token) throw new Error(`an exchange got ${JSON.stringify(forCluster)}`);
 
+  // Codes that nothing waits with, until she is held back; and a device that is let in by mistake.
+  const answerDevice = (user_code: string, answer: string) => alice.follow(`${portal.portal}/device`, { form: { csrf: Visitor.field(question.body, "csrf"), user_code, answer } });
+  const mistake = JSON.parse((await it.visitor().fetch(`${portal.issuer}/device`, { form: { client_id: "kubernetes", device_name: "not hers" } })).body) as Record<string, string>;
+  await answerDevice(mistake.user_code!, "allow");
+  const taken = await answerDevice(mistake.user_code!, "deny");
+  if (taken.status !== 200) throw new Error(`taking back got ${taken.status}`);
+  let status = 0;
+  for (let tries = 0; tries < 12 && status !== 429; tries += 1) status = (await answerDevice("BBBB-BBBB", "look")).status;
+  if (status !== 429) throw new Error(`wrong codes got ${status}`);
+
   // An application that asks for consent, and is told of the sign-out at the end (its address refuses that).
   const ours = "https://127.0.0.1:9999/callback";
   const asked = new URL(`${portal.issuer}/auth`);

@@ -171,6 +171,25 @@ TEST_F(DevicePage, WhatWasAllowedCanBeTakenBack) {
       ElementsAre("WDJB-MJHT alice allows", "WDJB-MJHT alice takes back", "alice takes all back"));
 }
 
+// Its tokens are out then: where to stop it is what somebody must be told who took fright.
+TEST_F(DevicePage, WhoComesTooLateToTakeItBackIsShownTheSessions) {
+  site.sign_in(browser);
+  const Answer late = decide("deny", "BBBB-BBBB");
+  EXPECT_EQ(late.status, 404);
+  EXPECT_THAT(late.body, HasSubstr("href=\"/sessions\">Sessions</a> <a class=\"button\""));
+}
+
+TEST_F(DevicePage, WrongCodesAndWhoIsHeldBackAreAudited) {
+  site.sign_in(browser);
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i <= kMaxCodeGuesses; ++i) decide("look", "BBBB-BBBB");
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr("\"event\":\"device_code_refused\",\"user\":\"alice\""));
+  EXPECT_THAT(said, HasSubstr("\"reason\":\"wrong\""));
+  EXPECT_THAT(said, HasSubstr("\"reason\":\"held_back\""));
+  EXPECT_THAT(said, Not(HasSubstr("BBBB")));
+}
+
 TEST_F(DevicePage, NothingElseDecides) {
   site.sign_in(browser);
   EXPECT_EQ(decide("").location(), "/device");
@@ -204,7 +223,8 @@ TEST_F(DevicePage, GuessingComesToAnEnd) {
   for (int i = 0; i < kMaxCodeGuesses; ++i) {
     const Answer wrong = decide(i % 3 == 0 ? "look" : i % 3 == 1 ? "allow" : "deny", "BBBB-BBBB");
     EXPECT_EQ(wrong.status, 404);
-    EXPECT_THAT(wrong.body, HasSubstr("No device waits with this code"));
+    EXPECT_THAT(wrong.body, HasSubstr(i % 3 == 2 ? "Nothing waits with this code"
+                                                 : "No device waits with this code"));
   }
   // The right one too, or an answer would tell it from the wrong ones.
   for (const char* code : {"BBBB-BBBB", kCode}) {
