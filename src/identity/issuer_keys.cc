@@ -36,6 +36,7 @@ IssuerKeys::IssuerKeys(std::string issuer, std::string jwks_uri, const std::stri
                        Fetcher fetch, const Clock* clock)
     : issuer_(std::move(issuer)),
       jwks_uri_(std::move(jwks_uri)),
+      label_(label),
       fetch_(std::move(fetch)),
       clock_(clock),
       keys_([this](net::Deadline deadline) { return load(deadline); }, {}, clock),
@@ -102,6 +103,12 @@ Task<Result<IssuerKeys::Keys>> IssuerKeys::newer(Keys known, net::Deadline deadl
   }
   auto keys = co_await keys_.newer(known, Millis(0), deadline);
   co_return keys;
+}
+
+Task<Result<void>> IssuerKeys::probe(net::Deadline deadline) {
+  auto keys = co_await keys_.get(deadline);
+  if (!keys) co_return std::unexpected(keys.error());
+  co_return Result<void>();
 }
 
 Task<Result<jose::VerifiedJwt>> IssuerKeys::verify(jose::UnverifiedJwt token,

@@ -26,6 +26,10 @@ class IssuerKeys {
              const Clock* clock);
 
   const std::string& issuer() const { return issuer_; }
+  const std::string& label() const { return label_; }
+
+  // Whether its keys can be had. Error: unreachable.
+  Task<Result<void>> probe(net::Deadline deadline);
 
   // A token of this issuer, genuine and in its time, for whomever it was made. Errors:
   // bad_response, unreachable.
@@ -38,7 +42,7 @@ class IssuerKeys {
   Task<Result<std::string>> get(std::string url, net::Deadline deadline);
   Task<Result<Keys>> newer(Keys known, net::Deadline deadline);
 
-  const std::string issuer_, jwks_uri_;
+  const std::string issuer_, jwks_uri_, label_;
   const Fetcher fetch_;
   const Clock* clock_;
   Cached<jose::JwkSet> keys_;

@@ -65,6 +65,15 @@ Task<Result<Admitted>> Workloads::admit(std::string token, std::string cluster,
   co_return match(*verified, cluster);
 }
 
+Task<std::vector<Workloads::Unreachable>> Workloads::probe(Millis each) {
+  std::vector<Unreachable> unreachable;
+  for (const auto& issuer : issuers_) {
+    auto there = co_await issuer->probe(net::in(each));
+    if (!there) unreachable.emplace_back(issuer->label(), there.error());
+  }
+  co_return unreachable;
+}
+
 Result<Admitted> Workloads::match(const jose::VerifiedJwt& token, std::string_view cluster) const {
   const std::string* subject = token.string_claim("sub");
   if (subject == nullptr) return fail(Errc::bad_response, "the token has no sub");

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/values.h"
@@ -41,6 +42,11 @@ class Workloads {
   // Errors: bad_response (the token can't be used), not_allowed (it is genuine, and no entry lets
   // it in), bad_name (it would have a name that nobody may have), unreachable.
   Task<Result<Admitted>> admit(std::string token, std::string cluster, net::Deadline deadline);
+
+  // Asks each issuer for its keys, one after another, for at most so long. Of those whose keys
+  // can't be had: the first entry, and why.
+  using Unreachable = std::pair<std::string, Error>;
+  Task<std::vector<Unreachable>> probe(Millis each);
 
  private:
   Result<Admitted> match(const jose::VerifiedJwt& token, std::string_view cluster) const;

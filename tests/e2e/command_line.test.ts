@@ -556,6 +556,17 @@ describe("check", () => {
     expect((await check()).stdout).toMatch(/error: oidc: .*\(--offline leaves this check out\)/);
   });
 
+  test("asks the issuers of workloads for their keys, and only warns of those that don't answer", async () => {
+    const workload = (name: string, issuer: string) => `- {name: ${name}, issuer: "${issuer}", audience: ou, subjects: ["a:*"], username_prefix: "${name}:", clusters: [demo]}`;
+    site = new OpenUnison({ ...portal.options, folder: site.options.folder, openunisonExtra: `workloads:\n${workload("here", s.pipelines.issuer)}\n${workload("away", `https://localhost:${await freePort()}`)}` });
+    await site.prepare();
+    const asked = await check();
+    expect(asked.stdout).toMatch(/warning: openunison\.workloads: away: the keys of the token's issuer can't be had: .*--offline/);
+    expect(asked.stdout).not.toContain("here:");
+    expect(asked.code).toBe(0);
+    expect((await check("--offline")).stdout).not.toContain("away:");
+  });
+
   test("--output json has the same problems; --print-schema is JSON Schema", async () => {
     writeFileSync(secret("OU_MASTER_KEY"), randomBytes(3));
     const { problems } = JSON.parse((await check("--output", "json")).stdout) as { problems: Record<string, unknown>[] };

@@ -47,11 +47,16 @@ test("code, userinfo, refresh, revoke, logout", async () => {
   const info = await client.fetchUserInfo(configuration, tokens.access_token, "alice");
   expect(info.email).toBe("alice@example.com");
 
+  const seen = await client.tokenIntrospection(configuration, tokens.access_token);
+  expect(seen).toMatchObject({ active: true, sub: "alice", username: "alice", client_id: "relying-party", iss: s.portal.issuer, sid: claims.sid, token_type: "Bearer" });
+
   const refreshed = await client.refreshTokenGrant(configuration, tokens.refresh_token!);
   expect(refreshed.claims()!.sub).toBe("alice");
   expect(refreshed.refresh_token).not.toBe(tokens.refresh_token);
 
+  expect(await client.tokenIntrospection(configuration, refreshed.refresh_token!)).toMatchObject({ active: true, token_type: "refresh_token" });
   await client.tokenRevocation(configuration, refreshed.refresh_token!);
+  for (const over of [refreshed.refresh_token!, refreshed.access_token]) expect(await client.tokenIntrospection(configuration, over)).toEqual({ active: false });
   await expect(client.refreshTokenGrant(configuration, refreshed.refresh_token!)).rejects.toThrow();
   await expect(client.fetchUserInfo(configuration, refreshed.access_token, "alice")).rejects.toThrow();
 

@@ -12,6 +12,7 @@
 #include "cmd/openunison/upstreams.h"
 #include "config/error.h"
 #include "crypto/random.h"
+#include "identity/workloads.h"
 #include "jose/key_ring.h"
 #include "store/error.h"
 #include "store/inspection.h"
@@ -93,6 +94,29 @@ std::vector<Problem> ask_providers(config::Values values, const SecretsDirectory
   return problems;
 }
 
+// Asks the issuers of programs' tokens for their keys. Without them nobody else is kept out, and an
+// API server may not run yet: a warning.
+std::vector<Problem> ask_issuers(const config::Values& values) {
+  if (values.workloads.empty()) return {};
+  SystemClock clock;
+  net::Runtime runtime(1);
+  const auto client = make_client(values, runtime);
+  if (!client) return {};  // said by ask_providers
+  identity::Workloads workloads(
+      std::make_shared<const config::Values>(values),
+      [&client](http::ClientRequest request) { return (*client)->fetch(std::move(request)); },
+      &clock);
+  std::vector<Problem> problems;
+  for (const auto& [name, why] : runtime.block_on(workloads.probe(kHealthDeadline))) {
+    problems.push_back({Severity::warning,
+                        values.file,
+                        {0, 0},
+                        "openunison.workloads",
+                        name + ": " + why.message() + " (--offline leaves this check out)"});
+  }
+  return problems;
+}
+
 void print_json(const std::vector<Problem>& problems) {
   text::Json::Array list;
   for (const Problem& problem : problems) {
@@ -145,8 +169,10 @@ int check(const CommonOptions& options, bool offline) {
     add(check_secret_files(*parsed.values, options.secrets_directory));
   if (parsed.values && !options.state_directory.empty() && !options.secrets_directory.empty())
     add(inspect_state(options.state_directory, SecretsDirectory(options.secrets_directory)));
-  if (parsed.values && !offline)
+  if (parsed.values && !offline) {
     add(ask_providers(*parsed.values, SecretsDirectory(options.secrets_directory)));
+    add(ask_issuers(*parsed.values));
+  }
   const auto errors = std::ranges::count(problems, Severity::error, &Problem::severity);
   if (options.output == "json") {
     print_json(problems);

@@ -283,8 +283,9 @@ class Server {
       }
       all.front().clients.push_back(oidc::configured_client(client, secret ? *secret : Secret()));
     }
-    TRY_VOID(make_notifier());
-    const auto fetch = [client = notifier_.get()](http::ClientRequest request) {
+    // Tells clients of sign-outs, and asks issuers of programs' tokens for their keys.
+    client_ = TRY(make_client(*values_, runtime_));
+    const auto fetch = [client = client_.get()](http::ClientRequest request) {
       return client->fetch(std::move(request));
     };
     if (!values_->workloads.empty()) workloads_.emplace(values_, fetch, &clock_);
@@ -301,19 +302,6 @@ class Server {
           oidc::ProviderDependencies{&*sessions_, keys_.get(), &*master_, portal_.get(), fetch,
                                      workloads_ ? &*workloads_ : nullptr}));
     }
-    return {};
-  }
-
-  // What tells clients of sign-outs, and asks issuers of programs' tokens for their keys.
-  Result<void> make_notifier() {
-    std::vector<std::string> roots;
-    for (const config::TrustedCertificate& trusted : values_->trusted_certs)
-      roots.push_back(trusted.pem);
-    http::ClientOptions options;
-    options.tls = TRY(net::TlsClientContext::create(roots));
-    options.proxy = values_->http_proxy;
-    options.no_proxy = values_->no_proxy;
-    notifier_ = std::make_unique<http::Client>(runtime_, std::move(options));
     return {};
   }
 
@@ -518,7 +506,7 @@ class Server {
   std::optional<session::Sessions> sessions_;
   std::optional<session::SignInFlow> sign_in_;
   std::unique_ptr<portal::Portal> portal_;
-  std::unique_ptr<http::Client> notifier_;
+  std::unique_ptr<http::Client> client_;
   std::optional<identity::Workloads> workloads_;
   std::vector<std::unique_ptr<oidc::Provider>> providers_;
   std::shared_ptr<http::Service> public_service_, admin_service_;

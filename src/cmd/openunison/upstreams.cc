@@ -14,14 +14,27 @@ identity::AttemptLimits attempts_of(const config::LimitsValues& values) {
   return limits;
 }
 
-}  // namespace
-
-Result<Upstreams> make_upstreams(const config::Values& values, const SecretsDirectory& secrets,
-                                 const UpstreamDependencies& dependencies) {
+Result<std::shared_ptr<const net::TlsClientContext>> trust_of(const config::Values& values) {
   std::vector<std::string> roots;
   for (const config::TrustedCertificate& trusted : values.trusted_certs)
     roots.push_back(trusted.pem);
-  const auto tls = TRY(net::TlsClientContext::create(roots));
+  return net::TlsClientContext::create(roots);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<http::Client>> make_client(const config::Values& values,
+                                                  net::Runtime& runtime) {
+  http::ClientOptions options;
+  options.tls = TRY(trust_of(values));
+  options.proxy = values.http_proxy;
+  options.no_proxy = values.no_proxy;
+  return std::make_unique<http::Client>(runtime, std::move(options));
+}
+
+Result<Upstreams> make_upstreams(const config::Values& values, const SecretsDirectory& secrets,
+                                 const UpstreamDependencies& dependencies) {
+  const auto tls = TRY(trust_of(values));
   Upstreams upstreams;
   for (const config::IdentityProvider& provider : values.identity_providers) {
     if (provider.kind == config::ProviderKind::local) {

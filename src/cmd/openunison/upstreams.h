@@ -31,6 +31,11 @@ struct UpstreamDependencies {
 Result<Upstreams> make_upstreams(const config::Values& values, const SecretsDirectory& secrets,
                                  const UpstreamDependencies& dependencies);
 
+// For all that is asked or told by HTTP but for identity providers: with trusted_certs and the
+// proxy of values. Error: a trusted certificate can't be used.
+Result<std::unique_ptr<http::Client>> make_client(const config::Values& values,
+                                                  net::Runtime& runtime);
+
 // How far a provider's clock may be from ours before tokens are refused now and then.
 inline constexpr Millis kMaxClockDifference{5'000};
 

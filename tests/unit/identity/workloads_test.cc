@@ -328,6 +328,17 @@ TEST_F(WorkloadsTest, KeysThatCanNotBeHadOrUsedLetNobodyInAndAreNotAskedForInASt
   }
 }
 
+TEST_F(WorkloadsTest, AProbeNamesThoseWhoseKeysCanNotBeHad) {
+  config::Workload other = entry();
+  other.name = "away";
+  other.issuer = "https://idp.example/away";
+  values_->workloads.push_back(other);
+  const auto unreachable = runtime_.block_on(workloads().probe(Seconds(5)));
+  ASSERT_EQ(unreachable.size(), 1u);
+  EXPECT_EQ(unreachable[0].first, "away");
+  EXPECT_THAT(unreachable[0].second.message(), HasSubstr("status 404"));
+}
+
 TEST_F(WorkloadsTest, AStormOfTokensWithUnknownKeysIsNoStormOfFetches) {
   EXPECT_TRUE(admit(token()));
   provider_.kid = "k9";
