@@ -108,8 +108,13 @@ EntryNames add_entries(kube::Change& change, const kube::Kubeconfig& config, con
   exec.name = names.user;
   exec.command = options.program;
   exec.args = {"get-token", "--host=" + host.text(), "--cluster=" + access.name};
-  if (!options.browser.empty() && options.browser != "auto")
+  if (!options.browser.empty() && options.browser != "auto") {
     exec.args.push_back("--browser=" + options.browser);
+  } else if (const kube::UserEntry* former = config.user(names.user); former && former->exec) {
+    for (const std::string& argument : former->exec->args) {
+      if (argument.starts_with("--browser=")) exec.args.push_back(argument);
+    }
+  }
   exec.install_hint = kInstallHint;
   change.clusters.push_back(cluster_entry(names.cluster, access));
   change.exec_users.push_back(std::move(exec));

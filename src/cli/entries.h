@@ -29,7 +29,7 @@ std::vector<OwnContext> own_contexts(const kube::Kubeconfig& config, const Host&
 struct EntryOptions {
   std::string program;  // absolute path of this program
   std::string context;  // --context; empty: chosen here
-  std::string browser;  // --browser to keep in the entry; empty or "auto": none
+  std::string browser;  // --browser to keep in the entry; empty or "auto": what it had
 };
 
 // The names that a cluster's entries get.

@@ -28,12 +28,6 @@ Result<FileLock> take(const std::string& file) {
   }
 }
 
-bool is_fresh(const std::optional<Credential>& credential, const BootTime& now) {
-  if (!credential) return false;
-  const auto left = credential->left(now);
-  return left && *left >= least_left(credential->life);
-}
-
 Credential credential_of(Tokens tokens, std::string issuer, std::string client_id) {
   Credential credential;
   credential.issuer = std::move(issuer);
@@ -49,6 +43,11 @@ Credential credential_of(Tokens tokens, std::string issuer, std::string client_i
 
 Millis least_left(Seconds life) {
   return std::min(kLongestSkew, Millis(life) / 4);
+}
+
+bool is_fresh(const Credential& credential, const BootTime& now) {
+  const auto left = credential.left(now);
+  return left && *left >= least_left(credential.life);
 }
 
 std::string exec_credential(const Credential& credential, const BootTime& boot, WallTime now) {
@@ -87,11 +86,11 @@ Result<PortalClient*> Keeper::client(const SignIn& sign_in) {
 Result<Credential> Keeper::credential(const Host& host, const std::string& cluster) {
   // A file that can't be read is written anew.
   auto kept = state_.credential(host, cluster);
-  if (kept && is_fresh(*kept, clock_.now())) return std::move(**kept);
+  if (kept && *kept && is_fresh(**kept, clock_.now())) return std::move(**kept);
   TRY(sign_in_of(host));
   const FileLock lock = TRY(take(state_.lock_file(host)));
   kept = state_.credential(host, cluster);
-  if (kept && is_fresh(*kept, clock_.now())) return std::move(**kept);
+  if (kept && *kept && is_fresh(**kept, clock_.now())) return std::move(**kept);
   return renew(host, cluster, kept ? std::move(*kept) : std::nullopt);
 }
 
@@ -122,8 +121,8 @@ Result<Credential> Keeper::renew(const Host& host, const std::string& cluster,
 Result<Credential> Keeper::exchange(const Host& host, const std::string& cluster) {
   const std::string token = TRY(renew_access(host));
   const SignIn sign_in = TRY(sign_in_of(host));
+  const Account known = TRY(account_by(host, sign_in, token));
   PortalClient* const portal = TRY(client(sign_in));
-  const Account known = TRY(runtime_.block_on(portal->account(sign_in.account_endpoint, token)));
   const auto found = std::ranges::find(known.clusters, cluster, &ClusterAccess::name);
   if (found == known.clusters.end())
     return fail(Errc::no_cluster, "the portal " + host.text() + " has no cluster " + cluster +
@@ -141,6 +140,7 @@ Result<std::string> Keeper::access_token(const Host& host) {
 }
 
 Result<std::string> Keeper::renew_access(const Host& host) {
+  if (obtained_ && obtained_->host == host) return obtained_->access_token;
   SignIn sign_in = TRY(sign_in_of(host));
   PortalClient* const portal = TRY(client(sign_in));
   auto tokens = runtime_.block_on(portal->refresh(sign_in.issuer, std::string(kOwnClient),
@@ -153,14 +153,22 @@ Result<std::string> Keeper::renew_access(const Host& host) {
   }
   sign_in.refresh_token = std::move(tokens->refresh_token);
   TRY_VOID(state_.save(host, sign_in));
-  return std::move(tokens->access_token);
+  obtained_ = Obtained{host, std::move(tokens->access_token), std::nullopt};
+  return obtained_->access_token;
+}
+
+Result<Account> Keeper::account_by(const Host& host, const SignIn& sign_in, std::string token) {
+  if (obtained_ && obtained_->host == host && obtained_->account) return *obtained_->account;
+  PortalClient* const portal = TRY(client(sign_in));
+  Account account =
+      TRY(runtime_.block_on(portal->account(sign_in.account_endpoint, std::move(token))));
+  if (obtained_ && obtained_->host == host) obtained_->account = account;
+  return account;
 }
 
 Result<Account> Keeper::account(const Host& host) {
   std::string token = TRY(access_token(host));
-  const SignIn sign_in = TRY(sign_in_of(host));
-  PortalClient* const portal = TRY(client(sign_in));
-  return runtime_.block_on(portal->account(sign_in.account_endpoint, std::move(token)));
+  return account_by(host, TRY(sign_in_of(host)), std::move(token));
 }
 
 Result<Tokens> Keeper::hand_over(const Host& host, const ClusterAccess& cluster) {
@@ -170,12 +178,14 @@ Result<Tokens> Keeper::hand_over(const Host& host, const ClusterAccess& cluster)
   return runtime_.block_on(portal->exchange(cluster, std::move(token)));
 }
 
-Result<void> Keeper::keep(const Host& host, SignIn sign_in) {
+Result<void> Keeper::keep(const Host& host, SignIn sign_in, std::string access_token,
+                          Account account) {
   TRY_VOID(state_.make_folder_of(host));
   const FileLock lock = TRY(take(state_.lock_file(host)));
   // Of another person perhaps; in any case of another sign-in.
   for (const std::string& cluster : state_.clusters(host))
     TRY_VOID(state_.remove_credential(host, cluster));
+  obtained_ = Obtained{host, std::move(access_token), std::move(account)};
   return state_.save(host, sign_in);
 }
 

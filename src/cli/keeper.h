@@ -18,6 +18,8 @@ namespace openunison::cli {
 // With less than this left a credential is replaced before it is used: a quarter of its life, at
 // most 15 s.
 Millis least_left(Seconds life);
+// Whether so much is left; false where that can't be told.
+bool is_fresh(const Credential& credential, const BootTime& now);
 // What `get-token` writes to standard output (client.authentication.k8s.io/v1). Its
 // expirationTimestamp is what kubectl compares with the machine's clock, be that right or wrong, so
 // it is made from what is left; it comes a little early, for kubectl looks before it sends.
@@ -42,8 +44,8 @@ class Keeper {
   // Tokens of a cluster for another program (kubectl's built-in client), which are not kept.
   // Errors: as above.
   Result<Tokens> hand_over(const Host& host, const ClusterAccess& cluster);
-  // Keeps what a sign-in gave.
-  Result<void> keep(const Host& host, SignIn sign_in);
+  // Keeps what a sign-in gave; what came with it serves this process's next questions.
+  Result<void> keep(const Host& host, SignIn sign_in, std::string access_token, Account account);
   // Ends the families of the sign-in and of its clusters at the portal, or with `all` the whole
   // sign-in, the browser's session as well; then forgets them, whatever the portal said, whose
   // error is given.
@@ -56,6 +58,7 @@ class Keeper {
                            std::optional<Credential> kept);
   Result<Credential> exchange(const Host& host, const std::string& cluster);
   Result<std::string> renew_access(const Host& host);
+  Result<Account> account_by(const Host& host, const SignIn& sign_in, std::string token);
   Result<SignIn> sign_in_of(const Host& host) const;
 
   net::Runtime& runtime_;
@@ -63,6 +66,13 @@ class Keeper {
   const BootClock& clock_;
   Connect connect_;
   std::unique_ptr<PortalClient> client_;
+  // Of this process, which ends long before an access token does: not asked for twice.
+  struct Obtained {
+    Host host;
+    std::string access_token;
+    std::optional<Account> account;
+  };
+  std::optional<Obtained> obtained_;
 };
 
 }  // namespace openunison::cli

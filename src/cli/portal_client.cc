@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/portal_client.h"
 
+#include <algorithm>
+
 #include "base/base64.h"
+#include "cli/members.h"
 #include "net/error.h"
 #include "text/form.h"
 #include "text/json.h"
@@ -15,16 +18,10 @@ constexpr std::string_view kExchangeGrant = "urn:ietf:params:oauth:grant-type:to
 constexpr std::string_view kAccessTokenType = "urn:ietf:params:oauth:token-type:access_token";
 constexpr std::int64_t kNewestVersion = 1;
 constexpr std::size_t kMaxDescription = 300;
-
-std::string text_of(const text::Json& json, std::string_view name) {
-  const std::string* found = json.find_string(name);
-  return found != nullptr ? *found : "";
-}
-
-std::int64_t number_of(const text::Json& json, std::string_view name) {
-  const text::Json* found = json.find(name);
-  return found != nullptr && found->integer() != nullptr ? *found->integer() : 0;
-}
+// What a portal says of times is held to what makes sense, for it is counted with.
+constexpr std::int64_t kLongestTokenLife = 24 * 3600;
+constexpr std::int64_t kLongestWait = 30 * 60;
+constexpr std::int64_t kLongestInterval = 60;
 
 Error bad_answer(std::string what) {
   return Error(Errc::bad_answer, "the portal's answer can't be used: " + std::move(what));
@@ -87,7 +84,8 @@ Result<Tokens> tokens_of(const http::Response& response, std::string_view issuer
   if (text_of(claims, "iss") != issuer || text_of(claims, "aud") != audience)
     return std::unexpected(bad_answer("the ID token is for somebody else"));
   tokens.nonce = text_of(claims, "nonce");
-  const std::int64_t life = number_of(claims, "exp") - number_of(claims, "iat");
+  const std::int64_t life =
+      std::min(number_of(claims, "exp") - number_of(claims, "iat"), kLongestTokenLife);
   if (life <= 0) return std::unexpected(bad_answer("the ID token is over before it begins"));
   tokens.id_token_life = Seconds(life);
   return tokens;
@@ -98,7 +96,8 @@ bool is_at(std::string_view address, std::string_view origin) {
   return address.starts_with(origin) && address.substr(origin.size()).starts_with('/');
 }
 
-Result<ClusterAccess> cluster_of(const text::Json& json) {
+// `origin`: of the portal, at which every cluster's issuer is: it gets our access token.
+Result<ClusterAccess> cluster_of(const text::Json& json, std::string_view origin) {
   ClusterAccess cluster;
   cluster.name = text_of(json, "name");
   cluster.label = text_of(json, "label");
@@ -110,6 +109,9 @@ Result<ClusterAccess> cluster_of(const text::Json& json) {
   cluster.user_in_cluster = text_of(json, "user_in_cluster");
   if (cluster.name.empty() || cluster.issuer.empty() || cluster.client_id.empty())
     return std::unexpected(bad_answer("a cluster without name, issuer or client_id"));
+  if (!is_at(cluster.issuer, origin))
+    return std::unexpected(
+        bad_answer("the issuer of the cluster " + cluster.name + " is at another host"));
   if (!text::Url::parse(cluster.server))
     return std::unexpected(bad_answer("the address of the cluster " + cluster.name + " is no URL"));
   if (cluster.label.empty()) cluster.label = cluster.name;
@@ -258,11 +260,12 @@ Task<Result<DeviceCode>> PortalClient::ask_for_code(Portal portal) {
   code.user_code = text_of(*json, "user_code");
   code.verification_uri = text_of(*json, "verification_uri");
   code.verification_uri_complete = text_of(*json, "verification_uri_complete");
-  code.expires_in = Seconds(number_of(*json, "expires_in"));
+  code.expires_in = Seconds(std::min(number_of(*json, "expires_in"), kLongestWait));
   if (const std::int64_t interval = number_of(*json, "interval"); interval > 0)
-    code.interval = Seconds(interval);
+    code.interval = Seconds(std::min(interval, kLongestInterval));
   if (code.device_code.empty() || code.user_code.empty() || code.expires_in <= Seconds(0) ||
-      !is_at(code.verification_uri, portal.origin))
+      !is_at(code.verification_uri, portal.origin) ||
+      !is_at(code.verification_uri_complete, portal.origin))
     co_return std::unexpected(bad_answer("no device code"));
   co_return code;
 }
@@ -287,13 +290,21 @@ Task<Result<void>> PortalClient::revoke(std::string issuer, std::string client_i
   co_return Result<void>{};
 }
 
-Task<Result<Account>> PortalClient::account(std::string endpoint, std::string access_token) {
+Task<Result<http::Response>> PortalClient::ask(std::string method, std::string endpoint,
+                                               std::string access_token) {
   http::ClientRequest request;
   auto url = text::Url::parse(endpoint);
   if (!url) co_return std::unexpected(bad_answer(url.error().message()));
+  request.method = std::move(method);
   request.url = std::move(*url);
   request.headers.set("authorization", "Bearer " + access_token);
-  auto response = co_await fetch(std::move(request));
+  co_return co_await fetch(std::move(request));
+}
+
+Task<Result<Account>> PortalClient::account(std::string endpoint, std::string access_token) {
+  const auto url = text::Url::parse(endpoint);
+  const std::string origin = url ? url->origin() : "";
+  auto response = co_await ask("GET", std::move(endpoint), std::move(access_token));
   if (!response) co_return std::unexpected(response.error());
   if (response->status != 200) co_return std::unexpected(refused(*response));
   const auto json = parsed(*response);
@@ -310,7 +321,7 @@ Task<Result<Account>> PortalClient::account(std::string endpoint, std::string ac
   if (account.user.empty() || clusters == nullptr || clusters->array() == nullptr)
     co_return std::unexpected(bad_answer("the account has no user or no clusters"));
   for (const text::Json& each : *clusters->array()) {
-    auto cluster = cluster_of(each);
+    auto cluster = cluster_of(each, origin);
     if (!cluster) co_return std::unexpected(cluster.error());
     account.clusters.push_back(std::move(*cluster));
   }
@@ -318,13 +329,7 @@ Task<Result<Account>> PortalClient::account(std::string endpoint, std::string ac
 }
 
 Task<Result<void>> PortalClient::sign_out(std::string endpoint, std::string access_token) {
-  http::ClientRequest request;
-  auto url = text::Url::parse(endpoint);
-  if (!url) co_return std::unexpected(bad_answer(url.error().message()));
-  request.method = "POST";
-  request.url = std::move(*url);
-  request.headers.set("authorization", "Bearer " + access_token);
-  auto response = co_await fetch(std::move(request));
+  auto response = co_await ask("POST", std::move(endpoint), std::move(access_token));
   if (!response) co_return std::unexpected(response.error());
   if (response->status != 204) co_return std::unexpected(refused(*response));
   co_return Result<void>{};

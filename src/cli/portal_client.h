@@ -93,6 +93,9 @@ class PortalClient {
 
  private:
   Task<Result<http::Response>> fetch(http::ClientRequest request);
+  // With an access token, at the account or to sign out.
+  Task<Result<http::Response>> ask(std::string method, std::string endpoint,
+                                   std::string access_token);
   Task<Result<http::Response>> post(std::string url, std::string body);
   Task<Result<Tokens>> ask_for_tokens(std::string issuer, std::string form, std::string audience);
 

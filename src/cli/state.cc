@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "cli/error.h"
+#include "cli/members.h"
 #include "text/json.h"
 #include "text/url.h"
 
@@ -67,16 +68,6 @@ Result<void> remove(const std::string& file) {
   if (::unlink(file.c_str()) != 0 && errno != ENOENT)
     return fail(Errc::state, file + " can't be removed: " + std::strerror(errno));
   return {};
-}
-
-std::string text_of(const text::Json& json, std::string_view name) {
-  const std::string* found = json.find_string(name);
-  return found != nullptr ? *found : "";
-}
-
-std::int64_t number_of(const text::Json& json, std::string_view name) {
-  const text::Json* found = json.find(name);
-  return found != nullptr && found->integer() != nullptr ? *found->integer() : 0;
 }
 
 }  // namespace

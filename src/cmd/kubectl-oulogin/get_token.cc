@@ -99,11 +99,8 @@ int get_token(const Options& options) {
   if (folder) {
     const cli::SystemBootClock boot;
     const auto kept = cli::State(*folder).credential(*host, options.cluster);
-    if (kept && *kept) {
-      const auto left = (*kept)->left(boot.now());
-      if (left && *left >= cli::least_left((*kept)->life))
-        return print(**kept, boot, SystemClock()) ? kDone : kFailed;
-    }
+    if (kept && *kept && cli::is_fresh(**kept, boot.now()))
+      return print(**kept, boot, SystemClock()) ? kDone : kFailed;
   }
   return fetch(*host, options);
 }

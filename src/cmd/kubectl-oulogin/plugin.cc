@@ -135,7 +135,7 @@ Result<void> Plugin::sign_in(const cli::Host& host, cli::Way way, std::string au
   const cli::SignInTools tools{runtime_, *client, environment_, terminal_, std::move(opens)};
   cli::Tokens tokens = TRY(way == cli::Way::browser ? cli::sign_in_by_browser(tools, portal)
                                                     : cli::sign_in_by_code(tools, portal));
-  const cli::Account account =
+  cli::Account account =
       TRY(runtime_.block_on(client->account(portal.account_endpoint, tokens.access_token)));
   cli::SignIn kept;
   kept.portal_name = portal.name;
@@ -145,7 +145,7 @@ Result<void> Plugin::sign_in(const cli::Host& host, cli::Way way, std::string au
   kept.authority_pem = std::move(authority_pem);
   kept.user = account.user;
   kept.refresh_token = std::move(tokens.refresh_token);
-  return keeper_.keep(host, std::move(kept));
+  return keeper_.keep(host, std::move(kept), std::move(tokens.access_token), std::move(account));
 }
 
 int Plugin::report(const Error& error, const std::string& host) {

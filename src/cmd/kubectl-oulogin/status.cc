@@ -4,6 +4,7 @@
 // What the portal says is asked for once; without an answer what is kept is shown.
 #include <iostream>
 
+#include "cli/members.h"
 #include "cli/words.h"
 #include "cmd/kubectl-oulogin/commands.h"
 #include "cmd/kubectl-oulogin/plugin.h"
@@ -71,17 +72,12 @@ text::Json portal_json(Plugin& plugin, const cli::Host& host) {
   return json;
 }
 
-std::string text_of(const text::Json& json, std::string_view name) {
-  const std::string* found = json.find_string(name);
-  return found != nullptr ? *found : "";
-}
-
 void print_text(const text::Json& portal) {
   const bool signed_in = *portal.find("signed_in")->boolean();
-  std::cout << text_of(portal, "host") << "\n";
+  std::cout << cli::text_of(portal, "host") << "\n";
   if (signed_in) {
-    std::cout << "  signed in as " << cli::printable(text_of(portal, "user"));
-    if (const std::string by = text_of(portal, "provider"); !by.empty())
+    std::cout << "  signed in as " << cli::printable(cli::text_of(portal, "user"));
+    if (const std::string by = cli::text_of(portal, "provider"); !by.empty())
       std::cout << " (" << cli::printable(by) << ")";
     std::cout << "\n";
   } else {
@@ -91,17 +87,17 @@ void print_text(const text::Json& portal) {
     std::cout << "  ends in " << cli::in_words(Seconds(*ends->integer())) << ", or after "
               << cli::in_words(Seconds(*portal.find("idle_in_seconds")->integer()))
               << " without use\n";
-  if (const std::string problem = text_of(portal, "problem"); !problem.empty())
+  if (const std::string problem = cli::text_of(portal, "problem"); !problem.empty())
     std::cout << "  problem: " << cli::printable(problem) << "\n";
   if (const text::Json* clusters = portal.find("clusters")) {
     for (const text::Json& each : *clusters->array())
-      std::cout << "  cluster " << cli::printable(text_of(each, "name")) << ": "
-                << cli::printable(text_of(each, "server")) << ", as "
-                << cli::printable(text_of(each, "user")) << "\n";
+      std::cout << "  cluster " << cli::printable(cli::text_of(each, "name")) << ": "
+                << cli::printable(cli::text_of(each, "server")) << ", as "
+                << cli::printable(cli::text_of(each, "user")) << "\n";
   }
   if (const text::Json* credentials = portal.find("credentials")) {
     for (const text::Json& each : *credentials->array()) {
-      std::cout << "  token for " << cli::printable(text_of(each, "cluster")) << ": ";
+      std::cout << "  token for " << cli::printable(cli::text_of(each, "cluster")) << ": ";
       const text::Json* age = each.find("token_age_seconds");
       const text::Json* left = each.find("token_left_seconds");
       if (age != nullptr && left != nullptr && *left->integer() > 0) {
@@ -112,7 +108,7 @@ void print_text(const text::Json& portal) {
       }
     }
   }
-  std::cout << "  kept in " << text_of(portal, "folder") << "\n";
+  std::cout << "  kept in " << cli::text_of(portal, "folder") << "\n";
 }
 
 }  // namespace

@@ -177,9 +177,30 @@ TEST_F(KeeperTest, ANewSignInForgetsTheCredentialsOfTheFormer) {
   SignIn sign_in;
   sign_in.user = "alice";
   sign_in.refresh_token = Secret("own-1");
-  ASSERT_TRUE(keeper_.keep(host_, sign_in));
+  ASSERT_TRUE(keeper_.keep(host_, sign_in, "access", {}));
   EXPECT_FALSE(state_.credential(host_, "prod").value());
   EXPECT_EQ(kept_refresh_token(), "own-1");
+}
+
+// A sign-in comes with an access token and the account: neither is asked for again.
+TEST_F(KeeperTest, WhatASignInBroughtServesTheSameProcess) {
+  SignIn sign_in;
+  sign_in.issuer = kIssuer;
+  sign_in.authority_pem = "PEM";
+  sign_in.refresh_token = Secret("own-1");
+  Account account;
+  account.user = "alice";
+  account.clusters = {{.name = "prod", .issuer = kIssuer, .client_id = "kubernetes"}};
+  ASSERT_TRUE(keeper_.keep(host_, sign_in, "access-1", account));
+  answer(tokens_response("kubernetes", "family-1"));
+  EXPECT_EQ(keeper_.account(host_).value().user, "alice");
+  EXPECT_TRUE(keeper_.credential(host_, "prod"));
+  ASSERT_EQ(portal_.asked.size(), 1u);
+  EXPECT_EQ(portal_.form(0).value("subject_token"), "access-1");
+  // Of this portal only.
+  const auto other = keeper_.account(Host{"other.example.com", 443});
+  ASSERT_FALSE(other);
+  EXPECT_TRUE(other.error().is(Errc::sign_in_needed));
 }
 
 TEST_F(KeeperTest, SigningOutRevokesEveryFamilyAndForgetsThem) {

@@ -158,34 +158,75 @@ TEST_F(PortalClientTest, TakesNoDeviceCodeThatLeadsElsewhere) {
   portal.origin = "https://k8sou.example.com";
   portal.issuer = kIssuer;
   portal.client_id = "kubectl-oulogin";
-  const auto ask = [&](const std::string& page) {
+  const auto ask = [&](const std::string& page, const std::string& complete) {
     portal_.answers.emplace_back(json_response(
         200, "{\"device_code\":\"d\",\"user_code\":\"BCDF-GHJK\",\"verification_uri\":\"" + page +
+                 "\",\"verification_uri_complete\":\"" + complete +
                  "\",\"expires_in\":600,\"interval\":5}"));
     return run(client_.ask_for_code(portal));
   };
-  EXPECT_TRUE(ask("https://k8sou.example.com/device"));
-  EXPECT_FALSE(ask("https://evil.example.com/device"));
+  const std::string good = "https://k8sou.example.com/device", evil = "https://evil.example.com/";
+  EXPECT_TRUE(ask(good, good + "?user_code=BCDF-GHJK"));
+  EXPECT_FALSE(ask(evil, good));
+  EXPECT_FALSE(ask(good, evil)) << "it is shown as a QR code";
   EXPECT_EQ(portal_.form(0).value("device_name"), "build-7");
 }
 
-TEST_F(PortalClientTest, TakesNoClusterWithoutAnAddress) {
+TEST_F(PortalClientTest, TakesNoClusterWithoutAnAddressOrWithAnIssuerElsewhere) {
   const auto ask = [&](const std::string& cluster) {
     portal_.answers.emplace_back(
         json_response(200, "{\"user\":\"alice\",\"clusters\":[" + cluster + "]}"));
     return run(client_.account("https://k8sou.example.com/api/account", "access"));
   };
+  const auto cluster = [](const std::string& server, const std::string& issuer) {
+    return "{\"name\":\"prod\",\"server\":\"" + server + "\",\"issuer\":\"" + issuer +
+           "\",\"client_id\":\"kubernetes\"}";
+  };
   EXPECT_TRUE(ask(""));
-  const auto good =
-      ask("{\"name\":\"prod\",\"server\":\"https://prod.example.com\",\"issuer\":\"https://x\","
-          "\"client_id\":\"kubernetes\"}");
-  ASSERT_TRUE(good);
+  const auto good = ask(cluster("https://prod.example.com", kIssuer));
+  ASSERT_TRUE(good) << good.error().message();
   EXPECT_EQ(good->clusters[0].label, "prod");
-  EXPECT_FALSE(
-      ask("{\"name\":\"prod\",\"server\":\"javascript:alert(1)\",\"issuer\":\"https://x\","
-          "\"client_id\":\"kubernetes\"}"));
+  EXPECT_FALSE(ask(cluster("javascript:alert(1)", kIssuer)));
   EXPECT_FALSE(ask("{\"server\":\"https://prod.example.com\"}"));
   EXPECT_FALSE(ask("1"));
+  // It would get our access token.
+  for (const char* issuer :
+       {"https://evil.example.com/auth", "https://k8sou.example.com.evil.com/a",
+        "http://k8sou.example.com/auth", "https://k8sou.example.com"})
+    EXPECT_FALSE(ask(cluster("https://prod.example.com", issuer))) << issuer;
+}
+
+// Numbers that sums and differences would run over with.
+TEST_F(PortalClientTest, TimesAreHeldToWhatMakesSense) {
+  Portal portal;
+  portal.origin = "https://k8sou.example.com";
+  portal.issuer = kIssuer;
+  portal.client_id = "kubectl-oulogin";
+  portal_.answers.emplace_back(json_response(
+      200,
+      "{\"device_code\":\"d\",\"user_code\":\"BCDF-GHJK\",\"verification_uri\":\"https://"
+      "k8sou.example.com/device\",\"verification_uri_complete\":\"https://k8sou.example.com/"
+      "device?user_code=x\",\"expires_in\":9007199254740000,\"interval\":9007199254740000}"));
+  const auto code = run(client_.ask_for_code(portal));
+  ASSERT_TRUE(code);
+  EXPECT_EQ(code->expires_in, Seconds(1'800));
+  EXPECT_EQ(code->interval, Seconds(60));
+
+  const auto life = [&](const std::string& issued, const std::string& expires) {
+    const std::string token = "e30." +
+                              base64url_encode("{\"iss\":\"" + std::string(kIssuer) +
+                                               "\",\"aud\":\"kubernetes\",\"iat\":" + issued +
+                                               ",\"exp\":" + expires + "}") +
+                              ".c2ln";
+    portal_.answers.emplace_back(json_response(
+        200, "{\"access_token\":\"a\",\"id_token\":\"" + token + "\",\"refresh_token\":\"r\"}"));
+    const auto tokens = run(client_.refresh(kIssuer, "kubernetes", "token"));
+    return tokens ? tokens->id_token_life : Seconds(0);
+  };
+  EXPECT_EQ(life("1000", "1060"), Seconds(60));
+  EXPECT_EQ(life("1000", "9007199254740000"), Seconds(86'400));
+  EXPECT_EQ(life("-9223372036854775808", "9223372036854775807"), Seconds(0));
+  EXPECT_EQ(life("1060", "1000"), Seconds(0));
 }
 
 TEST(AuthorizationUrl, HasEverythingOnce) {

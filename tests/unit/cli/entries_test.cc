@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/entries.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "temporary_directory.h"
+
+namespace openunison::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class EntriesTest : public testing::Test {
+ protected:
+  EntriesTest() {
+    access_.name = "prod";
+    access_.server = "https://prod.example.com";
+    access_.issuer = "https://k8sou.example.com/auth/idp/k8sIdp";
+    access_.client_id = "kubernetes";
+  }
+  kube::Kubeconfig config(const std::string& text) {
+    write_text(directory_.file("config"), text);
+    return kube::read({{directory_.file("config")}, true}).value();
+  }
+  // What writing changes, applied to the same file and read back.
+  kube::Kubeconfig after(const kube::Change& change) {
+    const kube::Files files{{directory_.file("config")}, true};
+    const auto written = kube::apply(files, change);
+    EXPECT_TRUE(written) << written.error().message();
+    return kube::read(files).value();
+  }
+  EntryNames add(kube::Change& change, const kube::Kubeconfig& before,
+                 const std::string& browser = "auto", const std::string& context = "") {
+    return add_entries(change, before, host_, access_, "alice",
+                       {"/bin/kubectl-oulogin", context, browser});
+  }
+
+  TemporaryDirectory directory_;
+  Host host_{"k8sou.example.com", 443};
+  ClusterAccess access_;
+};
+
+constexpr const char* kEmpty = "apiVersion: v1\nkind: Config\n";
+
+TEST_F(EntriesTest, AreNamedAfterTheClusterAndFoundAgain) {
+  kube::Change change;
+  const EntryNames names = add(change, config(kEmpty));
+  EXPECT_EQ(names.cluster, "prod");
+  EXPECT_EQ(names.user, "alice@prod");
+  EXPECT_EQ(names.context, "prod");
+  change.current_context = names.context;
+  const std::vector<OwnContext> own = own_contexts(after(change), host_);
+  ASSERT_EQ(own.size(), 1u);
+  EXPECT_EQ(own[0].name, "prod");
+  EXPECT_EQ(own[0].cluster, "prod");
+  EXPECT_EQ(own[0].server, "https://prod.example.com");
+  EXPECT_TRUE(own[0].current);
+  EXPECT_THAT(own_contexts(after({}), Host{"other.example.com", 443}), IsEmpty());
+}
+
+TEST_F(EntriesTest, NeverTakeANameThatIsSomebodyElses) {
+  struct Case {
+    const char* what;
+    std::string text;
+    const char *cluster, *user, *context;
+  };
+  const std::string rest = kEmpty;
+  const Case cases[] = {
+      {"a cluster elsewhere",
+       rest + "clusters: [{name: prod, cluster: {server: 'https://other'}}]\n",
+       "prod@k8sou.example.com", "alice@prod", "prod"},
+      {"the same cluster",
+       rest + "clusters: [{name: prod, cluster: {server: "
+              "'https://prod.example.com'}}]\n",
+       "prod", "alice@prod", "prod"},
+      {"a user with a token", rest + "users: [{name: alice@prod, user: {token: x}}]\n", "prod",
+       "alice@prod@k8sou.example.com", "prod"},
+      {"the pasted command's user",
+       rest + "users: [{name: alice@prod, user: {auth-provider: {name: oidc, config: "
+              "{idp-issuer-url: 'https://k8sou.example.com/auth/idp/k8sIdp', client-id: "
+              "kubernetes}}}}]\n",
+       "prod", "alice@prod", "prod"},
+      {"another portal's user",
+       rest + "users: [{name: alice@prod, user: {exec: {apiVersion: "
+              "client.authentication.k8s.io/v1, command: kubectl-oulogin, args: [get-token, "
+              "--host=other.example.com, --cluster=prod]}}}]\n",
+       "prod", "alice@prod@k8sou.example.com", "prod"},
+      {"a context of others",
+       rest + "clusters: [{name: x, cluster: {server: 'https://x'}}]\n"
+              "users: [{name: x, user: {token: x}}]\n"
+              "contexts: [{name: prod, context: {cluster: x, user: x}}]\n",
+       "prod", "alice@prod", "prod@k8sou.example.com"},
+  };
+  for (const Case& each : cases) {
+    kube::Change change;
+    const EntryNames names = add(change, config(each.text));
+    EXPECT_EQ(names.cluster, each.cluster) << each.what;
+    EXPECT_EQ(names.user, each.user) << each.what;
+    EXPECT_EQ(names.context, each.context) << each.what;
+  }
+  kube::Change change;
+  EXPECT_EQ(add(change, config(kEmpty), "auto", "mine").context, "mine");
+}
+
+// Also where somebody wrote it there by hand.
+TEST_F(EntriesTest, KeepWhenABrowserMayBeOpened) {
+  kube::Change first;
+  add(first, config(kEmpty), "tty");
+  const kube::Kubeconfig there = after(first);
+  kube::Change again;
+  add(again, there);
+  EXPECT_THAT(again.exec_users.at(0).args, ElementsAre("get-token", "--host=k8sou.example.com",
+                                                       "--cluster=prod", "--browser=tty"));
+  kube::Change other;
+  add(other, there, "never");
+  EXPECT_THAT(other.exec_users.at(0).args, ElementsAre("get-token", "--host=k8sou.example.com",
+                                                       "--cluster=prod", "--browser=never"));
+}
+
+TEST_F(EntriesTest, AreTakenOutWithoutWhatOthersUse) {
+  kube::Change change;
+  add(change, config(std::string(kEmpty) +
+                     "clusters: [{name: prod, cluster: {server: 'https://prod.example.com'}}]\n"
+                     "users: [{name: other, user: {token: x}}]\n"
+                     "contexts: [{name: other, context: {cluster: prod, user: other}}]\n"));
+  const kube::Kubeconfig there = after(change);
+  kube::Change removal;
+  remove_entries(removal, there, host_);
+  const kube::Kubeconfig rest = after(removal);
+  EXPECT_NE(rest.cluster("prod"), nullptr) << "the other context needs it";
+  EXPECT_NE(rest.context("other"), nullptr);
+  EXPECT_EQ(rest.context("prod"), nullptr);
+  EXPECT_EQ(rest.user("alice@prod"), nullptr);
+}
+
+}  // namespace
+}  // namespace openunison::cli
