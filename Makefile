@@ -60,7 +60,7 @@ faults: build ## kill -9 while refresh tokens rotate, CYCLES times (1000), faili
 	@tools/setup test
 	@cd tests/e2e && node --import tsx faults.ts $(CYCLES)
 
-bench: build ## Speed and memory beside peers: build/bench/*.json, docs/performance.md; BENCH_RUNS=5 BENCH_SECONDS=3 BENCH_ROWS=all
+bench: build plugin ## Speed and memory beside peers: build/bench/*.json, docs/performance.md; BENCH_RUNS=5 BENCH_SECONDS=3 BENCH_ROWS=all
 	@tools/setup bench
 	@ninja -C $(BUILD) bench_load bench_inside bench_floor bench_timing
 	@$(BUILD)/bin/bench_timing

@@ -8,6 +8,7 @@ import { join } from "node:path";
 
 import { Floor } from "./harness/bench_floor.ts";
 import { Keycloak } from "./harness/bench_keycloak.ts";
+import { pluginRow } from "./harness/bench_plugin.ts";
 import { Visitor } from "./harness/browserless.ts";
 import { Authority } from "./harness/certs.ts";
 import {
@@ -232,6 +233,7 @@ const rows: Record<string, () => Promise<void>> = {
   latency: latencyRow,
   memory: memoryRow,
   sessions: sessionsRow,
+  plugin: async () => save("plugin", await pluginRow(authority)),
   ...(process.env.KEYCLOAK_HOME ? { keycloak: () => keycloakRow(process.env.KEYCLOAK_HOME!) } : {}),
 };
 

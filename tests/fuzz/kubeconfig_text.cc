@@ -5,6 +5,7 @@
 #include <string>
 
 #include "fuzz.h"
+#include "kube/names.h"
 #include "portal/kubeconfig.h"
 #include "text/yaml.h"
 
@@ -19,7 +20,7 @@ FUZZ(text) {
   access.issuer = "https://portal.example.com/auth/idp/k8sIdp";
   access.client_id = "kubernetes";
   access.refresh_token = Secret(std::string("token-without-special-bytes"));
-  const std::string name = portal::entry_name(text);
+  const std::string name = kube::entry_name(text);
   for (const char c : name) {
     const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                          (c >= '0' && c <= '9') || c == '@' || c == '.' || c == '_' || c == '+' ||

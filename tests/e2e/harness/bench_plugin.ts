@@ -46,13 +46,15 @@ export async function pluginRow(authority: Authority): Promise<Record<string, un
       const ended = run(program, args, { env });
       const address = await waitFor("a browser to be opened", async () => (await run("cat", [opened])).stdout.split("\n").filter(Boolean)[count], 20_000);
       const visitor = new Visitor(authority.caPem);
-      const page = await visitor.follow(address);
+      // kubelogin has the browser come to itself first.
+      const start = address.startsWith("http://") ? (await fetch(address, { redirect: "manual" })).headers.get("location")! : address;
+      const page = await visitor.follow(start);
       const back = await visitor.submitLogin(page, "user", password, "http://");
       await fetch(back.url);
       const output = await ended;
       if (output.code !== 0) throw new Error(`${program}: ${output.stderr}`);
     };
-    await signIn(pluginProgram, [`--host=${host}`, `--certificate-authority=${authority.caFile}`], 0);
+    await signIn(pluginProgram, [`--host=${host}`, `--certificate-authority=${authority.caFile}`, "--browser=desktop"], 0);
     const ours = [pluginProgram, "get-token", `--host=${host}`, "--cluster=demo"];
     const kubelogin = [join(pinnedTools, "kubelogin"), "get-token", `--oidc-issuer-url=${portal.issuer}`, "--oidc-client-id=kubernetes", `--certificate-authority=${authority.caFile}`, `--browser-command=${join(bin, "browser")}`];
     await signIn(kubelogin[0]!, kubelogin.slice(1), 1);
