@@ -15,8 +15,8 @@ constexpr std::size_t kMaxBatch = 256;
 // A caller waits no longer; a disk that hangs must not hold every request.
 constexpr Seconds kLongestWait{10};
 constexpr Seconds kTouchDelay{5};
-// Where the last commit was for several, the next waits so long for more to share its fsync.
-constexpr Millis kGather{1};
+// For steps that come one upon the other, before those that came are committed.
+constexpr Millis kLongestGathering{1};
 // Of 4 KiB, in the log, before they are copied into the database file.
 constexpr int kCheckpointPages = 1'000;
 
@@ -72,19 +72,19 @@ Writer::~Writer() {
 
 Task<Result<void>> Writer::enqueue(std::shared_ptr<Step> step) {
   bool full = false;
-  bool awaited = false;
+  bool first = false;
   {
     const std::lock_guard lock(mutex_);
     full = queue_.size() >= kMaxQueue;
     if (!full) queue_.push_back(step);
-    awaited = queue_.size() == 1 || queue_.size() == kMaxBatch;
+    first = queue_.size() == 1;
     queue_length_.set(static_cast<double>(queue_.size()));
   }
   if (full) {
     overflows_.add();
     co_return fail(Errc::unavailable, "too many changes wait for the session database");
   }
-  if (awaited) wake_writer_.notify_one();
+  if (first) co_await gather();
   const bool done = co_await step->done.wait(net::in(kLongestWait));
   if (!done) {
     step->abandoned = true;
@@ -94,6 +94,25 @@ Task<Result<void>> Writer::enqueue(std::shared_ptr<Step> step) {
             ": the disk didn't answer in time; it is unknown whether the change was made");
   }
   co_return Result<void>{};
+}
+
+// A commit costs the same for one step as for many, so all that are ready to come share it: the
+// first lets the others have their turn until none brings another. Alone it waits for nobody.
+Task<void> Writer::gather() {
+  const net::Deadline longest = net::in(kLongestGathering);
+  std::size_t before = 0;
+  std::size_t now = 1;
+  while (now > before && now < kMaxBatch && std::chrono::steady_clock::now() < longest) {
+    before = now;
+    co_await net::yield();
+    const std::lock_guard lock(mutex_);
+    now = queue_.size();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    gathered_ = true;
+  }
+  wake_writer_.notify_one();
 }
 
 void Writer::wake_for_touches() {
@@ -108,19 +127,16 @@ void Writer::wake_for_touches() {
 bool Writer::take(Batch& batch) {
   batch.clear();
   std::unique_lock lock(mutex_);
-  const auto ready = [this] { return stopping_ || !queue_.empty(); };
+  const auto ready = [this] { return stopping_ || gathered_; };
   wake_writer_.wait(lock, [&] { return ready() || touched_; });
   if (!ready()) wake_writer_.wait_for(lock, kTouchDelay, ready);
-  if (several_came_)
-    wake_writer_.wait_for(lock, kGather,
-                          [this] { return stopping_ || queue_.size() >= kMaxBatch; });
   touched_ = false;
   queue_length_.set(static_cast<double>(queue_.size()));
   while (!queue_.empty() && batch.size() < kMaxBatch) {
     batch.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
-  several_came_ = batch.size() > 1;
+  gathered_ = !queue_.empty();
   return !batch.empty() || !stopping_;
 }
 

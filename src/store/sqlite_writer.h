@@ -78,6 +78,7 @@ class Writer {
   using Batch = std::vector<std::shared_ptr<Step>>;
 
   Task<Result<void>> enqueue(std::shared_ptr<Step> step);
+  Task<void> gather();
   void write();
   // Waits for work; false: stop.
   bool take(Batch& batch);
@@ -104,7 +105,7 @@ class Writer {
   std::condition_variable wake_writer_;
   std::condition_variable wake_checkpointer_;
   std::deque<std::shared_ptr<Step>> queue_;
-  bool several_came_ = false;  // with the last batch
+  bool gathered_ = false;  // what is queued
   bool touched_ = false;
   bool stopping_ = false;
   enum class Checkpoint { none, due, copied };

@@ -6,6 +6,7 @@
 #include <latch>
 #include <numeric>
 
+#include "base/metrics.h"
 #include "store/conformance.h"
 #include "store/sqlite_schema.h"
 
@@ -40,15 +41,34 @@ class WriterTest : public ::testing::Test {
       if (--left == 0) runtime.stop();
     };
     runtime.spawn(0, hold(writer_.get(), &held, &queued, finish));
-    net::Runtime::post(runtime.executor(0), [&] {
-      held.wait();
-      for (std::size_t i = 0; i < what.size(); ++i) {
-        runtime.spawn(0, step(writer_.get(), what[i], &done, i, finish));
-      }
-      net::Runtime::post(runtime.executor(0), [&] { queued.count_down(); });
-    });
+    runtime.spawn(0, once(&held, [&] {
+                    for (std::size_t i = 0; i < what.size(); ++i) {
+                      runtime.spawn(0, step(writer_.get(), what[i], &done, i, finish));
+                    }
+                    net::Runtime::post(runtime.executor(0), [&] { queued.count_down(); });
+                  }));
     runtime.run();
     return done;
+  }
+
+  static long commits() {
+    const std::string name = "\nopenunison_store_commits_total ";
+    const std::string all = metrics::expose();
+    return std::stol(all.substr(all.find(name) + name.size()));
+  }
+
+  // All at once, on a writer that has nothing to do.
+  void run_together(int steps) {
+    net::Runtime runtime(1);
+    std::vector<bool> done(static_cast<std::size_t>(steps));
+    int left = steps;
+    for (int i = 0; i < steps; ++i) {
+      runtime.spawn(0, step(writer_.get(), i + 1, &done, static_cast<std::size_t>(i), [&] {
+                      if (--left == 0) runtime.stop();
+                    }));
+    }
+    runtime.run();
+    EXPECT_EQ(std::ranges::count(done, true), steps);
   }
 
   std::vector<std::int64_t> stored() {
@@ -73,6 +93,11 @@ class WriterTest : public ::testing::Test {
     });
     EXPECT_TRUE(done);
     finish();
+  }
+
+  static Task<void> once(std::latch* open, std::function<void()> then) {
+    while (!open->try_wait()) co_await net::yield();
+    then();
   }
 
   static Task<void> step(Writer* writer, int number, std::vector<bool>* done, std::size_t place,
@@ -100,6 +125,13 @@ TEST_F(WriterTest, AStepThatIsThereAlreadyLeavesTheOthersAlone) {
 TEST_F(WriterTest, AStepWhoseStorageFailsLeavesTheOthersAlone) {
   EXPECT_EQ(run_batch({1, 2, 0, 3}), (std::vector<bool>{true, true, false, true}));
   EXPECT_EQ(stored(), (std::vector<std::int64_t>{1, 2, 3}));
+}
+
+TEST_F(WriterTest, WhatComesTogetherSharesACommit) {
+  const long before = commits();
+  run_together(100);
+  EXPECT_EQ(stored().size(), 100U);
+  EXPECT_EQ(commits() - before, 1);
 }
 
 TEST_F(WriterTest, WhatWaitsIsBounded) {
