@@ -168,13 +168,22 @@ Result<std::unique_ptr<PortalClient>> PortalClient::create(net::Runtime& runtime
   const auto client = std::make_shared<http::Client>(runtime, std::move(http));
   return std::make_unique<PortalClient>(
       [client](http::ClientRequest request) { return client->fetch(std::move(request)); },
-      std::move(options.device_name), clock);
+      std::move(options.device_name), clock, std::move(options.trace));
 }
 
 Task<Result<http::Response>> PortalClient::fetch(http::ClientRequest request) {
   request.headers.set("accept", "application/json");
   request.headers.set("user-agent", "kubectl-oulogin/" OPENUNISON_VERSION);
+  const std::string what = request.method + " " + described_url(request.url);
+  if (trace_.level() >= 2 && !request.body.empty())
+    trace_.more(what + " with " + described_form(request.body));
+  const auto begun = std::chrono::steady_clock::now();
   auto response = co_await fetch_(std::move(request));
+  const auto took = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - begun);
+  trace_.say(what + ": " +
+             (response ? std::to_string(response->status) : response.error().message()) + ", " +
+             std::to_string(took.count()) + " ms");
+  if (response && response->status >= 400) trace_.more("it says: " + refused(*response).message());
   if (response) co_return response;
   const Error& error = response.error();
   if (error.is(net::Errc::untrusted)) co_return fail(Errc::untrusted, error.message());

@@ -16,6 +16,7 @@
 #include "cli/boot_clock.h"
 #include "cli/error.h"
 #include "cli/host.h"
+#include "cli/trace.h"
 #include "http/client.h"
 
 namespace openunison::cli {
@@ -58,6 +59,7 @@ struct PortalClientOptions {
   std::string proxy;          // "http://host:port"; empty: none
   std::vector<std::string> no_proxy;
   std::string device_name;  // "build-7"
+  Trace trace;
 };
 
 class PortalClient {
@@ -67,8 +69,11 @@ class PortalClient {
                                                       PortalClientOptions options,
                                                       const BootClock& clock);
 
-  PortalClient(Fetch fetch, std::string device_name, const BootClock& clock)
-      : fetch_(std::move(fetch)), device_name_(std::move(device_name)), clock_(clock) {}
+  PortalClient(Fetch fetch, std::string device_name, const BootClock& clock, Trace trace = {})
+      : fetch_(std::move(fetch)),
+        device_name_(std::move(device_name)),
+        clock_(clock),
+        trace_(std::move(trace)) {}
 
   // All: Errors unreachable, untrusted, bad_answer besides those that are named.
 
@@ -102,6 +107,7 @@ class PortalClient {
   Fetch fetch_;
   std::string device_name_;
   const BootClock& clock_;
+  Trace trace_;
 };
 
 }  // namespace openunison::cli
