@@ -230,7 +230,7 @@ Result<Tokens> Keeper::hand_over(const Host& host, const ClusterAccess& cluster)
   std::string token = TRY(access_token(host));
   const SignIn sign_in = TRY(sign_in_of(host));
   PortalClient* const portal = TRY(client(sign_in));
-  return runtime_.block_on(portal->exchange(cluster, std::move(token)));
+  return runtime_.block_on(portal->exchange(cluster, std::move(token), KeptBy::kubectl));
 }
 
 Result<Keeping> Keeper::choose_keeping(const Host& host, std::optional<Storage> wish,

@@ -241,7 +241,8 @@ Task<Result<Tokens>> PortalClient::refresh(std::string issuer, std::string clien
   co_return co_await ask_for_tokens(std::move(issuer), form.encode(), std::move(client_id));
 }
 
-Task<Result<Tokens>> PortalClient::exchange(ClusterAccess cluster, std::string access_token) {
+Task<Result<Tokens>> PortalClient::exchange(ClusterAccess cluster, std::string access_token,
+                                            KeptBy kept_by) {
   text::Form form;
   form.add("grant_type", std::string(kExchangeGrant));
   form.add("client_id", cluster.client_id);
@@ -249,6 +250,7 @@ Task<Result<Tokens>> PortalClient::exchange(ClusterAccess cluster, std::string a
   form.add("subject_token_type", std::string(kAccessTokenType));
   form.add("requested_token_type", std::string(kAccessTokenType));
   form.add("device_name", device_name_);
+  if (kept_by == KeptBy::kubectl) form.add("kept_by", "kubectl");
   co_return co_await ask_for_tokens(cluster.issuer, form.encode(), cluster.client_id);
 }
 

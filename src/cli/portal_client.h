@@ -46,6 +46,10 @@ struct Account {
   std::vector<ClusterAccess> clusters;
 };
 
+// Who keeps the refresh token of an exchange: kubectl's built-in provider may come with an old one
+// by its own fault, and the portal is patient with it.
+enum class KeptBy { us, kubectl };
+
 struct DeviceCode {
   std::string device_code, user_code, verification_uri, verification_uri_complete;
   Seconds expires_in{0}, interval{5};
@@ -85,7 +89,8 @@ class PortalClient {
   // RFC 6749 §6. Error: session_over.
   Task<Result<Tokens>> refresh(std::string issuer, std::string client_id, std::string token);
   // RFC 8693: for a cluster, by an access token of ours. Errors: session_over, access_denied.
-  Task<Result<Tokens>> exchange(ClusterAccess cluster, std::string access_token);
+  Task<Result<Tokens>> exchange(ClusterAccess cluster, std::string access_token,
+                                KeptBy kept_by = KeptBy::us);
   // RFC 8628. Error: access_denied (not offered here).
   Task<Result<DeviceCode>> ask_for_code(Portal portal);
   // One poll. Errors: authorization_pending, slow_down, expired, access_denied.

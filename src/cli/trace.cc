@@ -11,7 +11,7 @@ namespace {
 // Deny by default: a field that is added later is blanked until it is put here.
 constexpr std::string_view kShown[] = {
     "grant_type",      "client_id",    "scope",       "subject_token_type", "requested_token_type",
-    "token_type_hint", "redirect_uri", "device_name", "audience",           "family"};
+    "token_type_hint", "redirect_uri", "device_name", "audience",           "kept_by"};
 
 }  // namespace
 

@@ -11,7 +11,7 @@ import type { Secret } from "./secrets.ts";
 
 /** Of forms and answers: what says nothing that isn't known anyway. */
 const open = new Set(["grant_type", "client_id", "scope", "subject_token_type", "requested_token_type", "issued_token_type", "redirect_uri", "device_name", "token_type", "token_type_hint", "response_type", "user_code",
-  "verification_uri", "verification_uri_complete", "issuer", "error", "error_description", "family"]);
+  "verification_uri", "verification_uri_complete", "issuer", "error", "error_description", "kept_by"]);
 
 export class Recorder {
   readonly secrets: Secret[] = [];

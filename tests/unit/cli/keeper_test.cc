@@ -100,6 +100,7 @@ TEST_F(KeeperTest, ExchangesTheSignInWhereThereIsNothingOfTheCluster) {
   EXPECT_EQ(portal_.form(2).value("subject_token"), "access-own-2");
   EXPECT_EQ(portal_.form(2).value("client_id"), "kubernetes");
   EXPECT_EQ(portal_.form(2).value("device_name"), "build-7");
+  EXPECT_EQ(portal_.form(2).get("kept_by"), std::nullopt);
   EXPECT_EQ(kept_refresh_token(), "own-2");
 }
 
@@ -202,6 +203,20 @@ TEST_F(KeeperTest, WhatASignInBroughtServesTheSameProcess) {
   const auto other = keeper_.account(Host{"other.example.com", 443});
   ASSERT_FALSE(other);
   EXPECT_TRUE(other.error().is(Errc::sign_in_needed));
+}
+
+// The portal is patient with kubectl's built-in provider, and must know that it is for that.
+TEST_F(KeeperTest, WhatKubectlKeepsItselfIsAskedForAsSuchAndNotKept) {
+  signed_in();
+  answer(tokens_response("kubectl-oulogin", "own-2"));
+  answer(tokens_response("kubernetes", "family-1"));
+  ClusterAccess cluster;
+  cluster.name = "prod";
+  cluster.issuer = kIssuer;
+  cluster.client_id = "kubernetes";
+  EXPECT_EQ(keeper_.hand_over(host_, cluster).value().refresh_token.reveal(), "family-1");
+  EXPECT_EQ(portal_.form(1).value("kept_by"), "kubectl");
+  EXPECT_FALSE(state_.credential(host_, "prod").value());
 }
 
 TEST_F(KeeperTest, SigningOutRevokesEveryFamilyAndForgetsThem) {
