@@ -69,9 +69,18 @@ cli::Keeper::Connect connect_by(net::Runtime& runtime, const cli::Environment& e
   };
 }
 
-std::string advice_for(const Error& error, const std::string& host) {
+// Whether a certificate is refused for its dates alone, in OpenSSL's words.
+bool is_of_time(std::string_view message) {
+  return message.find("certificate is not yet valid") != std::string_view::npos ||
+         message.find("certificate has expired") != std::string_view::npos;
+}
+
+std::string advice_for(const Error& error, const std::string& host, WallTime now) {
   const std::string again = "kubectl oulogin --host=" + host;
   if (error.is(cli::Errc::sign_in_needed)) return "run: " + again;
+  if (error.is(cli::Errc::untrusted) && is_of_time(error.message()))
+    return "this machine's clock shows " + rfc3339(now) +
+           ": if that is wrong, set it; else whoever runs the portal must renew its certificate";
   if (error.is(cli::Errc::untrusted))
     return "if that is your company's authority, give its certificate: " + again +
            " --certificate-authority=FILE (or SSL_CERT_FILE); if you don't know it, ask before "
@@ -199,7 +208,8 @@ Result<void> Plugin::sign_in(const cli::Host& host, cli::Way way, std::string au
 int Plugin::report(const Error& error, const std::string& host) {
   terminal_.clear_progress();
   terminal_.line("kubectl-oulogin: " + error.message(), cli::Ink::bad);
-  if (const std::string advice = advice_for(error, host); !advice.empty()) terminal_.line(advice);
+  if (const std::string advice = advice_for(error, host, clock_.now()); !advice.empty())
+    terminal_.line(advice);
   return error.is(cli::Errc::bad_argument) ? kUsedWrongly : kFailed;
 }
 
