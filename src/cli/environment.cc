@@ -82,4 +82,11 @@ Choice choose_way(const Environment& environment, BrowserMode mode) {
   return {environment.on_terminal() ? Way::device : Way::none, std::move(reason)};
 }
 
+std::string described(const Choice& choice) {
+  const std::string way = choice.way == Way::browser  ? "browser"
+                          : choice.way == Way::device ? "device code"
+                                                      : "none";
+  return choice.reason.empty() ? way : way + ": " + choice.reason;
+}
+
 }  // namespace openunison::cli

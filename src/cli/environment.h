@@ -57,5 +57,7 @@ struct Choice {
   std::string reason = {};
 };
 Choice choose_way(const Environment& environment, BrowserMode mode);
+// "browser", or "device code: this is a container"; for -v.
+std::string described(const Choice& choice);
 
 }  // namespace openunison::cli

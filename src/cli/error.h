@@ -21,6 +21,8 @@ enum class Errc {
   busy,                   // another process held a lock for too long
   sign_in_needed,         // there is none, or it is over
   nobody_to_ask,          // a sign-in isn't possible here
+  keyring,                // it isn't there, or doesn't answer; nothing is lost by that
+  keyring_locked,         // it is there, and opens when the person signs in to it
 };
 std::error_code make_error_code(Errc code);
 

@@ -7,10 +7,14 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
+#include "cli/machine.h"
 #include "cli/portal_client.h"
 #include "cli/state.h"
+#include "cli/trace.h"
+#include "cli/vault.h"
 #include "net/runtime.h"
 
 namespace openunison::cli {
@@ -25,16 +29,23 @@ bool is_fresh(const Credential& credential, const BootTime& now);
 // it is made from what is left; it comes a little early, for kubectl looks before it sends.
 std::string exec_credential(const Credential& credential, const BootTime& boot, WallTime now);
 
+// Where the refresh tokens of a portal go.
+struct Keeping {
+  Storage wish = Storage::automatic;
+  bool in_keyring = false;
+};
+
 class Keeper {
  public:
   // Makes the client when it is first needed, with what the sign-in was made with.
   using Connect =
       std::function<Result<std::unique_ptr<PortalClient>>(const std::string& authority_pem)>;
-  Keeper(net::Runtime& runtime, const State& state, const BootClock& clock, Connect connect);
+  Keeper(net::Runtime& runtime, const State& state, const BootClock& clock, Connect connect,
+         Vault vault, Trace trace = {});
 
   // Errors: sign_in_needed (there is no sign-in, or the portal says that it is over: its token is
-  // forgotten then), no_cluster, access_denied, unreachable, untrusted, bad_answer, busy,
-  // state.
+  // forgotten then; or the keyring lost its key), no_cluster, access_denied, unreachable,
+  // untrusted, bad_answer, busy, state, keyring, keyring_locked.
   Result<Credential> credential(const Host& host, const std::string& cluster);
   // A new access token of the sign-in itself; keeps the successor of its refresh token. Errors: as
   // above.
@@ -44,11 +55,23 @@ class Keeper {
   // Tokens of a cluster for another program (kubectl's built-in client), which are not kept.
   // Errors: as above.
   Result<Tokens> hand_over(const Host& host, const ClusterAccess& cluster);
-  // Keeps what a sign-in gave; what came with it serves this process's next questions.
-  Result<void> keep(const Host& host, SignIn sign_in, std::string access_token, Account account);
+  // To be asked before a sign-in, for keep(). `wish`: none: as it was the last time. As
+  // Vault::choose().
+  Result<Keeping> choose_keeping(const Host& host, std::optional<Storage> wish, bool is_desktop,
+                                 std::function<void()> slow);
+  // Asks the person for the keyring's password, where it is locked. Errors: keyring,
+  // keyring_locked.
+  Result<void> unlock_keyring(const Host& host, std::function<void()> slow);
+  // Keeps what a sign-in gave, its refresh token among it as it is; what came with it serves this
+  // process's next questions.
+  Result<void> keep(const Host& host, SignIn sign_in, const Keeping& keeping,
+                    std::string access_token, Account account);
+  // Brings what is kept of a sign-in that lives to another place; asks no portal. Whatever ends it
+  // on the way, each token is in one place or the other. Nothing to bring is fine.
+  Result<void> keep_elsewhere(const Host& host, const Keeping& keeping);
   // Ends the families of the sign-in and of its clusters at the portal, or with `all` the whole
-  // sign-in, the browser's session as well; then forgets them, whatever the portal said, whose
-  // error is given.
+  // sign-in, the browser's session as well; then forgets them and their key in the keyring,
+  // whatever the portal said, whose error is given.
   Result<void> sign_out(const Host& host, bool all);
 
  private:
@@ -60,11 +83,21 @@ class Keeper {
   Result<std::string> renew_access(const Host& host);
   Result<Account> account_by(const Host& host, const SignIn& sign_in, std::string token);
   Result<SignIn> sign_in_of(const Host& host) const;
+  Result<FileLock> lock(const Host& host) const;
+  // What is left of the kept token is better than nothing.
+  Result<Credential> what_is_left(Credential kept, const Error& problem) const;
+  Result<Credential> credential_of(const Host& host, const std::string& cluster, Tokens tokens,
+                                   std::string issuer, std::string client_id, bool in_keyring);
+  // The part of sign_out() that the portal hears of.
+  Result<void> end_at_portal(const Host& host, const SignIn& sign_in, bool all);
+  Result<void> forget_key(const Host& host, const SignIn& sign_in);
 
   net::Runtime& runtime_;
   const State& state_;
   const BootClock& clock_;
   Connect connect_;
+  Vault vault_;
+  Trace trace_;
   std::unique_ptr<PortalClient> client_;
   // Of this process, which ends long before an access token does: not asked for twice.
   struct Obtained {

@@ -168,13 +168,22 @@ Result<std::unique_ptr<PortalClient>> PortalClient::create(net::Runtime& runtime
   const auto client = std::make_shared<http::Client>(runtime, std::move(http));
   return std::make_unique<PortalClient>(
       [client](http::ClientRequest request) { return client->fetch(std::move(request)); },
-      std::move(options.device_name), clock);
+      std::move(options.device_name), clock, std::move(options.trace));
 }
 
 Task<Result<http::Response>> PortalClient::fetch(http::ClientRequest request) {
   request.headers.set("accept", "application/json");
   request.headers.set("user-agent", "kubectl-oulogin/" OPENUNISON_VERSION);
+  const std::string what = request.method + " " + described_url(request.url);
+  if (trace_.level() >= 2 && !request.body.empty())
+    trace_.more(what + " with " + described_form(request.body));
+  const auto begun = std::chrono::steady_clock::now();
   auto response = co_await fetch_(std::move(request));
+  const auto took = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - begun);
+  trace_.say(what + ": " +
+             (response ? std::to_string(response->status) : response.error().message()) + ", " +
+             std::to_string(took.count()) + " ms");
+  if (response && response->status >= 400) trace_.more("it says: " + refused(*response).message());
   if (response) co_return response;
   const Error& error = response.error();
   if (error.is(net::Errc::untrusted)) co_return fail(Errc::untrusted, error.message());
@@ -232,7 +241,8 @@ Task<Result<Tokens>> PortalClient::refresh(std::string issuer, std::string clien
   co_return co_await ask_for_tokens(std::move(issuer), form.encode(), std::move(client_id));
 }
 
-Task<Result<Tokens>> PortalClient::exchange(ClusterAccess cluster, std::string access_token) {
+Task<Result<Tokens>> PortalClient::exchange(ClusterAccess cluster, std::string access_token,
+                                            KeptBy kept_by) {
   text::Form form;
   form.add("grant_type", std::string(kExchangeGrant));
   form.add("client_id", cluster.client_id);
@@ -240,6 +250,7 @@ Task<Result<Tokens>> PortalClient::exchange(ClusterAccess cluster, std::string a
   form.add("subject_token_type", std::string(kAccessTokenType));
   form.add("requested_token_type", std::string(kAccessTokenType));
   form.add("device_name", device_name_);
+  if (kept_by == KeptBy::kubectl) form.add("kept_by", "kubectl");
   co_return co_await ask_for_tokens(cluster.issuer, form.encode(), cluster.client_id);
 }
 

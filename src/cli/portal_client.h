@@ -16,6 +16,7 @@
 #include "cli/boot_clock.h"
 #include "cli/error.h"
 #include "cli/host.h"
+#include "cli/trace.h"
 #include "http/client.h"
 
 namespace openunison::cli {
@@ -45,6 +46,10 @@ struct Account {
   std::vector<ClusterAccess> clusters;
 };
 
+// Who keeps the refresh token of an exchange: kubectl's built-in provider may come with an old one
+// by its own fault, and the portal is patient with it.
+enum class KeptBy { us, kubectl };
+
 struct DeviceCode {
   std::string device_code, user_code, verification_uri, verification_uri_complete;
   Seconds expires_in{0}, interval{5};
@@ -58,6 +63,7 @@ struct PortalClientOptions {
   std::string proxy;          // "http://host:port"; empty: none
   std::vector<std::string> no_proxy;
   std::string device_name;  // "build-7"
+  Trace trace;
 };
 
 class PortalClient {
@@ -67,8 +73,11 @@ class PortalClient {
                                                       PortalClientOptions options,
                                                       const BootClock& clock);
 
-  PortalClient(Fetch fetch, std::string device_name, const BootClock& clock)
-      : fetch_(std::move(fetch)), device_name_(std::move(device_name)), clock_(clock) {}
+  PortalClient(Fetch fetch, std::string device_name, const BootClock& clock, Trace trace = {})
+      : fetch_(std::move(fetch)),
+        device_name_(std::move(device_name)),
+        clock_(clock),
+        trace_(std::move(trace)) {}
 
   // All: Errors unreachable, untrusted, bad_answer besides those that are named.
 
@@ -80,7 +89,8 @@ class PortalClient {
   // RFC 6749 §6. Error: session_over.
   Task<Result<Tokens>> refresh(std::string issuer, std::string client_id, std::string token);
   // RFC 8693: for a cluster, by an access token of ours. Errors: session_over, access_denied.
-  Task<Result<Tokens>> exchange(ClusterAccess cluster, std::string access_token);
+  Task<Result<Tokens>> exchange(ClusterAccess cluster, std::string access_token,
+                                KeptBy kept_by = KeptBy::us);
   // RFC 8628. Error: access_denied (not offered here).
   Task<Result<DeviceCode>> ask_for_code(Portal portal);
   // One poll. Errors: authorization_pending, slow_down, expired, access_denied.
@@ -102,6 +112,7 @@ class PortalClient {
   Fetch fetch_;
   std::string device_name_;
   const BootClock& clock_;
+  Trace trace_;
 };
 
 }  // namespace openunison::cli

@@ -47,6 +47,7 @@ Task<Result<Tokens>> by_browser(SignInTools tools, Portal portal, Loopback& loop
   const std::function<bool()> back = [&loopback] { return loopback.has_callback(); };
   auto opened =
       co_await open_browser(tools.environment, std::move(url), net::in(kOpenPatience), back);
+  tools.trace.say("browser: " + (opened ? "opened with " + *opened : opened.error().message()));
   if (!opened) tools.terminal.line("No browser could be opened here.", Ink::soft);
   tools.terminal.progress("browser", "Waiting for the browser ...");
   auto tokens = co_await finish_browser(tools, std::move(portal), loopback, std::move(verifier),
@@ -123,6 +124,7 @@ Result<Tokens> sign_in_by_browser(SignInTools tools, const Portal& portal) {
   const std::string challenge = base64url_encode(crypto::view(crypto::sha256(verifier)));
   const std::unique_ptr<Loopback> loopback =
       TRY(Loopback::open(tools.runtime, {state, portal.issuer, portal.name, portal.origin}));
+  tools.trace.say("waiting at " + loopback->redirect_uri());
   std::string url = authorization_url(portal, loopback->redirect_uri(), state, nonce, challenge);
   return tools.runtime.block_on(
       by_browser(tools, portal, *loopback, verifier, nonce, std::move(url)));

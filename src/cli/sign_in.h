@@ -22,6 +22,7 @@ struct SignInTools {
   Terminal& terminal;
   // Told the address before a browser gets it; may be empty.
   std::function<void(const std::string& address)> opens = {};
+  Trace trace = {};
 };
 
 // Errors: access_denied (with what the person or the portal said), expired, those of PortalClient.

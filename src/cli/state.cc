@@ -64,6 +64,18 @@ Result<void> write(const std::string& file, const text::Json& json) {
   return {};
 }
 
+KeptToken token_of(const text::Json& json) {
+  return {Secret(text_of(json, "refresh_token")), text_of(json, "sealed_refresh_token")};
+}
+
+void set_token(text::Json& json, const KeptToken& token) {
+  if (token.sealed.empty()) {
+    json.set("refresh_token", token.plain.reveal());
+  } else {
+    json.set("sealed_refresh_token", token.sealed);
+  }
+}
+
 Result<void> remove(const std::string& file) {
   if (::unlink(file.c_str()) != 0 && errno != ENOENT)
     return fail(Errc::state, file + " can't be removed: " + std::strerror(errno));
@@ -122,7 +134,9 @@ Result<std::optional<SignIn>> State::sign_in(const Host& host) const {
   sign_in.sign_out_endpoint = text_of(*json, "sign_out_endpoint");
   sign_in.authority_pem = text_of(*json, "certificate_authority");
   sign_in.user = text_of(*json, "user");
-  sign_in.refresh_token = Secret(text_of(*json, "refresh_token"));
+  // What a later version knows besides is as good as no wish.
+  sign_in.storage = parse_storage(text_of(*json, "storage")).value_or(Storage::automatic);
+  sign_in.refresh_token = token_of(*json);
   return sign_in;
 }
 
@@ -136,7 +150,7 @@ Result<std::optional<Credential>> State::credential(const Host& host,
   credential.id_token = Secret(text_of(*json, "id_token"));
   credential.received = {text_of(*json, "boot"), Millis(number_of(*json, "received_millis"))};
   credential.life = Seconds(number_of(*json, "life_seconds"));
-  credential.refresh_token = Secret(text_of(*json, "refresh_token"));
+  credential.refresh_token = token_of(*json);
   return credential;
 }
 
@@ -150,7 +164,8 @@ Result<void> State::save(const Host& host, const SignIn& sign_in) const {
   json.set("sign_out_endpoint", sign_in.sign_out_endpoint);
   json.set("certificate_authority", sign_in.authority_pem);
   json.set("user", sign_in.user);
-  json.set("refresh_token", sign_in.refresh_token.reveal());
+  json.set("storage", name_of(sign_in.storage));
+  set_token(json, sign_in.refresh_token);
   return write(sign_in_file(host), json);
 }
 
@@ -166,7 +181,7 @@ Result<void> State::save(const Host& host, std::string_view cluster,
   json.set("boot", credential.received.boot);
   json.set("received_millis", credential.received.since.count());
   json.set("life_seconds", credential.life.count());
-  json.set("refresh_token", credential.refresh_token.reveal());
+  set_token(json, credential.refresh_token);
   return write(credential_file(host, cluster), json);
 }
 

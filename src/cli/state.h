@@ -18,6 +18,7 @@
 #include "base/secret.h"
 #include "cli/boot_clock.h"
 #include "cli/host.h"
+#include "cli/vault.h"
 
 namespace openunison::cli {
 
@@ -29,7 +30,8 @@ struct SignIn {
   std::string portal_name, issuer, account_endpoint, sign_out_endpoint;
   std::string authority_pem;  // what --certificate-authority had; "": the system's
   std::string user;
-  Secret refresh_token;  // empty: nobody is signed in
+  Storage storage = Storage::automatic;  // as it was asked for
+  KeptToken refresh_token;               // empty: nobody is signed in
 };
 
 // What `get-token` prints, and what it gets the next one with.
@@ -39,7 +41,7 @@ struct Credential {
   BootTime received;
   Seconds life{0};
   // Empty: exchange the sign-in's again.
-  Secret refresh_token;
+  KeptToken refresh_token;
 
   // What is left of the token's life; none if that can't be told.
   std::optional<Millis> left(const BootTime& now) const;

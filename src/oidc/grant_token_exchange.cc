@@ -11,6 +11,11 @@ namespace {
 
 constexpr std::string_view kAccessTokenType = "urn:ietf:params:oauth:token-type:access_token";
 
+// Who keeps the refresh token, for people: "kubectl" is its built-in provider, which writes its
+// file without waiting for a lock and loses tokens by that. A parameter of our own (§2.1 lets
+// unknown ones be ignored).
+constexpr std::string_view kKeptBy = "kept_by", kKubectl = "kubectl";
+
 constexpr std::string_view kJwtType = "urn:ietf:params:oauth:token-type:jwt";
 
 // Whose token it is, and what can be had for it.
@@ -40,6 +45,9 @@ std::optional<OAuthError> problem_of(const Client& client, const text::Form& for
   const std::string_view audience = form.value("audience");
   if (!audience.empty() && audience != client.id)
     return OAuthError{"invalid_target", "audience may only be the client itself: " + client.id};
+  const std::string_view kept_by = form.value(kKeptBy);
+  if (!kept_by.empty() && (subject != Subject::person || kept_by != kKubectl))
+    return OAuthError{"invalid_request", "kept_by may only be kubectl, for a person's token"};
   return std::nullopt;
 }
 
@@ -102,7 +110,8 @@ Task<http::Response> Provider::Impl::exchange_of_person(const Client& client,
   spec.holder = {options.issuer, client.id};
   spec.cluster = client.cluster != nullptr ? client.cluster->name : std::string();
   spec.scope = client.grant_scope(form.value("scope"));
-  spec.origin = store::Origin::exchange;
+  // Like the token of a command that the portal made, which the same provider keeps.
+  spec.origin = form.value(kKeptBy) == kKubectl ? store::Origin::pasted : store::Origin::exchange;
   spec.label = client.session_label(*device_name);
   session::IdTokenRequest token;
   token.issuer = options.issuer;

@@ -38,7 +38,8 @@ struct SignIn {
 };
 
 enum class SessionKind : std::uint8_t { web = 1, client = 2 };
-// How a family was opened; decides what a stale refresh token does (session/sessions.h).
+// How a family was opened; decides what a stale refresh token does (session/sessions.h). `pasted`:
+// for kubectl's built-in provider, by a pasted command or by an exchange that says so.
 enum class Origin : std::uint8_t { browser = 1, code = 2, pasted = 3, device = 4, exchange = 5 };
 
 struct Session {

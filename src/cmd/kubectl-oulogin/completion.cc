@@ -25,11 +25,12 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
       {"",
        {"--host=", "--cluster=", "--context=", "--certificate-authority=", "--kubeconfig=",
-        "--browser=", "--device", "--auth-provider", "--output=", "--help"}},
-      {"status", {"--host=", "--output=", "--help"}},
+        "--browser=", "--storage=", "--device", "--auth-provider", "--output=", "--verbose",
+        "--help"}},
+      {"status", {"--host=", "--output=", "--verbose", "--help"}},
       {"list", {"--host=", "--kubeconfig=", "--output=", "--help"}},
       {"switch", {"--kubeconfig=", "--help"}},
-      {"logout", {"--host=", "--kubeconfig=", "--all", "--purge", "--help"}},
+      {"logout", {"--host=", "--kubeconfig=", "--all", "--purge", "--verbose", "--help"}},
       {"version", {"--help"}},
       {"completion", {"--help"}}};
   return all;
@@ -55,6 +56,7 @@ Words values_of(std::string_view flag) {
   Words values;
   if (flag == "--output=") values = {"text", "json"};
   if (flag == "--browser=") values = {"auto", "tty", "desktop", "never"};
+  if (flag == "--storage=") values = {"auto", "file", "keyring"};
   if (flag == "--host=" || flag == "--cluster=" || flag == "--context=") {
     for (const cli::OwnContext& each : known_contexts())
       values.push_back(flag == "--host="      ? each.host

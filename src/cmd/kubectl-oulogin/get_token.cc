@@ -39,6 +39,7 @@ Result<cli::Credential> sign_in_again(Plugin& plugin, const cli::Host& host, con
     return fail(cli::Errc::bad_argument,
                 "--browser=" + options.browser + ": use auto, tty, desktop or never");
   const cli::Choice choice = cli::choose_way(plugin.environment(), *mode);
+  plugin.trace().say(over.message() + "; way to sign in: " + cli::described(choice));
   if (choice.way != cli::Way::browser)
     return fail(cli::Errc::sign_in_needed,
                 over.message() + "; no browser is opened: " + choice.reason);
@@ -58,6 +59,8 @@ Result<cli::Credential> sign_in_again(Plugin& plugin, const cli::Host& host, con
                     "; the last sign-in came to nothing, so no browser is opened for " +
                     std::to_string(wait.count()) + " s");
   }
+  plugin.trace().say(turn->kind == cli::Turn::Kind::opener ? "this process opens the browser"
+                                                           : "another process's sign-in is used");
   if (turn->kind == cli::Turn::Kind::opener) {
     plugin.terminal().line(over.message());
     const auto signed_in = plugin.sign_in(
@@ -72,11 +75,8 @@ Result<cli::Credential> sign_in_again(Plugin& plugin, const cli::Host& host, con
 }
 
 int fetch(const cli::Host& host, const Options& options) {
-  auto plugin = Plugin::create();
-  if (!plugin) {
-    std::cerr << "kubectl-oulogin: " << plugin.error().message() << "\n";
-    return kFailed;
-  }
+  auto plugin = Plugin::create(options);
+  if (!plugin) return report_plainly(plugin.error());
   Plugin& self = **plugin;
   if (told_not_to_ask(self.environment())) self.environment().stdin_is_terminal = false;
   auto credential = self.keeper().credential(host, options.cluster);
@@ -99,8 +99,10 @@ int get_token(const Options& options) {
   if (folder) {
     const cli::SystemBootClock boot;
     const auto kept = cli::State(*folder).credential(*host, options.cluster);
-    if (kept && *kept && cli::is_fresh(**kept, boot.now()))
+    if (kept && *kept && cli::is_fresh(**kept, boot.now())) {
+      trace_of(options.verbose).say("token of " + options.cluster + ": the kept one");
       return print(**kept, boot, SystemClock()) ? kDone : kFailed;
+    }
   }
   return fetch(*host, options);
 }

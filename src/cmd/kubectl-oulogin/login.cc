@@ -80,6 +80,7 @@ Result<void> sign_in(Plugin& plugin, const cli::Host& host, const Options& optio
                 "--browser=" + options.browser + ": use auto, tty, desktop or never");
   const cli::Choice choice = options.device ? cli::Choice{cli::Way::device, ""}
                                             : cli::choose_way(plugin.environment(), *mode);
+  plugin.trace().say("way to sign in: " + cli::described(choice));
   if (choice.way == cli::Way::none)
     return fail(cli::Errc::sign_in_needed, "nobody can sign in here: " + choice.reason +
                                                "; --device shows a code to enter "
@@ -94,6 +95,8 @@ Result<void> sign_in(Plugin& plugin, const cli::Host& host, const Options& optio
   cli::Turn turn = TRY(plugin.runtime().block_on(
       tab.enter(tab.mark(), true, net::in(kOthersTab),
                 [&](const std::string& address) { plugin.tell_of_tab(address); })));
+  plugin.trace().say(turn.kind == cli::Turn::Kind::signed_in ? "another process's sign-in is used"
+                                                             : "this process opens the browser");
   if (turn.kind == cli::Turn::Kind::signed_in) return {};
   auto signed_in = plugin.sign_in(host, choice.way, authority_pem,
                                   [&](const std::string& address) { turn.opens(address); });
@@ -127,16 +130,37 @@ Result<const cli::ClusterAccess*> pick(const cli::Account& account, const Option
                                            " may use " + names + " at " + host.text());
 }
 
-// Everything anew from what the portal says.
+// Follows a --storage that isn't what a sign-in that lives is kept by. Gives whether that takes a
+// new sign-in: what a keyring that is gone or stays locked holds can't be brought to a file.
+Result<bool> keep_elsewhere(Plugin& plugin, const cli::Host& host, const Options& options) {
+  const auto wish = cli::parse_storage(options.storage);
+  const auto kept = plugin.state().sign_in(host);
+  if (!wish || !kept || !*kept || (*kept)->refresh_token.empty() || (*kept)->storage == *wish)
+    return false;
+  const auto mode = cli::parse_browser_mode(options.browser).value_or(cli::BrowserMode::automatic);
+  const bool is_desktop = cli::choose_way(plugin.environment(), mode).way == cli::Way::browser;
+  const cli::Keeping keeping = TRY(plugin.choose_keeping(host, is_desktop));
+  const auto kept_there =
+      plugin.with_keyring(host, [&] { return plugin.keeper().keep_elsewhere(host, keeping); });
+  if (kept_there) return false;
+  const Error& error = kept_there.error();
+  if (!keeping.in_keyring && (error.is(cli::Errc::keyring) || error.is(cli::Errc::keyring_locked) ||
+                              error.is(cli::Errc::sign_in_needed)))
+    return true;
+  return std::unexpected(error);
+}
+
+// Everything anew from what the portal says; `anew`: whatever is kept of a sign-in.
 Result<Told> write_entries(Plugin& plugin, const cli::Host& host, const Options& options,
-                           const kube::Files& files, const std::string& authority_pem) {
+                           const kube::Files& files, const std::string& authority_pem, bool anew) {
   const kube::Kubeconfig config = TRY(kube::read(files));
   Told told;
-  auto account = plugin.keeper().account(host);
+  const auto ask = [&] { return plugin.keeper().account(host); };
+  auto account = anew ? fail(cli::Errc::sign_in_needed, "") : plugin.with_keyring(host, ask);
   if (!account && account.error().is(cli::Errc::sign_in_needed)) {
     TRY_VOID(sign_in(plugin, host, options, authority_pem));
     told.signed_in = true;
-    account = plugin.keeper().account(host);
+    account = ask();
   }
   if (!account) return std::unexpected(account.error());
   const cli::ClusterAccess* const chosen = TRY(pick(*account, options, config, host));
@@ -177,14 +201,16 @@ Result<Told> run(Plugin& plugin, const cli::Host& host, const Options& options) 
   const kube::Kubeconfig config = TRY(kube::read(files));
   const std::vector<cli::OwnContext> own = cli::own_contexts(config, host);
   const cli::OwnContext* const there = wanted(own, options);
-  if (there == nullptr || options.auth_provider || !authority_pem.empty())
-    return write_entries(plugin, host, options, files, authority_pem);
+  const bool anew = TRY(keep_elsewhere(plugin, host, options));
+  if (anew || there == nullptr || options.auth_provider || !authority_pem.empty())
+    return write_entries(plugin, host, options, files, authority_pem, anew);
 
-  const auto credential = plugin.keeper().credential(host, there->cluster);
+  const auto credential =
+      plugin.with_keyring(host, [&] { return plugin.keeper().credential(host, there->cluster); });
   if (!credential) {
     if (!credential.error().is(cli::Errc::sign_in_needed))
       return std::unexpected(credential.error());
-    return write_entries(plugin, host, options, files, authority_pem);
+    return write_entries(plugin, host, options, files, authority_pem, false);
   }
   kube::Change change;
   change.current_context = there->name;
@@ -204,7 +230,7 @@ Result<Told> run(Plugin& plugin, const cli::Host& host, const Options& options) 
 }  // namespace
 
 int login(const Options& options) {
-  auto plugin = Plugin::create();
+  auto plugin = Plugin::create(options);
   if (!plugin) return report_plainly(plugin.error());
   const auto host = cli::Host::parse(options.host);
   if (!host) return (*plugin)->report(host.error(), options.host);

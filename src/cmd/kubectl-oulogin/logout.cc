@@ -26,12 +26,15 @@ Result<void> purge(Plugin& plugin, const cli::Host& host, const Options& options
 }  // namespace
 
 int logout(const Options& options) {
-  auto plugin = Plugin::create();
+  auto plugin = Plugin::create(options);
   if (!plugin) return report_plainly(plugin.error());
   auto hosts = chosen_hosts(**plugin, options);
   if (!hosts) return (*plugin)->report(hosts.error(), options.host);
   int code = kDone;
   for (const cli::Host& host : *hosts) {
+    // Without its key nothing can be revoked, and then it is forgotten all the same.
+    const auto kept = (*plugin)->state().sign_in(host);
+    if (kept && *kept && !(*kept)->refresh_token.sealed.empty()) (*plugin)->unlock_keyring(host);
     const auto ended = (*plugin)->keeper().sign_out(host, options.all);
     if (ended) {
       (*plugin)->terminal().line(options.all

@@ -3,6 +3,7 @@
 // kubectl-oulogin, for kubectl `kubectl oulogin`: the command line. What each command does is in a
 // file of its own.
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <iostream>
@@ -37,6 +38,18 @@ void add_browser(CLI::App* command, Options& options) {
       ->capture_default_str();
 }
 
+void add_storage(CLI::App* command, Options& options) {
+  command
+      ->add_option("--storage", options.storage,
+                   "Where the sign-in is kept: auto (the desktop's keyring where there is one), "
+                   "file, keyring; remembered")
+      ->check(CLI::IsMember({"auto", "file", "keyring"}));
+}
+void add_verbose(CLI::App* command, Options& options) {
+  command->add_flag("-v,--verbose", options.verbose,
+                    "Say on standard error what is done, without secrets; twice: more");
+}
+
 void add_login(CLI::App& app, Options& options) {
   add_host(&app, options);
   app.add_option("--cluster", options.cluster,
@@ -46,6 +59,8 @@ void add_login(CLI::App& app, Options& options) {
                  "PEM certificates to trust for this portal, beside the machine's own");
   add_kubeconfig(&app, options);
   add_browser(&app, options);
+  add_storage(&app, options);
+  add_verbose(&app, options);
   app.add_flag("--device", options.device, "Show a code to enter on another device");
   app.add_flag("--auth-provider", options.auth_provider,
                "Write kubectl's built-in OpenID Connect form, for machines without this plugin");
@@ -65,6 +80,7 @@ void add_get_token(CLI::App& app, Options& options, int& code) {
   command->add_option("--host", options.host, "The portal")->required();
   command->add_option("--cluster", options.cluster, "The cluster")->required();
   add_browser(command, options);
+  add_verbose(command, options);
   command->callback([&] { code = get_token(options); });
 }
 
@@ -72,6 +88,7 @@ void add_others(CLI::App& app, Options& options, int& code) {
   CLI::App* shown = app.add_subcommand("status", "Who is signed in, until when, with which tokens");
   add_host(shown, options);
   add_output(shown, options);
+  add_verbose(shown, options);
   shown->callback([&] { code = status(options); });
 
   CLI::App* listed = app.add_subcommand("list", "The contexts that this plugin has written");
@@ -88,6 +105,7 @@ void add_others(CLI::App& app, Options& options, int& code) {
   CLI::App* ended = app.add_subcommand("logout", "End what this plugin has at a portal");
   add_host(ended, options);
   add_kubeconfig(ended, options);
+  add_verbose(ended, options);
   ended->add_flag("--all", options.all, "The whole sign-in: the browser's session as well");
   ended->add_flag("--purge", options.purge, "Also take its entries out of the kubeconfig");
   ended->callback([&] { code = logout(options); });
@@ -106,10 +124,18 @@ void add_others(CLI::App& app, Options& options, int& code) {
   completed->callback([&code, shell] { code = completion(*shell); });
 }
 
+// Of calls whose command line stands in a kubeconfig: kubectl passes its environment on.
+int verbose_by_environment() {
+  const char* const value = std::getenv("KUBECTL_OULOGIN_VERBOSE");
+  if (value == nullptr || *value == '\0' || std::strcmp(value, "0") == 0) return 0;
+  return std::strcmp(value, "2") == 0 ? 2 : 1;
+}
+
 // What kubectl types, read without the parser of command lines, which takes longer than all else.
 std::optional<Options> plain_get_token(int argc, char** argv) {
   if (argc < 2 || std::strcmp(argv[1], "get-token") != 0) return std::nullopt;
   Options options;
+  options.verbose = verbose_by_environment();
   for (int i = 2; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument.starts_with("--host=")) {
@@ -132,6 +158,7 @@ int run(int argc, char** argv) {
     return complete({argv + 2, argv + argc});
 
   Options options;
+  options.verbose = verbose_by_environment();
   int code = kDone;
   CLI::App app("Sign in to Kubernetes, knowing only the portal's host", "kubectl oulogin");
   app.require_subcommand(0, 1);

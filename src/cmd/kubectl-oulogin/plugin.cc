@@ -51,24 +51,44 @@ std::vector<std::string> list_of(std::string_view text) {
 }
 
 cli::Keeper::Connect connect_by(net::Runtime& runtime, const cli::Environment& environment,
-                                const cli::BootClock& clock) {
+                                const cli::BootClock& clock, const cli::Trace& trace) {
   return [&](const std::string& authority_pem) -> Result<std::unique_ptr<cli::PortalClient>> {
     cli::PortalClientOptions options;
     options.authority_pem = authority_pem;
     options.proxy = first_of(environment, {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"});
     options.no_proxy = list_of(first_of(environment, {"NO_PROXY", "no_proxy"}));
     options.device_name = device_name();
+    options.trace = trace;
+    if (!options.proxy.empty()) {
+      const auto url = text::Url::parse_with_userinfo(options.proxy);
+      trace.say(
+          "proxy: " + (url ? cli::described_url(*url) : std::string("what is set is no URL")) +
+          (options.no_proxy.empty() ? "" : ", but for some hosts (NO_PROXY)"));
+    }
     return cli::PortalClient::create(runtime, std::move(options), clock);
   };
 }
 
-std::string advice_for(const Error& error, const std::string& host) {
+// Whether a certificate is refused for its dates alone, in OpenSSL's words.
+bool is_of_time(std::string_view message) {
+  return message.find("certificate is not yet valid") != std::string_view::npos ||
+         message.find("certificate has expired") != std::string_view::npos;
+}
+
+std::string advice_for(const Error& error, const std::string& host, WallTime now) {
   const std::string again = "kubectl oulogin --host=" + host;
   if (error.is(cli::Errc::sign_in_needed)) return "run: " + again;
+  if (error.is(cli::Errc::untrusted) && is_of_time(error.message()))
+    return "this machine's clock shows " + rfc3339(now) +
+           ": if that is wrong, set it; else whoever runs the portal must renew its certificate";
   if (error.is(cli::Errc::untrusted))
     return "if that is your company's authority, give its certificate: " + again +
            " --certificate-authority=FILE (or SSL_CERT_FILE); if you don't know it, ask before "
            "you go on";
+  if (error.is(cli::Errc::keyring_locked))
+    return "unlock it (as by signing in to the desktop) and try again, or run: " + again +
+           " --storage=file";
+  if (error.is(cli::Errc::keyring)) return "to do without it, run: " + again + " --storage=file";
   if (error.is(cli::Errc::no_cluster))
     return "list what there is: kubectl oulogin list --host=" + host;
   return {};
@@ -81,6 +101,16 @@ cli::Variables variables_of_process() {
     const char* value = std::getenv(name);
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   };
+}
+
+cli::Trace trace_of(int level) {
+  if (level <= 0) return {};
+  const auto begun = std::chrono::steady_clock::now();
+  return {level, [begun](std::string_view line) {
+            const auto now =
+                std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - begun);
+            std::cerr << "[" + std::to_string(now.count()) + " ms] " + cli::printable(line) + "\n";
+          }};
 }
 
 Result<std::string> read_authority(const std::string& file) {
@@ -103,18 +133,41 @@ int report_plainly(const Error& error) {
   return error.is(cli::Errc::bad_argument) ? kUsedWrongly : kFailed;
 }
 
-Plugin::Plugin(cli::Environment environment, std::string state_folder)
-    : environment_(std::move(environment)),
+Plugin::Plugin(cli::Environment environment, std::string state_folder, const Options& options)
+    : storage_(cli::parse_storage(options.storage)),
+      trace_(trace_of(options.verbose)),
+      environment_(std::move(environment)),
       terminal_(cli::Terminal::standard_error(environment_)),
       runtime_(1),
       state_(std::move(state_folder)),
-      keeper_(runtime_, state_, boot_clock_, connect_by(runtime_, environment_, boot_clock_)) {}
+      keeper_(
+          runtime_, state_, boot_clock_, connect_by(runtime_, environment_, boot_clock_, trace_),
+          cli::Vault(cli::system_keyring(environment_, trace_), state_.folder(), trace_), trace_) {}
 
-Result<std::unique_ptr<Plugin>> Plugin::create() {
+Result<std::unique_ptr<Plugin>> Plugin::create(const Options& options) {
   cli::Environment environment = cli::Environment::read();
   std::string folder = TRY(cli::State::folder_by(variables_of_process()));
   TRY_VOID(cli::find_trusted_authorities(environment));
-  return std::unique_ptr<Plugin>(new Plugin(std::move(environment), std::move(folder)));
+  return std::unique_ptr<Plugin>(new Plugin(std::move(environment), std::move(folder), options));
+}
+
+std::function<void()> Plugin::waits_for_keyring() {
+  return [this] {
+    terminal_.progress("keyring",
+                       "Waiting for the desktop's keyring, which may ask for its password ...");
+  };
+}
+
+Result<cli::Keeping> Plugin::choose_keeping(const cli::Host& host, bool is_desktop) {
+  auto keeping = keeper_.choose_keeping(host, storage_, is_desktop, waits_for_keyring());
+  terminal_.clear_progress();
+  return keeping;
+}
+
+bool Plugin::unlock_keyring(const cli::Host& host) {
+  const bool unlocked = keeper_.unlock_keyring(host, waits_for_keyring()).has_value();
+  terminal_.clear_progress();
+  return unlocked;
 }
 
 void Plugin::tell_of_tab(const std::string& address) {
@@ -130,9 +183,12 @@ Result<void> Plugin::sign_in(const cli::Host& host, cli::Way way, std::string au
     if (known && *known) authority_pem = (*known)->authority_pem;
   }
   const std::unique_ptr<cli::PortalClient> client =
-      TRY(connect_by(runtime_, environment_, boot_clock_)(authority_pem));
+      TRY(connect_by(runtime_, environment_, boot_clock_, trace_)(authority_pem));
   const cli::Portal portal = TRY(runtime_.block_on(client->discover(host)));
-  const cli::SignInTools tools{runtime_, *client, environment_, terminal_, std::move(opens)};
+  // Before anybody signs in, since it may not work.
+  const cli::Keeping keeping = TRY(choose_keeping(host, way == cli::Way::browser));
+  const cli::SignInTools tools{runtime_,  *client,          environment_,
+                               terminal_, std::move(opens), trace_};
   cli::Tokens tokens = TRY(way == cli::Way::browser ? cli::sign_in_by_browser(tools, portal)
                                                     : cli::sign_in_by_code(tools, portal));
   cli::Account account =
@@ -144,14 +200,16 @@ Result<void> Plugin::sign_in(const cli::Host& host, cli::Way way, std::string au
   kept.sign_out_endpoint = portal.sign_out_endpoint;
   kept.authority_pem = std::move(authority_pem);
   kept.user = account.user;
-  kept.refresh_token = std::move(tokens.refresh_token);
-  return keeper_.keep(host, std::move(kept), std::move(tokens.access_token), std::move(account));
+  kept.refresh_token.plain = std::move(tokens.refresh_token);
+  return keeper_.keep(host, std::move(kept), keeping, std::move(tokens.access_token),
+                      std::move(account));
 }
 
 int Plugin::report(const Error& error, const std::string& host) {
   terminal_.clear_progress();
   terminal_.line("kubectl-oulogin: " + error.message(), cli::Ink::bad);
-  if (const std::string advice = advice_for(error, host); !advice.empty()) terminal_.line(advice);
+  if (const std::string advice = advice_for(error, host, clock_.now()); !advice.empty())
+    terminal_.line(advice);
   return error.is(cli::Errc::bad_argument) ? kUsedWrongly : kFailed;
 }
 

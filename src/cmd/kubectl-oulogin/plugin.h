@@ -19,10 +19,14 @@ struct Options {
   std::string host, cluster, context, certificate_authority, kubeconfig;
   std::string browser = "auto";
   std::string output = "text";
-  bool device = false, auth_provider = false, all = false, purge = false, verbose = false;
+  std::string storage;  // "": as it was the last time
+  int verbose = 0;
+  bool device = false, auth_provider = false, all = false, purge = false;
 };
 
 cli::Variables variables_of_process();
+// Lines of -v on standard error; says nothing where they aren't asked for.
+cli::Trace trace_of(int level);
 // The certificates in a file, PEM; "" for no file. Error: bad_argument.
 Result<std::string> read_authority(const std::string& file);
 // Says an error of before there is a Plugin; gives the exit code.
@@ -31,7 +35,7 @@ int report_plainly(const Error& error);
 class Plugin {
  public:
   // Errors: state, untrusted.
-  static Result<std::unique_ptr<Plugin>> create();
+  static Result<std::unique_ptr<Plugin>> create(const Options& options);
 
   // Asks the portal who it is, signs the person in, and keeps that. `authority_pem`: "" for what
   // was kept of the portal, or the system's. Errors: those of cli::PortalClient and of the ways to
@@ -39,6 +43,20 @@ class Plugin {
   // `opens`: as in cli::SignInTools.
   Result<void> sign_in(const cli::Host& host, cli::Way way, std::string authority_pem,
                        std::function<void(const std::string& address)> opens = {});
+  // Where the refresh tokens will go, by --storage or what was asked for before. Errors: keyring,
+  // keyring_locked.
+  Result<cli::Keeping> choose_keeping(const cli::Host& host, bool is_desktop);
+  // Asks for the keyring's password, where it is locked; false: it isn't given.
+  bool unlock_keyring(const cli::Host& host);
+  // For commands that a person waits for: runs `work`, and where the keyring is locked asks the
+  // person for its password and runs it again.
+  template <class Work>
+  auto with_keyring(const cli::Host& host, Work work) {
+    auto result = work();
+    if (result || !result.error().is(cli::Errc::keyring_locked) || !unlock_keyring(host))
+      return result;
+    return work();
+  }
   // Says that another process's tab is waited for, and its address.
   void tell_of_tab(const std::string& address);
   // Says on standard error what went wrong and what to do; gives the exit code.
@@ -51,10 +69,14 @@ class Plugin {
   const cli::BootClock& boot_clock() const { return boot_clock_; }
   const Clock& clock() const { return clock_; }
   net::Runtime& runtime() { return runtime_; }
+  const cli::Trace& trace() const { return trace_; }
 
  private:
-  Plugin(cli::Environment environment, std::string state_folder);
+  Plugin(cli::Environment environment, std::string state_folder, const Options& options);
+  std::function<void()> waits_for_keyring();
 
+  std::optional<cli::Storage> storage_;
+  cli::Trace trace_;
   cli::Environment environment_;
   cli::Terminal terminal_;
   cli::SystemBootClock boot_clock_;

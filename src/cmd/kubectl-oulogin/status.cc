@@ -46,7 +46,8 @@ text::Json portal_json(Plugin& plugin, const cli::Host& host) {
     return json;
   }
   json.set("user", (*kept)->user);
-  const auto account = plugin.keeper().account(host);
+  json.set("storage", (*kept)->refresh_token.sealed.empty() ? "file" : "keyring");
+  const auto account = plugin.with_keyring(host, [&] { return plugin.keeper().account(host); });
   json.set("signed_in", account || !account.error().is(cli::Errc::sign_in_needed));
   if (account) {
     json.set("provider", account->provider);
@@ -108,13 +109,16 @@ void print_text(const text::Json& portal) {
       }
     }
   }
-  std::cout << "  kept in " << cli::text_of(portal, "folder") << "\n";
+  std::cout << "  kept in " << cli::text_of(portal, "folder")
+            << (cli::text_of(portal, "storage") == "keyring"
+                    ? ", sealed with a key in the desktop's keyring\n"
+                    : "\n");
 }
 
 }  // namespace
 
 int status(const Options& options) {
-  auto plugin = Plugin::create();
+  auto plugin = Plugin::create(options);
   if (!plugin) return report_plainly(plugin.error());
   auto hosts = chosen_hosts(**plugin, options);
   if (!hosts) return (*plugin)->report(hosts.error(), options.host);

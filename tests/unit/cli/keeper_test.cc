@@ -28,7 +28,7 @@ class KeeperTest : public testing::Test {
     sign_in.sign_out_endpoint = "https://k8sou.example.com/api/sign_out";
     sign_in.authority_pem = "PEM";
     sign_in.user = "alice";
-    sign_in.refresh_token = Secret(token);
+    sign_in.refresh_token = {Secret(token)};
     ASSERT_TRUE(state_.save(host_, sign_in));
   }
   void kept(const std::string& token, Seconds age, const std::string& refresh = "family-1") {
@@ -38,12 +38,12 @@ class KeeperTest : public testing::Test {
     credential.id_token = Secret(token);
     credential.life = Seconds(60);
     credential.received = {"boot-1", clock_.time.since - Millis(age)};
-    credential.refresh_token = Secret(refresh);
+    credential.refresh_token = {Secret(refresh)};
     ASSERT_TRUE(state_.save(host_, "prod", credential));
   }
   void answer(http::Response response) { portal_.answers.emplace_back(std::move(response)); }
   std::string kept_refresh_token() {
-    return std::string(state_.sign_in(host_).value()->refresh_token.reveal());
+    return std::string(state_.sign_in(host_).value()->refresh_token.plain.reveal());
   }
 
   TemporaryDirectory directory_;
@@ -58,7 +58,8 @@ class KeeperTest : public testing::Test {
                    EXPECT_EQ(authority, "PEM");
                    ++connected_;
                    return std::make_unique<PortalClient>(portal_.fetch(), "build-7", clock_);
-                 }};
+                 },
+                 Vault(nullptr, "")};
 };
 
 TEST_F(KeeperTest, PrintsWhatIsKeptWithoutAskingAnybody) {
@@ -82,7 +83,7 @@ TEST_F(KeeperTest, RefreshesAheadOfTheEnd) {
   EXPECT_EQ(portal_.form(0).value("refresh_token"), "family-1");
   EXPECT_EQ(portal_.form(0).value("client_id"), "kubernetes");
   const auto now_kept = state_.credential(host_, "prod").value();
-  EXPECT_EQ(now_kept->refresh_token.reveal(), "family-2");
+  EXPECT_EQ(now_kept->refresh_token.plain.reveal(), "family-2");
   EXPECT_EQ(now_kept->left(clock_.now()), Millis(60'000));
 }
 
@@ -91,7 +92,7 @@ TEST_F(KeeperTest, ExchangesTheSignInWhereThereIsNothingOfTheCluster) {
   answer(tokens_response("kubectl-oulogin", "own-2"));
   answer(json_response(200, kAccount));
   answer(tokens_response("kubernetes", "family-1"));
-  EXPECT_EQ(keeper_.credential(host_, "prod").value().refresh_token.reveal(), "family-1");
+  EXPECT_EQ(keeper_.credential(host_, "prod").value().refresh_token.plain.reveal(), "family-1");
   ASSERT_EQ(portal_.asked.size(), 3u);
   EXPECT_EQ(portal_.form(0).value("client_id"), "kubectl-oulogin");
   EXPECT_EQ(portal_.asked[1].headers.get("authorization"), "Bearer access-own-2");
@@ -99,6 +100,7 @@ TEST_F(KeeperTest, ExchangesTheSignInWhereThereIsNothingOfTheCluster) {
   EXPECT_EQ(portal_.form(2).value("subject_token"), "access-own-2");
   EXPECT_EQ(portal_.form(2).value("client_id"), "kubernetes");
   EXPECT_EQ(portal_.form(2).value("device_name"), "build-7");
+  EXPECT_EQ(portal_.form(2).get("kept_by"), std::nullopt);
   EXPECT_EQ(kept_refresh_token(), "own-2");
 }
 
@@ -109,7 +111,7 @@ TEST_F(KeeperTest, ExchangesAnewWhereTheFamilyIsOver) {
   answer(tokens_response("kubectl-oulogin", "own-2"));
   answer(json_response(200, kAccount));
   answer(tokens_response("kubernetes", "family-9"));
-  EXPECT_EQ(keeper_.credential(host_, "prod").value().refresh_token.reveal(), "family-9");
+  EXPECT_EQ(keeper_.credential(host_, "prod").value().refresh_token.plain.reveal(), "family-9");
 }
 
 TEST_F(KeeperTest, SaysThatTheSignInIsOverAndForgetsItsTokenButNotThePortal) {
@@ -136,7 +138,7 @@ TEST_F(KeeperTest, UsesWhatIsLeftWhereThePortalIsAway) {
   const auto over = keeper_.credential(host_, "prod");
   ASSERT_FALSE(over);
   EXPECT_TRUE(over.error().is(Errc::unreachable));
-  EXPECT_EQ(state_.credential(host_, "prod").value()->refresh_token.reveal(), "family-1")
+  EXPECT_EQ(state_.credential(host_, "prod").value()->refresh_token.plain.reveal(), "family-1")
       << "a portal that is away ended the session";
 }
 
@@ -149,7 +151,7 @@ TEST_F(KeeperTest, AnErrorOfThePortalEndsNoSession) {
     ASSERT_FALSE(credential);
     EXPECT_TRUE(credential.error().is(Errc::unreachable)) << status;
   }
-  EXPECT_EQ(state_.credential(host_, "prod").value()->refresh_token.reveal(), "family-1");
+  EXPECT_EQ(state_.credential(host_, "prod").value()->refresh_token.plain.reveal(), "family-1");
   EXPECT_EQ(kept_refresh_token(), "own-1");
 }
 
@@ -176,8 +178,8 @@ TEST_F(KeeperTest, ANewSignInForgetsTheCredentialsOfTheFormer) {
   kept("of bob", Seconds(1));
   SignIn sign_in;
   sign_in.user = "alice";
-  sign_in.refresh_token = Secret("own-1");
-  ASSERT_TRUE(keeper_.keep(host_, sign_in, "access", {}));
+  sign_in.refresh_token = {Secret("own-1")};
+  ASSERT_TRUE(keeper_.keep(host_, sign_in, {}, "access", {}));
   EXPECT_FALSE(state_.credential(host_, "prod").value());
   EXPECT_EQ(kept_refresh_token(), "own-1");
 }
@@ -187,11 +189,11 @@ TEST_F(KeeperTest, WhatASignInBroughtServesTheSameProcess) {
   SignIn sign_in;
   sign_in.issuer = kIssuer;
   sign_in.authority_pem = "PEM";
-  sign_in.refresh_token = Secret("own-1");
+  sign_in.refresh_token = {Secret("own-1")};
   Account account;
   account.user = "alice";
   account.clusters = {{.name = "prod", .issuer = kIssuer, .client_id = "kubernetes"}};
-  ASSERT_TRUE(keeper_.keep(host_, sign_in, "access-1", account));
+  ASSERT_TRUE(keeper_.keep(host_, sign_in, {}, "access-1", account));
   answer(tokens_response("kubernetes", "family-1"));
   EXPECT_EQ(keeper_.account(host_).value().user, "alice");
   EXPECT_TRUE(keeper_.credential(host_, "prod"));
@@ -201,6 +203,20 @@ TEST_F(KeeperTest, WhatASignInBroughtServesTheSameProcess) {
   const auto other = keeper_.account(Host{"other.example.com", 443});
   ASSERT_FALSE(other);
   EXPECT_TRUE(other.error().is(Errc::sign_in_needed));
+}
+
+// The portal is patient with kubectl's built-in provider, and must know that it is for that.
+TEST_F(KeeperTest, WhatKubectlKeepsItselfIsAskedForAsSuchAndNotKept) {
+  signed_in();
+  answer(tokens_response("kubectl-oulogin", "own-2"));
+  answer(tokens_response("kubernetes", "family-1"));
+  ClusterAccess cluster;
+  cluster.name = "prod";
+  cluster.issuer = kIssuer;
+  cluster.client_id = "kubernetes";
+  EXPECT_EQ(keeper_.hand_over(host_, cluster).value().refresh_token.reveal(), "family-1");
+  EXPECT_EQ(portal_.form(1).value("kept_by"), "kubectl");
+  EXPECT_FALSE(state_.credential(host_, "prod").value());
 }
 
 TEST_F(KeeperTest, SigningOutRevokesEveryFamilyAndForgetsThem) {

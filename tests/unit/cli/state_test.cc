@@ -37,7 +37,7 @@ Credential some_credential() {
   credential.id_token = Secret("a.b.c");
   credential.received = {"boot-1", Millis(5'000)};
   credential.life = Seconds(60);
-  credential.refresh_token = Secret("our_refresh");
+  credential.refresh_token = {Secret("our_refresh")};
   return credential;
 }
 
@@ -50,7 +50,8 @@ TEST_F(StateTest, KeepsWhatItIsGivenForItsOwnerAlone) {
   sign_in.sign_out_endpoint = "https://k8sou.example.com:8443/api/sign_out";
   sign_in.authority_pem = "-----BEGIN CERTIFICATE-----\n";
   sign_in.user = "alice";
-  sign_in.refresh_token = Secret("our_token");
+  sign_in.refresh_token = {Secret("our_token")};
+  sign_in.storage = Storage::keyring;
   ASSERT_TRUE(state_.save(host_, sign_in));
   ASSERT_TRUE(state_.save(host_, "prod", some_credential()));
 
@@ -62,14 +63,15 @@ TEST_F(StateTest, KeepsWhatItIsGivenForItsOwnerAlone) {
   EXPECT_EQ(kept->sign_out_endpoint, sign_in.sign_out_endpoint);
   EXPECT_EQ(kept->authority_pem, sign_in.authority_pem);
   EXPECT_EQ(kept->user, "alice");
-  EXPECT_EQ(kept->refresh_token.reveal(), "our_token");
+  EXPECT_EQ(kept->refresh_token.plain.reveal(), "our_token");
+  EXPECT_EQ(kept->storage, Storage::keyring);
   const auto credential = state_.credential(host_, "prod").value();
   ASSERT_TRUE(credential);
   EXPECT_EQ(credential->id_token.reveal(), "a.b.c");
   EXPECT_EQ(credential->received.boot, "boot-1");
   EXPECT_EQ(credential->received.since, Millis(5'000));
   EXPECT_EQ(credential->life, Seconds(60));
-  EXPECT_EQ(credential->refresh_token.reveal(), "our_refresh");
+  EXPECT_EQ(credential->refresh_token.plain.reveal(), "our_refresh");
   EXPECT_EQ(credential->client_id, "kubernetes");
 
   EXPECT_EQ(mode_of(state_.folder()), 0700);

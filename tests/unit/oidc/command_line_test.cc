@@ -201,6 +201,10 @@ TEST_F(CommandLine, WhatAnExchangeMayAskFor) {
        {Case{{{"audience", "kubernetes"}}, ""},
         Case{{{"requested_token_type", kAccessToken}}, ""},
         Case{{{"resource", ""}}, ""},
+        Case{{{"kept_by", "kubectl"}}, ""},
+        Case{{{"kept_by", ""}}, ""},
+        Case{{{"kept_by", "me"}}, "invalid_request"},
+        Case{{{"kept_by", "Kubectl"}}, "invalid_request"},
         Case{{{"audience", "kubernetes-prod"}}, "invalid_target"},
         Case{{{"audience", kClient}}, "invalid_target"},
         Case{{{"resource", "https://demo.example:6443"}}, "invalid_target"},
@@ -229,6 +233,31 @@ TEST_F(CommandLine, WhatAnExchangeMayAskFor) {
                                                                                 : 400)
         << answer.body;
   }
+}
+
+// kubectl's built-in provider comes with old tokens by its own fault, the program doesn't.
+TEST_F(CommandLine, AStaleTokenEndsWhatTheProgramKeepsAndNotWhatKubectlKeeps) {
+  for (const bool kubectl : {true, false}) {
+    sign_in();
+    const std::string first = member(
+        exchange(subject(), kubectl ? Fields{{"kept_by", "kubectl"}} : Fields{}), "refresh_token");
+    const std::string second = member(refresh(first), "refresh_token");
+    ASSERT_FALSE(second.empty());
+    clock.advance(Seconds(120));  // out of any grace
+    EXPECT_EQ(error_of(refresh(first)), "invalid_grant");
+    EXPECT_EQ(refresh(second).status, kubectl ? 200 : 400);
+  }
+}
+
+// Values may say that it ends them too.
+TEST_F(CommandLine, WhatKubectlKeepsIsAsPatientAsValuesSay) {
+  values->authentication.refuse_reuse_of_pasted = false;
+  sign_in();
+  const std::string first = member(exchange(subject(), {{"kept_by", "kubectl"}}), "refresh_token");
+  const std::string second = member(refresh(first), "refresh_token");
+  clock.advance(Seconds(120));
+  EXPECT_EQ(error_of(refresh(first)), "invalid_grant");
+  EXPECT_EQ(refresh(second).status, 400);
 }
 
 TEST_F(CommandLine, NothingElseIsASubjectToken) {
