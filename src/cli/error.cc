@@ -10,7 +10,8 @@ std::error_code make_error_code(Errc code) {
       "bad_argument", "unreachable",    "untrusted",     "not_a_portal",
       "bad_answer",   "session_over",   "access_denied", "authorization_pending",
       "slow_down",    "expired",        "no_cluster",    "state",
-      "busy",         "sign_in_needed", "nobody_to_ask"};
+      "busy",         "sign_in_needed", "nobody_to_ask", "bad_token_file",
+      "token_refused"};
   static const ErrorCategory kCategory("cli", kTexts, std::size(kTexts));
   return {static_cast<int>(code), kCategory};
 }

@@ -21,6 +21,8 @@ enum class Errc {
   busy,                   // another process held a lock for too long
   sign_in_needed,         // there is none, or it is over
   nobody_to_ask,          // a sign-in isn't possible here
+  bad_token_file,         // the file of --token-file can't be used
+  token_refused,          // the portal doesn't take the token that was in it
 };
 std::error_code make_error_code(Errc code);
 

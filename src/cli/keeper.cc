@@ -41,6 +41,10 @@ Credential credential_of(Tokens tokens, std::string issuer, std::string client_i
 
 }  // namespace
 
+Result<FileLock> wait_for_lock(const std::string& file) {
+  return take(file);
+}
+
 Millis least_left(Seconds life) {
   return std::min(kLongestSkew, Millis(life) / 4);
 }

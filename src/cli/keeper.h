@@ -9,6 +9,7 @@
 #include <functional>
 #include <string>
 
+#include "cli/machine.h"
 #include "cli/portal_client.h"
 #include "cli/state.h"
 #include "net/runtime.h"
@@ -24,6 +25,9 @@ bool is_fresh(const Credential& credential, const BootTime& now);
 // expirationTimestamp is what kubectl compares with the machine's clock, be that right or wrong, so
 // it is made from what is left; it comes a little early, for kubectl looks before it sends.
 std::string exec_credential(const Credential& credential, const BootTime& boot, WallTime now);
+
+// One process at a time does what costs a request; waits at most 40 s. Errors: busy, state.
+Result<FileLock> wait_for_lock(const std::string& file);
 
 class Keeper {
  public:

@@ -25,8 +25,8 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
       {"",
        {"--host=", "--cluster=", "--context=", "--certificate-authority=", "--kubeconfig=",
-        "--browser=", "--device", "--auth-provider", "--output=", "--help"}},
-      {"status", {"--host=", "--output=", "--help"}},
+        "--browser=", "--device", "--auth-provider", "--token-file=", "--output=", "--help"}},
+      {"status", {"--host=", "--output=", "--token-file=", "--certificate-authority=", "--help"}},
       {"list", {"--host=", "--kubeconfig=", "--output=", "--help"}},
       {"switch", {"--kubeconfig=", "--help"}},
       {"logout", {"--host=", "--kubeconfig=", "--all", "--purge", "--help"}},
@@ -134,8 +134,9 @@ Register-ArgumentCompleter -Native -CommandName kubectl-oulogin -ScriptBlock {
 int complete(const std::vector<std::string>& words) {
   const std::string word = words.empty() ? "" : words.back();
   const auto before = std::span(words).first(words.empty() ? 0 : words.size() - 1);
-  const bool wants_file =
-      word.starts_with("--kubeconfig=") || word.starts_with("--certificate-authority=");
+  const bool wants_file = word.starts_with("--kubeconfig=") ||
+                          word.starts_with("--certificate-authority=") ||
+                          word.starts_with("--token-file=");
   for (const std::string& each : candidates(command_of(before), word)) {
     if (each.starts_with(word)) std::cout << cli::printable(each) << "\n";
   }
