@@ -123,6 +123,18 @@ describe("a job in the cluster", () => {
     expect(existsSync(join(desk.home, ".local"))).toBe(false);
   });
 
+  test("the script of the guide's Job works as it stands there", async () => {
+    project(await jobToken());
+    const guide = readFileSync(join(root, "docs/guides/ci.md"), "utf8");
+    const lines = /args:\n *- \|\n((?: {10}\S.*\n)+)/.exec(guide)?.[1]?.replaceAll(/^ {10}/gm, "") ?? "";
+    expect(lines.split("\n")).toHaveLength(4);
+    const script = lines.replaceAll("k8sou.example.com", host).replaceAll("/var/run/secrets/openunison/token", file);
+    desk.more = { KUBERNETES_SERVICE_HOST: "10.0.0.1", HOME: undefined, KUBECONFIG: join(desk.home, "kubeconfig"), SSL_CERT_FILE: s.authority.caFile };
+    const done = await run("sh", ["-ec", script], { env: desk.environment(), cwd: desk.home });
+    expect(done.code, done.stderr).toBe(0);
+    expect(done.stdout).toMatch(new RegExp(`Username\\s+${builder}[^]*web`));
+  });
+
   test("a folder that others can read keeps nothing", async () => {
     project(await jobToken());
     const folder = join(desk.state, encodeURIComponent(host).replace("%3A", "_"));
