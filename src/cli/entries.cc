@@ -12,17 +12,25 @@ constexpr std::string_view kInstallHint =
     "kubectl-oulogin is missing. Its portal offers it on the page of the cluster, with how to "
     "install it.";
 
-bool calls(const kube::UserEntry& user, const Host& host, std::string_view cluster) {
+// Whose entries are looked for: of a portal, of people or of the program with this token's file.
+struct Whose {
+  const Host& host;
+  const std::string& token_file;
+};
+
+bool calls(const kube::UserEntry& user, const Whose& whose, std::string_view cluster) {
   const auto call = user.exec ? kube::plugin_call(*user.exec) : std::nullopt;
-  return call && call->host == host.text() && call->cluster == cluster;
+  return call && call->host == whose.host.text() && call->cluster == cluster &&
+         call->token_file == whose.token_file;
 }
 
 // Whether an entry of that name may be written: there is none, or it is for just this.
-bool user_is_free(const kube::Kubeconfig& config, const std::string& name, const Host& host,
+bool user_is_free(const kube::Kubeconfig& config, const std::string& name, const Whose& whose,
                   const ClusterAccess& access) {
   const kube::UserEntry* user = config.user(name);
-  if (user == nullptr || calls(*user, host, access.name)) return true;
-  return user->auth_provider && user->auth_provider->issuer_url == access.issuer &&
+  if (user == nullptr || calls(*user, whose, access.name)) return true;
+  return whose.token_file.empty() && user->auth_provider &&
+         user->auth_provider->issuer_url == access.issuer &&
          user->auth_provider->client_id == access.client_id;
 }
 
@@ -32,11 +40,11 @@ bool cluster_is_free(const kube::Kubeconfig& config, const std::string& name,
   return cluster == nullptr || cluster->server == access.server;
 }
 
-bool context_is_free(const kube::Kubeconfig& config, const std::string& name, const Host& host,
+bool context_is_free(const kube::Kubeconfig& config, const std::string& name, const Whose& whose,
                      const ClusterAccess& access) {
   const kube::ContextEntry* context = config.context(name);
   return context == nullptr || (cluster_is_free(config, context->cluster, access) &&
-                                user_is_free(config, context->user, host, access));
+                                user_is_free(config, context->user, whose, access));
 }
 
 // `name`, or with the host, or with a number besides, whichever is free first.
@@ -69,7 +77,7 @@ std::vector<OwnContext> own_contexts(const kube::Kubeconfig& config) {
     const kube::ClusterEntry* cluster = config.cluster(context.cluster);
     found.push_back({context.name, context.user, call->host, call->cluster,
                      cluster != nullptr ? cluster->server : "",
-                     context.name == config.current_context});
+                     context.name == config.current_context, call->token_file});
   }
   return found;
 }
@@ -81,7 +89,9 @@ std::vector<OwnContext> own_contexts(const kube::Kubeconfig& config, const Host&
 }
 
 EntryNames names_for(const kube::Kubeconfig& config, const Host& host, const ClusterAccess& access,
-                     const std::string& user, const std::string& context) {
+                     const std::string& user, const std::string& context,
+                     const std::string& token_file) {
+  const Whose whose{host, token_file};
   const std::string cluster = kube::entry_name(access.name);
   const std::string at_host = "@" + kube::entry_name(host.text());
   const std::string person = kube::entry_name(user) + "@" + cluster;
@@ -90,12 +100,12 @@ EntryNames names_for(const kube::Kubeconfig& config, const Host& host, const Clu
     return cluster_is_free(config, name, access);
   });
   names.user = free_name(person, person + at_host, [&](const std::string& name) {
-    return user_is_free(config, name, host, access);
+    return user_is_free(config, name, whose, access);
   });
   names.context = !context.empty()
                       ? context
                       : free_name(cluster, cluster + at_host, [&](const std::string& name) {
-                          return context_is_free(config, name, host, access);
+                          return context_is_free(config, name, whose, access);
                         });
   return names;
 }
@@ -103,12 +113,18 @@ EntryNames names_for(const kube::Kubeconfig& config, const Host& host, const Clu
 EntryNames add_entries(kube::Change& change, const kube::Kubeconfig& config, const Host& host,
                        const ClusterAccess& access, const std::string& user,
                        const EntryOptions& options) {
-  EntryNames names = names_for(config, host, access, user, options.context);
+  EntryNames names = names_for(config, host, access, user, options.context, options.token_file);
   kube::ExecUser exec;
   exec.name = names.user;
   exec.command = options.program;
   exec.args = {"get-token", "--host=" + host.text(), "--cluster=" + access.name};
-  if (!options.browser.empty() && options.browser != "auto") {
+  if (!options.token_file.empty()) {
+    // Nothing is ever asked, so kubectl may have its standard input for itself.
+    exec.interactive_mode = "Never";
+    exec.args.push_back("--token-file=" + options.token_file);
+    if (!options.certificate_authority.empty())
+      exec.args.push_back("--certificate-authority=" + options.certificate_authority);
+  } else if (!options.browser.empty() && options.browser != "auto") {
     exec.args.push_back("--browser=" + options.browser);
   } else if (const kube::UserEntry* former = config.user(names.user); former && former->exec) {
     for (const std::string& argument : former->exec->args) {

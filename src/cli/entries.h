@@ -21,6 +21,7 @@ struct OwnContext {
   std::string host, cluster;  // as in --host= and --cluster=
   std::string server;
   bool current = false;
+  std::string token_file;  // of a program's; empty: a person's
 };
 std::vector<OwnContext> own_contexts(const kube::Kubeconfig& config);
 // Those of a portal.
@@ -30,6 +31,8 @@ struct EntryOptions {
   std::string program;  // absolute path of this program
   std::string context;  // --context; empty: chosen here
   std::string browser;  // --browser to keep in the entry; empty or "auto": what it had
+  // For programs: the file of their token, and of the portal's authority; absolute, or empty.
+  std::string token_file = {}, certificate_authority = {};
 };
 
 // The names that a cluster's entries get.
@@ -37,7 +40,8 @@ struct EntryNames {
   std::string cluster, user, context;
 };
 EntryNames names_for(const kube::Kubeconfig& config, const Host& host, const ClusterAccess& access,
-                     const std::string& user, const std::string& context);
+                     const std::string& user, const std::string& context,
+                     const std::string& token_file = {});
 
 // Adds the entries of a cluster, its user an exec credential of this plugin.
 EntryNames add_entries(kube::Change& change, const kube::Kubeconfig& config, const Host& host,

@@ -23,6 +23,8 @@ enum class Errc {
   nobody_to_ask,          // a sign-in isn't possible here
   keyring,                // it isn't there, or doesn't answer; nothing is lost by that
   keyring_locked,         // it is there, and opens when the person signs in to it
+  bad_token_file,         // the file of --token-file can't be used
+  token_refused,          // the portal doesn't take the token that was in it
 };
 std::error_code make_error_code(Errc code);
 

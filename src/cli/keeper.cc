@@ -32,6 +32,25 @@ std::string seconds_of(Millis time) {
 
 }  // namespace
 
+Result<FileLock> wait_for_lock(const std::string& file, const std::string& of, const Trace& trace) {
+  const auto begun = std::chrono::steady_clock::now();
+  const auto taken = [&] { return std::chrono::steady_clock::now() - begun; };
+  for (bool first = true;; first = false) {
+    auto lock = FileLock::try_take(file);
+    if (!lock) return fail(Errc::state, lock.error().message());
+    if (*lock) {
+      const auto waited = std::chrono::duration_cast<Millis>(taken());
+      trace.say("lock of " + of + ": " +
+                (first ? "free" : "got after " + std::to_string(waited.count()) + " ms"));
+      return std::move(**lock);
+    }
+    if (first) trace.say("lock of " + of + ": another process has it, waiting");
+    if (taken() >= kPatience)
+      return fail(Errc::busy, "another kubectl-oulogin holds " + file + " for too long");
+    std::this_thread::sleep_for(kLookAgain);
+  }
+}
+
 Millis least_left(Seconds life) {
   return std::min(kLongestSkew, Millis(life) / 4);
 }
@@ -69,23 +88,7 @@ Keeper::Keeper(net::Runtime& runtime, const State& state, const BootClock& clock
       trace_(std::move(trace)) {}
 
 Result<FileLock> Keeper::lock(const Host& host) const {
-  const std::string file = state_.lock_file(host);
-  const auto begun = std::chrono::steady_clock::now();
-  const auto taken = [&] { return std::chrono::steady_clock::now() - begun; };
-  for (bool first = true;; first = false) {
-    auto lock = FileLock::try_take(file);
-    if (!lock) return fail(Errc::state, lock.error().message());
-    if (*lock) {
-      const auto waited = std::chrono::duration_cast<Millis>(taken());
-      trace_.say("lock of " + host.text() + ": " +
-                 (first ? "free" : "got after " + std::to_string(waited.count()) + " ms"));
-      return std::move(**lock);
-    }
-    if (first) trace_.say("lock of " + host.text() + ": another process has it, waiting");
-    if (taken() >= kPatience)
-      return fail(Errc::busy, "another kubectl-oulogin holds " + file + " for too long");
-    std::this_thread::sleep_for(kLookAgain);
-  }
+  return wait_for_lock(state_.lock_file(host), host.text(), trace_);
 }
 
 Result<SignIn> Keeper::sign_in_of(const Host& host) const {

@@ -35,6 +35,10 @@ struct Keeping {
   bool in_keyring = false;
 };
 
+// One process at a time does what costs a request; waits at most 40 s. Errors: busy, state.
+// `of`: whose it is, for the trace.
+Result<FileLock> wait_for_lock(const std::string& file, const std::string& of, const Trace& trace);
+
 class Keeper {
  public:
   // Makes the client when it is first needed, with what the sign-in was made with.

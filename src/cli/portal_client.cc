@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "base/base64.h"
 #include "cli/members.h"
+#include "cli/portal_answers.h"
 #include "net/error.h"
 #include "text/form.h"
 #include "text/json.h"
@@ -17,58 +17,9 @@ constexpr std::string_view kDeviceGrant = "urn:ietf:params:oauth:grant-type:devi
 constexpr std::string_view kExchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange";
 constexpr std::string_view kAccessTokenType = "urn:ietf:params:oauth:token-type:access_token";
 constexpr std::int64_t kNewestVersion = 1;
-constexpr std::size_t kMaxDescription = 300;
 // What a portal says of times is held to what makes sense, for it is counted with.
-constexpr std::int64_t kLongestTokenLife = 24 * 3600;
 constexpr std::int64_t kLongestWait = 30 * 60;
 constexpr std::int64_t kLongestInterval = 60;
-
-Error bad_answer(std::string what) {
-  return Error(Errc::bad_answer, "the portal's answer can't be used: " + std::move(what));
-}
-
-// An error answer of an OAuth endpoint (RFC 6749 §5.2, 8628 §3.5) or of the account.
-Error refused(const http::Response& response) {
-  const auto json = text::Json::parse(response.content());
-  const std::string error = json ? text_of(*json, "error") : "";
-  std::string description = json ? text_of(*json, "error_description") : "";
-  if (description.size() > kMaxDescription) description.resize(kMaxDescription);
-  const std::string said = description.empty() ? error : description;
-  if (error == "authorization_pending") return {Errc::authorization_pending, said};
-  if (error == "slow_down") return {Errc::slow_down, said};
-  if (error == "expired_token") return {Errc::expired, said};
-  if (error == "access_denied") return {Errc::access_denied, said};
-  if (error == "invalid_grant" || error == "invalid_token") return {Errc::session_over, said};
-  if (error == "unauthorized_client" || error == "invalid_client" || error == "invalid_target" ||
-      error == "unsupported_grant_type")
-    return {Errc::access_denied, said};
-  if (response.status == 429 || response.status >= 500)
-    return {Errc::unreachable, "the portal can't answer now (status " +
-                                   std::to_string(response.status) +
-                                   (said.empty() ? "" : ": " + said) + "); try again"};
-  return bad_answer("status " + std::to_string(response.status) +
-                    (said.empty() ? "" : ", " + said));
-}
-
-Result<text::Json> parsed(const http::Response& response) {
-  auto json = text::Json::parse(response.content());
-  if (!json) return std::unexpected(bad_answer(json.error().message()));
-  if (json->object() == nullptr) return std::unexpected(bad_answer("it is no object"));
-  return json;
-}
-
-// The payload, without a look at the signature: the token came from its issuer over TLS (OpenID
-// Connect Core §3.1.3.7, item 6), and the API server is who verifies it.
-Result<text::Json> payload_of(std::string_view token) {
-  const std::size_t first = token.find('.');
-  const std::size_t second = token.find('.', first == std::string_view::npos ? first : first + 1);
-  if (second == std::string_view::npos) return std::unexpected(bad_answer("id_token is no JWT"));
-  const auto bytes = base64url_decode(token.substr(first + 1, second - first - 1));
-  if (!bytes) return std::unexpected(bad_answer("id_token is no JWT"));
-  auto json = text::Json::parse(*bytes);
-  if (!json) return std::unexpected(bad_answer("id_token is no JWT"));
-  return json;
-}
 
 Result<Tokens> tokens_of(const http::Response& response, std::string_view issuer,
                          std::string_view audience, BootTime asked) {
@@ -91,33 +42,6 @@ Result<Tokens> tokens_of(const http::Response& response, std::string_view issuer
   return tokens;
 }
 
-// Whether `address` is at the portal that was asked: nothing that it says sends a token elsewhere.
-bool is_at(std::string_view address, std::string_view origin) {
-  return address.starts_with(origin) && address.substr(origin.size()).starts_with('/');
-}
-
-// `origin`: of the portal, at which every cluster's issuer is: it gets our access token.
-Result<ClusterAccess> cluster_of(const text::Json& json, std::string_view origin) {
-  ClusterAccess cluster;
-  cluster.name = text_of(json, "name");
-  cluster.label = text_of(json, "label");
-  cluster.server = text_of(json, "server");
-  cluster.server_ca_pem = text_of(json, "server_ca");
-  cluster.issuer = text_of(json, "issuer");
-  cluster.issuer_ca_pem = text_of(json, "issuer_ca");
-  cluster.client_id = text_of(json, "client_id");
-  cluster.user_in_cluster = text_of(json, "user_in_cluster");
-  if (cluster.name.empty() || cluster.issuer.empty() || cluster.client_id.empty())
-    return std::unexpected(bad_answer("a cluster without name, issuer or client_id"));
-  if (!is_at(cluster.issuer, origin))
-    return std::unexpected(
-        bad_answer("the issuer of the cluster " + cluster.name + " is at another host"));
-  if (!text::Url::parse(cluster.server))
-    return std::unexpected(bad_answer("the address of the cluster " + cluster.name + " is no URL"));
-  if (cluster.label.empty()) cluster.label = cluster.name;
-  return cluster;
-}
-
 Result<Portal> portal_of(const http::Response& response, const Host& host) {
   const std::string not_one =
       host.text() + " is no OpenUnison portal of a version that has kubectl oulogin";
@@ -137,16 +61,13 @@ Result<Portal> portal_of(const http::Response& response, const Host& host) {
   portal.client_id = text_of(*json, "client_id");
   portal.account_endpoint = text_of(*json, "account_endpoint");
   portal.sign_out_endpoint = text_of(*json, "sign_out_endpoint");
-  if (portal.client_id.empty())
-    return fail(Errc::access_denied, "the portal " + host.text() +
-                                         " lets nobody sign in from the command line; use the "
-                                         "command that its Kubernetes page makes");
+  portal.workload_endpoint = text_of(*json, "workload_endpoint");
   if (portal.origin != host.origin())
     return fail(Errc::not_a_portal,
                 host.text() + " says that it is " + portal.origin + "; use that as --host");
-  for (const std::string& address :
-       {portal.issuer, portal.account_endpoint, portal.sign_out_endpoint}) {
-    if (!is_at(address, portal.origin))
+  for (const std::string& address : {portal.issuer, portal.account_endpoint,
+                                     portal.sign_out_endpoint, portal.workload_endpoint}) {
+    if (!address.empty() && !is_at(address, portal.origin))
       return std::unexpected(bad_answer("it names an address of another host"));
   }
   return portal;
@@ -211,6 +132,19 @@ Task<Result<Tokens>> PortalClient::ask_for_tokens(std::string issuer, std::strin
 }
 
 Task<Result<Portal>> PortalClient::discover(Host host) {
+  auto portal = co_await describe(host);
+  if (!portal) co_return portal;
+  if (portal->client_id.empty())
+    co_return fail(Errc::access_denied, "the portal " + host.text() +
+                                            " lets nobody sign in from the command line; use the "
+                                            "command that its Kubernetes page makes");
+  if (portal->issuer.empty() || portal->account_endpoint.empty() ||
+      portal->sign_out_endpoint.empty())
+    co_return std::unexpected(bad_answer("an address is missing"));
+  co_return portal;
+}
+
+Task<Result<Portal>> PortalClient::describe(Host host) {
   http::ClientRequest request;
   auto url = text::Url::parse(host.origin() + "/.well-known/openunison");
   if (!url) co_return fail(Errc::bad_argument, url.error().message());

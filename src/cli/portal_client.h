@@ -24,6 +24,7 @@ namespace openunison::cli {
 // What /.well-known/openunison says, and what it may say: everything is at the host that was asked.
 struct Portal {
   std::string name, origin, issuer, client_id, account_endpoint, sign_out_endpoint;
+  std::string workload_endpoint;  // "": it takes no tokens of other issuers
 };
 
 struct Tokens {
@@ -49,6 +50,20 @@ struct Account {
 // Who keeps the refresh token of an exchange: kubectl's built-in provider may come with an old one
 // by its own fault, and the portal is patient with it.
 enum class KeptBy { us, kubectl };
+
+// A program that nobody signs in for, by the token of another issuer that it has.
+struct WorkloadAccount {
+  std::string issuer, subject;
+  std::int64_t now = 0, expires_at = 0;  // of that token, by the portal's clock
+  std::vector<ClusterAccess> clusters;   // never empty
+};
+
+// What such a token is exchanged for.
+struct WorkloadToken {
+  Secret id_token;
+  Seconds life{0};
+  BootTime asked;  // before the request was sent
+};
 
 struct DeviceCode {
   std::string device_code, user_code, verification_uri, verification_uri_complete;
@@ -83,6 +98,9 @@ class PortalClient {
 
   // Errors: not_a_portal, access_denied (this portal lets no plugins in).
   Task<Result<Portal>> discover(Host host);
+  // The same for programs. Errors: not_a_portal, access_denied (this portal takes no tokens of
+  // others).
+  Task<Result<Portal>> discover_for_workloads(Host host);
   // RFC 6749 §4.1.3 with PKCE. Errors: session_over (the code isn't taken), access_denied.
   Task<Result<Tokens>> redeem(Portal portal, std::string code, std::string redirect_uri,
                               std::string verifier);
@@ -91,6 +109,11 @@ class PortalClient {
   // RFC 8693: for a cluster, by an access token of ours. Errors: session_over, access_denied.
   Task<Result<Tokens>> exchange(ClusterAccess cluster, std::string access_token,
                                 KeptBy kept_by = KeptBy::us);
+  // What a token of another issuer opens at `workload_endpoint`. Error: token_refused.
+  Task<Result<WorkloadAccount>> workload(std::string endpoint, std::string token);
+  // RFC 8693: for a cluster, by a token of another issuer. Errors: token_refused, access_denied.
+  Task<Result<WorkloadToken>> exchange_workload(std::string issuer, std::string client_id,
+                                                std::string token);
   // RFC 8628. Error: access_denied (not offered here).
   Task<Result<DeviceCode>> ask_for_code(Portal portal);
   // One poll. Errors: authorization_pending, slow_down, expired, access_denied.
@@ -102,6 +125,7 @@ class PortalClient {
   Task<Result<void>> sign_out(std::string endpoint, std::string access_token);
 
  private:
+  Task<Result<Portal>> describe(Host host);
   Task<Result<http::Response>> fetch(http::ClientRequest request);
   // With an access token, at the account or to sign out.
   Task<Result<http::Response>> ask(std::string method, std::string endpoint,

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "cli/error.h"
 #include "cli/members.h"
+#include "cli/state_file.h"
 #include "text/json.h"
 #include "text/url.h"
 
@@ -83,6 +84,14 @@ Result<void> remove(const std::string& file) {
 }
 
 }  // namespace
+
+Result<std::optional<text::Json>> read_state_file(const std::string& file) {
+  return read(file);
+}
+
+Result<void> write_state_file(const std::string& file, const text::Json& json) {
+  return write(file, json);
+}
 
 std::optional<Millis> Credential::left(const BootTime& now) const {
   const auto age = now.since_when(received);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,6 +43,13 @@ class Workloads {
   // Errors: bad_response (the token can't be used), not_allowed (it is genuine, and no entry lets
   // it in), bad_name (it would have a name that nobody may have), unreachable.
   Task<Result<Admitted>> admit(std::string token, std::string cluster, net::Deadline deadline);
+  // Every cluster that it is let into, in the order of values, and as whom; never empty. Errors: as
+  // above.
+  struct Entrance {
+    std::string cluster;
+    Admitted admitted;
+  };
+  Task<Result<std::vector<Entrance>>> entrances(std::string token, net::Deadline deadline);
 
   // Asks each issuer for its keys, one after another, for at most so long. Of those whose keys
   // can't be had: the first entry, and why.
@@ -49,6 +57,7 @@ class Workloads {
   Task<std::vector<Unreachable>> probe(Millis each);
 
  private:
+  Task<Result<jose::VerifiedJwt>> verify(std::string token, net::Deadline deadline);
   Result<Admitted> match(const jose::VerifiedJwt& token, std::string_view cluster) const;
   Result<Admitted> name(const config::Workload& workload, const std::string& subject) const;
 

@@ -86,7 +86,8 @@ Result<Kubeconfig> read(const Files& files) {
 
 std::optional<PluginCall> plugin_call(const ExecUser& user) {
   if (user.args.empty() || user.args[0] != "get-token") return std::nullopt;
-  PluginCall call{value_of_option(user, "--host="), value_of_option(user, "--cluster=")};
+  PluginCall call{value_of_option(user, "--host="), value_of_option(user, "--cluster="),
+                  value_of_option(user, "--token-file=")};
   if (call.host.empty() || call.cluster.empty()) return std::nullopt;
   return call;
 }

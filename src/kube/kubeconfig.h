@@ -127,6 +127,7 @@ Result<Kubeconfig> read(const Files& files);
 struct PluginCall {
   std::string host;
   std::string cluster;
+  std::string token_file;  // --token-file=; empty: a person's
 };
 std::optional<PluginCall> plugin_call(const ExecUser& user);
 

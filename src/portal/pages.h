@@ -107,6 +107,7 @@ struct Portal::Impl {
   Task<http::Response> well_known(http::Request& request);  // programs.cc
   Task<http::Response> account(http::Request& request);
   Task<http::Response> sign_out_program(http::Request& request);
+  Task<http::Response> workload(http::Request& request);
 
   std::optional<session::ReturnTarget> describe(std::string_view return_to) const;
   const config::Values& values() const { return sessions.values(); }
@@ -121,6 +122,7 @@ struct Portal::Impl {
   std::vector<const session::ReturnTargets*> return_targets;
   std::vector<const session::DeviceApprovals*> device_approvals;
   CodeGuesses code_guesses;
+  identity::Workloads* workloads = nullptr;  // null: values have none
 };
 
 // The provider's name for people: its label, else what its kind gives.

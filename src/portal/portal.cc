@@ -23,6 +23,10 @@ void Portal::add_device_approvals(const session::DeviceApprovals* approvals) {
   impl_->device_approvals.push_back(approvals);
 }
 
+void Portal::add_workloads(identity::Workloads* workloads) {
+  impl_->workloads = workloads;
+}
+
 http::Response Portal::error_page(const http::Request& request, const Error& error) const {
   return impl_->error_page(request, nullptr, error);
 }
@@ -86,6 +90,7 @@ void Portal::mount(http::Router& router) {
     get("/api/account", &Impl::account);
     post("/api/sign_out", &Impl::sign_out_program);
   }
+  if (impl->workloads != nullptr) get("/api/workload", &Impl::workload);
   router.fallback(http::service_of(handler(&Impl::not_found)));
 }
 

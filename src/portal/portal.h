@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "http/router.h"
+#include "identity/workloads.h"
 #include "session/pages.h"
 #include "session/sessions.h"
 #include "session/sign_in.h"
@@ -41,6 +42,8 @@ class Portal final : public session::ProviderPages {
   void add_return_targets(const session::ReturnTargets* targets);
   // Providers that have programs waiting to be let in; call before mount.
   void add_device_approvals(const session::DeviceApprovals* approvals);
+  // Where values let programs in with tokens of others; call before mount.
+  void add_workloads(identity::Workloads* workloads);
   // Adds all pages and, as the fallback, "not found". The portal must outlive the router.
   void mount(http::Router& router);
 

@@ -7,12 +7,16 @@
 
 namespace openunison::session {
 
-http::Response error_answer(int status, std::string_view error, std::string_view description) {
+std::string error_text(std::string_view description) {
   std::string shown;
   for (const char c : description) {
     const bool allowed = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
     shown += allowed ? c : '\'';
   }
+  return shown;
+}
+
+http::Response error_answer(int status, std::string_view error, std::string_view description) {
   http::Response response;
   response.status = status;
   response.headers = {{"content-type", "application/json"}, {"cache-control", "no-store"}};
@@ -20,7 +24,7 @@ http::Response error_answer(int status, std::string_view error, std::string_view
   text::JsonWriter(response.body)
       .begin_object()
       .member("error", error)
-      .member("error_description", shown)
+      .member("error_description", error_text(description))
       .end_object();
   return response;
 }
@@ -33,7 +37,7 @@ http::Response bearer_challenge(std::string_view realm, int status, std::string_
   std::string value = "Bearer realm=\"" + std::string(realm) + '"';
   if (!error.empty()) {
     value += ", error=\"" + std::string(error) + "\", error_description=\"" +
-             std::string(description) + "\"";
+             error_text(description) + "\"";
   }
   response.headers.add("www-authenticate", std::move(value));
   return response;

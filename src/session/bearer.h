@@ -14,8 +14,10 @@
 
 namespace openunison::session {
 
-// {"error":...,"error_description":...} with no-store. `description`: what isn't printable ASCII,
-// and quotes and backslashes become ' (RFC 6749 §5.2).
+// What isn't printable ASCII, and quotes and backslashes, as ' (RFC 6749 §5.2).
+std::string error_text(std::string_view description);
+
+// {"error":...,"error_description":...} with no-store, of error_text(description).
 http::Response error_answer(int status, std::string_view error, std::string_view description);
 
 // The same with a WWW-Authenticate of `realm`. An empty `error`: nothing was tried, and the field

@@ -13,6 +13,10 @@ struct Options;
 
 int login(const Options& options);
 int get_token(const Options& options);
+// The same with --token-file.
+int login_workload(const Options& options);
+int get_token_workload(const Options& options);
+int status_workload(const Options& options);
 int status(const Options& options);
 int list(const Options& options);
 int switch_context(const Options& options);

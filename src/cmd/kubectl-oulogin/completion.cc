@@ -25,9 +25,11 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
       {"",
        {"--host=", "--cluster=", "--context=", "--certificate-authority=", "--kubeconfig=",
-        "--browser=", "--storage=", "--device", "--auth-provider", "--output=", "--verbose",
+        "--browser=", "--storage=", "--device", "--auth-provider",
+        "--token-file=", "--output=", "--verbose", "--help"}},
+      {"status",
+       {"--host=", "--output=", "--token-file=", "--certificate-authority=", "--verbose",
         "--help"}},
-      {"status", {"--host=", "--output=", "--verbose", "--help"}},
       {"list", {"--host=", "--kubeconfig=", "--output=", "--help"}},
       {"switch", {"--kubeconfig=", "--help"}},
       {"logout", {"--host=", "--kubeconfig=", "--all", "--purge", "--verbose", "--help"}},
@@ -136,8 +138,9 @@ Register-ArgumentCompleter -Native -CommandName kubectl-oulogin -ScriptBlock {
 int complete(const std::vector<std::string>& words) {
   const std::string word = words.empty() ? "" : words.back();
   const auto before = std::span(words).first(words.empty() ? 0 : words.size() - 1);
-  const bool wants_file =
-      word.starts_with("--kubeconfig=") || word.starts_with("--certificate-authority=");
+  const bool wants_file = word.starts_with("--kubeconfig=") ||
+                          word.starts_with("--certificate-authority=") ||
+                          word.starts_with("--token-file=");
   for (const std::string& each : candidates(command_of(before), word)) {
     if (each.starts_with(word)) std::cout << cli::printable(each) << "\n";
   }

@@ -89,6 +89,7 @@ int fetch(const cli::Host& host, const Options& options) {
 }  // namespace
 
 int get_token(const Options& options) {
+  if (!options.token_file.empty()) return get_token_workload(options);
   const auto host = cli::Host::parse(options.host);
   if (!host || options.cluster.empty()) {
     std::cerr << "kubectl-oulogin: "

@@ -65,6 +65,7 @@ int tell(Plugin& plugin, const cli::Host& host, const Options& options, const To
 const cli::OwnContext* wanted(const std::vector<cli::OwnContext>& own, const Options& options) {
   const cli::OwnContext* found = nullptr;
   for (const cli::OwnContext& each : own) {
+    if (!each.token_file.empty()) continue;
     if (!options.cluster.empty() && each.cluster != options.cluster) continue;
     if (!options.context.empty() && each.name != options.context) continue;
     if (found == nullptr || each.current) found = &each;
@@ -117,7 +118,7 @@ Result<const cli::ClusterAccess*> pick(const cli::Account& account, const Option
   std::string wanted_name = options.cluster;
   if (wanted_name.empty()) {
     for (const cli::OwnContext& each : cli::own_contexts(config, host)) {
-      if (each.current) wanted_name = each.cluster;
+      if (each.current && each.token_file.empty()) wanted_name = each.cluster;
     }
   }
   const auto found = std::ranges::find(account.clusters, wanted_name, &cli::ClusterAccess::name);
@@ -230,6 +231,7 @@ Result<Told> run(Plugin& plugin, const cli::Host& host, const Options& options) 
 }  // namespace
 
 int login(const Options& options) {
+  if (!options.token_file.empty()) return login_workload(options);
   auto plugin = Plugin::create(options);
   if (!plugin) return report_plainly(plugin.error());
   const auto host = cli::Host::parse(options.host);

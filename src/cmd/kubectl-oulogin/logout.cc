@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "cli/entries.h"
+#include "cli/workload_state.h"
 #include "cmd/kubectl-oulogin/commands.h"
 #include "cmd/kubectl-oulogin/plugin.h"
 
@@ -49,6 +50,8 @@ int logout(const Options& options) {
           "page of " +
           host.origin());
     }
+    if (const auto forgotten = cli::WorkloadState::forget_all((*plugin)->state(), host); !forgotten)
+      code = (*plugin)->report(forgotten.error(), host.text());
     if (!options.purge) continue;
     if (const auto purged = purge(**plugin, host, options); !purged)
       code = (*plugin)->report(purged.error(), host.text());

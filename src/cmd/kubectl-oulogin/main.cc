@@ -29,6 +29,15 @@ void add_output(CLI::App* command, Options& options) {
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
 }
+void add_token_file(CLI::App* command, Options& options) {
+  command->add_option("--token-file", options.token_file,
+                      "For programs: the file of a token that the portal takes instead of a "
+                      "sign-in (a service account's, a CI service's)");
+}
+void add_authority(CLI::App* command, Options& options) {
+  command->add_option("--certificate-authority", options.certificate_authority,
+                      "PEM certificates to trust for this portal, beside the machine's own");
+}
 void add_browser(CLI::App* command, Options& options) {
   command
       ->add_option("--browser", options.browser,
@@ -55,8 +64,8 @@ void add_login(CLI::App& app, Options& options) {
   app.add_option("--cluster", options.cluster,
                  "The cluster to switch to, by its name at the portal");
   app.add_option("--context", options.context, "The context's name in the kubeconfig");
-  app.add_option("--certificate-authority", options.certificate_authority,
-                 "PEM certificates to trust for this portal, beside the machine's own");
+  add_authority(&app, options);
+  add_token_file(&app, options);
   add_kubeconfig(&app, options);
   add_browser(&app, options);
   add_storage(&app, options);
@@ -70,6 +79,7 @@ void add_login(CLI::App& app, Options& options) {
       "  kubectl oulogin --host=k8sou.example.com\n"
       "  kubectl oulogin --host=k8sou.example.com --cluster=prod --context=production\n"
       "  kubectl oulogin --host=k8sou.example.com --device\n"
+      "  kubectl oulogin --host=k8sou.example.com --token-file=/var/run/secrets/openunison/token\n"
       "  kubectl oulogin status\n"
       "Exit code: 0 done, 1 failed, 2 used wrongly.");
 }
@@ -81,6 +91,8 @@ void add_get_token(CLI::App& app, Options& options, int& code) {
   command->add_option("--cluster", options.cluster, "The cluster")->required();
   add_browser(command, options);
   add_verbose(command, options);
+  add_token_file(command, options);
+  add_authority(command, options);
   command->callback([&] { code = get_token(options); });
 }
 
@@ -89,6 +101,8 @@ void add_others(CLI::App& app, Options& options, int& code) {
   add_host(shown, options);
   add_output(shown, options);
   add_verbose(shown, options);
+  add_token_file(shown, options);
+  add_authority(shown, options);
   shown->callback([&] { code = status(options); });
 
   CLI::App* listed = app.add_subcommand("list", "The contexts that this plugin has written");
@@ -144,6 +158,10 @@ std::optional<Options> plain_get_token(int argc, char** argv) {
       options.cluster = argument.substr(10);
     } else if (argument.starts_with("--browser=")) {
       options.browser = argument.substr(10);
+    } else if (argument.starts_with("--token-file=")) {
+      options.token_file = argument.substr(13);
+    } else if (argument.starts_with("--certificate-authority=")) {
+      options.certificate_authority = argument.substr(24);
     } else {
       return std::nullopt;
     }

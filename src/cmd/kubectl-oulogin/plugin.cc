@@ -170,6 +170,18 @@ bool Plugin::unlock_keyring(const cli::Host& host) {
   return unlocked;
 }
 
+Result<std::unique_ptr<Plugin>> Plugin::create_anywhere(const Options& options) {
+  cli::Environment environment = cli::Environment::read();
+  auto folder = cli::State::folder_by(variables_of_process());
+  TRY_VOID(cli::find_trusted_authorities(environment));
+  return std::unique_ptr<Plugin>(
+      new Plugin(std::move(environment), folder ? std::move(*folder) : std::string(), options));
+}
+
+Result<std::unique_ptr<cli::PortalClient>> Plugin::connect(const std::string& authority_pem) {
+  return connect_by(runtime_, environment_, boot_clock_, trace_)(authority_pem);
+}
+
 void Plugin::tell_of_tab(const std::string& address) {
   terminal_.line(
       "A browser was opened for this sign-in already. If its page is gone, use this address:");

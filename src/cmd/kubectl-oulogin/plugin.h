@@ -16,7 +16,7 @@ namespace openunison::plugin {
 inline constexpr int kDone = 0, kFailed = 1, kUsedWrongly = 2;
 
 struct Options {
-  std::string host, cluster, context, certificate_authority, kubeconfig;
+  std::string host, cluster, context, certificate_authority, kubeconfig, token_file;
   std::string browser = "auto";
   std::string output = "text";
   std::string storage;  // "": as it was the last time
@@ -36,6 +36,9 @@ class Plugin {
  public:
   // Errors: state, untrusted.
   static Result<std::unique_ptr<Plugin>> create(const Options& options);
+  // For what works without a place for its state as well: has_state() says whether there is one.
+  // Error: untrusted.
+  static Result<std::unique_ptr<Plugin>> create_anywhere(const Options& options);
 
   // Asks the portal who it is, signs the person in, and keeps that. `authority_pem`: "" for what
   // was kept of the portal, or the system's. Errors: those of cli::PortalClient and of the ways to
@@ -65,6 +68,9 @@ class Plugin {
   cli::Environment& environment() { return environment_; }
   cli::Terminal& terminal() { return terminal_; }
   const cli::State& state() const { return state_; }
+  bool has_state() const { return !state_.folder().empty(); }
+  // A client for a portal whose authority is this ("": the machine's).
+  Result<std::unique_ptr<cli::PortalClient>> connect(const std::string& authority_pem);
   cli::Keeper& keeper() { return keeper_; }
   const cli::BootClock& boot_clock() const { return boot_clock_; }
   const Clock& clock() const { return clock_; }

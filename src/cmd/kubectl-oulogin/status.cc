@@ -6,6 +6,7 @@
 
 #include "cli/members.h"
 #include "cli/words.h"
+#include "cli/workload_state.h"
 #include "cmd/kubectl-oulogin/commands.h"
 #include "cmd/kubectl-oulogin/plugin.h"
 #include "text/json.h"
@@ -30,11 +31,29 @@ text::Json credential_json(Plugin& plugin, const cli::Host& host, const std::str
   return json;
 }
 
+// What programs have there that nobody signs in for.
+text::Json workloads_json(Plugin& plugin, const cli::Host& host) {
+  const cli::BootTime now = plugin.boot_clock().now();
+  text::Json::Array all;
+  for (const cli::KeptWorkload& each : cli::WorkloadState::all(plugin.state(), host)) {
+    text::Json json;
+    json.set("cluster", each.cluster);
+    json.set("token_file", each.token_file);
+    if (const auto age = now.since_when(each.credential.received))
+      json.set("token_age_seconds", std::chrono::floor<Seconds>(*age).count());
+    if (const auto left = each.credential.left(now))
+      json.set("token_left_seconds", std::chrono::floor<Seconds>(*left).count());
+    all.push_back(std::move(json));
+  }
+  return text::Json(std::move(all));
+}
+
 // Everything about a portal, as the JSON output has it.
 text::Json portal_json(Plugin& plugin, const cli::Host& host) {
   text::Json json;
   json.set("host", host.text());
   json.set("folder", plugin.state().folder_of(host));
+  json.set("workloads", workloads_json(plugin, host));
   const auto kept = plugin.state().sign_in(host);
   if (!kept) {
     json.set("signed_in", false);
@@ -73,6 +92,26 @@ text::Json portal_json(Plugin& plugin, const cli::Host& host) {
   return json;
 }
 
+void print_token(const text::Json& token) {
+  std::cout << "  token for " << cli::printable(cli::text_of(token, "cluster"));
+  if (const std::string file = cli::text_of(token, "token_file"); !file.empty())
+    std::cout << " by " << cli::printable(file);
+  std::cout << ": ";
+  const text::Json* age = token.find("token_age_seconds");
+  const text::Json* left = token.find("token_left_seconds");
+  if (age != nullptr && left != nullptr && *left->integer() > 0) {
+    std::cout << cli::in_words(Seconds(*age->integer())) << " old, good for "
+              << cli::in_words(Seconds(*left->integer())) << "\n";
+  } else {
+    std::cout << "over; the next call gets another\n";
+  }
+}
+
+bool for_programs_alone(const text::Json& portal) {
+  return !*portal.find("signed_in")->boolean() && portal.find("user") == nullptr &&
+         !portal.find("workloads")->array()->empty();
+}
+
 void print_text(const text::Json& portal) {
   const bool signed_in = *portal.find("signed_in")->boolean();
   std::cout << cli::text_of(portal, "host") << "\n";
@@ -82,7 +121,8 @@ void print_text(const text::Json& portal) {
       std::cout << " (" << cli::printable(by) << ")";
     std::cout << "\n";
   } else {
-    std::cout << "  not signed in\n";
+    std::cout << (for_programs_alone(portal) ? "  nobody is signed in; used by programs\n"
+                                             : "  not signed in\n");
   }
   if (const text::Json* ends = portal.find("ends_in_seconds"))
     std::cout << "  ends in " << cli::in_words(Seconds(*ends->integer())) << ", or after "
@@ -96,18 +136,10 @@ void print_text(const text::Json& portal) {
                 << cli::printable(cli::text_of(each, "server")) << ", as "
                 << cli::printable(cli::text_of(each, "user")) << "\n";
   }
-  if (const text::Json* credentials = portal.find("credentials")) {
-    for (const text::Json& each : *credentials->array()) {
-      std::cout << "  token for " << cli::printable(cli::text_of(each, "cluster")) << ": ";
-      const text::Json* age = each.find("token_age_seconds");
-      const text::Json* left = each.find("token_left_seconds");
-      if (age != nullptr && left != nullptr && *left->integer() > 0) {
-        std::cout << cli::in_words(Seconds(*age->integer())) << " old, good for "
-                  << cli::in_words(Seconds(*left->integer())) << "\n";
-      } else {
-        std::cout << "over; the next call gets another\n";
-      }
-    }
+  for (const char* kind : {"credentials", "workloads"}) {
+    const text::Json* tokens = portal.find(kind);
+    if (tokens == nullptr) continue;
+    for (const text::Json& each : *tokens->array()) print_token(each);
   }
   std::cout << "  kept in " << cli::text_of(portal, "folder")
             << (cli::text_of(portal, "storage") == "keyring"
@@ -118,6 +150,7 @@ void print_text(const text::Json& portal) {
 }  // namespace
 
 int status(const Options& options) {
+  if (!options.token_file.empty()) return status_workload(options);
   auto plugin = Plugin::create(options);
   if (!plugin) return report_plainly(plugin.error());
   auto hosts = chosen_hosts(**plugin, options);
@@ -126,7 +159,8 @@ int status(const Options& options) {
   text::Json::Array portals;
   for (const cli::Host& host : *hosts) {
     portals.push_back(portal_json(**plugin, host));
-    all_signed_in = all_signed_in && *portals.back().find("signed_in")->boolean();
+    all_signed_in = all_signed_in && (*portals.back().find("signed_in")->boolean() ||
+                                      for_programs_alone(portals.back()));
   }
   if (options.output == "json") {
     text::Json json;

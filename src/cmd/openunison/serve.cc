@@ -245,6 +245,7 @@ class Server {
       portal_->add_return_targets(provider.get());
       portal_->add_device_approvals(provider.get());
     }
+    if (workloads_) portal_->add_workloads(&*workloads_);
     portal_->mount(*router);
     auto hosts = std::make_shared<http::HostRouter>();
     hosts->add(values_->portal_host, router);

@@ -65,7 +65,7 @@ export class Desk extends Machine {
   }
   /** Makes every kept token as old as `seconds`. */
   age(seconds: number): void {
-    for (const file of this.stateFiles().filter((each) => each.includes("/cluster-"))) {
+    for (const file of this.stateFiles().filter((each) => /\/(cluster|workload)-/.test(each))) {
       const kept = JSON.parse(readFileSync(file, "utf8")) as { received_millis: number };
       kept.received_millis -= seconds * 1000;
       writeFileSync(file, JSON.stringify(kept));

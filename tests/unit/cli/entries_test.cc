@@ -135,5 +135,43 @@ TEST_F(EntriesTest, AreTakenOutWithoutWhatOthersUse) {
   EXPECT_EQ(rest.user("alice@prod"), nullptr);
 }
 
+TEST_F(EntriesTest, AProgramsEntryNamesItsTokensFileAndAsksNothing) {
+  kube::Change change;
+  EntryOptions options{"/bin/kubectl-oulogin", "", "auto"};
+  options.token_file = "/run/token";
+  options.certificate_authority = "/run/ca.crt";
+  add_entries(change, config(kEmpty), host_, access_, "job:system:serviceaccount:ci:b", options);
+  const kube::Kubeconfig written = after(change);
+  const kube::UserEntry* user = written.user("job-system-serviceaccount-ci-b@prod");
+  ASSERT_NE(user, nullptr);
+  EXPECT_THAT(user->exec->args,
+              ElementsAre("get-token", "--host=k8sou.example.com", "--cluster=prod",
+                          "--token-file=/run/token", "--certificate-authority=/run/ca.crt"));
+  EXPECT_EQ(user->exec->interactive_mode, "Never");
+  ASSERT_EQ(own_contexts(written).size(), 1u);
+  EXPECT_EQ(own_contexts(written)[0].token_file, "/run/token");
+}
+
+TEST_F(EntriesTest, APersonsAndAProgramsEntriesLiveSideBySide) {
+  kube::Change change;
+  add(change, config(kEmpty));
+  const kube::Kubeconfig persons = after(change);
+  kube::Change second;
+  EntryOptions options{"/bin/kubectl-oulogin", "", "auto"};
+  options.token_file = "/run/token";
+  const EntryNames names = add_entries(second, persons, host_, access_, "alice", options);
+  EXPECT_EQ(names.cluster, "prod") << "the same cluster";
+  EXPECT_EQ(names.user, "alice@prod@k8sou.example.com");
+  EXPECT_EQ(names.context, "prod@k8sou.example.com");
+  const kube::Kubeconfig both = after(second);
+  ASSERT_EQ(own_contexts(both).size(), 2u);
+  EXPECT_EQ(own_contexts(both)[0].token_file, "");
+  EXPECT_EQ(own_contexts(both)[1].token_file, "/run/token");
+  kube::Change again;
+  EXPECT_EQ(add(again, both).context, "prod") << "and each finds its own";
+  EXPECT_EQ(add_entries(again, both, host_, access_, "alice", options).context,
+            "prod@k8sou.example.com");
+}
+
 }  // namespace
 }  // namespace openunison::cli

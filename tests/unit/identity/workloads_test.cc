@@ -191,6 +191,61 @@ TEST_F(WorkloadsTest, TheFirstEntryThatFitsGivesTheName) {
   EXPECT_EQ(provider_.count("/keys"), 1) << "one issuer, whatever the number of entries";
 }
 
+TEST_F(WorkloadsTest, WhereATokenLetsItsProgramIn) {
+  for (const char* name : {"demo", "prod", "lab"}) {
+    config::Cluster cluster;
+    cluster.name = name;
+    values_->clusters.push_back(cluster);
+  }
+  config::Workload second = entry();
+  second.subjects = {kSubject};
+  second.username_prefix = "deploy:";
+  second.clusters = {"lab", "demo"};
+  values_->workloads.push_back(second);
+  const auto entrances = [&](std::string_view changes = "{}") {
+    return runtime_.block_on(workloads().entrances(token(changes), net::in(Seconds(5))));
+  };
+  const auto found = entrances();
+  ASSERT_TRUE(found) << found.error().message();
+  ASSERT_EQ(found->size(), 2u);
+  EXPECT_EQ((*found)[0].cluster, "demo");
+  EXPECT_EQ((*found)[0].admitted.user(), "job:system:serviceaccount:ci:builder");
+  EXPECT_EQ((*found)[1].cluster, "lab");
+  EXPECT_EQ((*found)[1].admitted.user(), "deploy:system:serviceaccount:ci:builder");
+  const auto other = entrances(R"({"sub":"system:serviceaccount:ci:other"})");
+  ASSERT_TRUE(other) << other.error().message();
+  EXPECT_EQ(other->size(), 1u) << "only the first entry fits";
+  EXPECT_TRUE(failed_with(entrances(R"({"aud":"vault"})"), Errc::not_allowed));
+  EXPECT_TRUE(failed_with(entrances(R"({"exp":1600000000})"), Errc::bad_response));
+}
+
+TEST_F(WorkloadsTest, ARefusalNamesTheClaimThatTheClosestEntryMisses) {
+  entry().claims = {{"ref", "refs/heads/main"}};
+  config::Workload second = entry();
+  second.audience = "another";
+  second.subjects = {"system:serviceaccount:prod:*"};
+  second.claims.clear();
+  values_->workloads.push_back(second);
+  struct Case {
+    const char* changes;
+    const char* says;
+  };
+  for (const Case& each :
+       {Case{R"({"aud":["a","b"]})", "audience (aud) is a, b"},
+        Case{R"({"sub":"system:serviceaccount:prod:x"})",
+             "subject (sub) is system:serviceaccount:prod:x"},
+        Case{"{}", "claim ref isn't"}, Case{R"({"ref":"refs/heads/evil"})", "claim ref isn't"},
+        Case{R"({"aud":"another"})", "subject (sub) is system:serviceaccount:ci:builder"}}) {
+    const auto refused = admit(token(each.changes));
+    ASSERT_TRUE(failed_with(refused, Errc::not_allowed)) << each.changes;
+    EXPECT_THAT(refused.error().message(), HasSubstr(each.says)) << each.changes;
+    for (const char* wanted : {"openunison,", "main", "ci:*", "prod:*"})
+      EXPECT_THAT(refused.error().message(), ::testing::Not(HasSubstr(wanted))) << "not told";
+  }
+  const auto elsewhere = admit(token(R"({"ref":"refs/heads/main"})"), "prod");
+  EXPECT_THAT(elsewhere.error().message(), HasSubstr("for other clusters than prod"));
+}
+
 // Values refuse these; what values don't see is refused here.
 TEST_F(WorkloadsTest, SystemNamesAreNotGivenOut) {
   entry().subjects = {"*"};

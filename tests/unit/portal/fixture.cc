@@ -5,7 +5,11 @@
 
 #include "base/base64.h"
 #include "base/check.h"
+#include "crypto/key.h"
 #include "http/recorder.h"
+#include "jose/jwk.h"
+#include "jose/jwt.h"
+#include "net/error.h"
 #include "text/cookie.h"
 
 namespace openunison::portal::testing {
@@ -37,6 +41,24 @@ config::Cluster cluster(std::string name, std::string issuer_path) {
   cluster.k8s_url = "https://" + cluster.name + ".example:6443";
   cluster.issuer_path = std::move(issuer_path);
   return cluster;
+}
+
+config::Workload jobs() {
+  config::Workload jobs;
+  jobs.name = "jobs";
+  jobs.issuer = "https://cluster.example";
+  jobs.jwks_uri = "https://cluster.example/keys";
+  jobs.audience = "https://portal.example";
+  jobs.subjects = {"system:serviceaccount:ci:*"};
+  jobs.username_prefix = "job:";
+  jobs.groups = {"deployers"};
+  jobs.clusters = {"demo"};
+  return jobs;
+}
+
+const crypto::PrivateKey& cluster_key() {
+  static const crypto::PrivateKey kKey = *crypto::PrivateKey::generate(crypto::Algorithm::es256);
+  return kKey;
 }
 
 }  // namespace
@@ -153,6 +175,19 @@ struct Site::Running {
     for (const session::ReturnTargets* targets : site.return_targets) {
       portal->add_return_targets(targets);
     }
+    if (!values->workloads.empty()) {
+      workloads.emplace(
+          values,
+          [&site](http::ClientRequest) -> Task<Result<http::Response>> {
+            if (!site.keys_reachable) co_return fail(net::Errc::timed_out, "no answer");
+            http::Response response;
+            response.body =
+                jose::JwkSet({{cluster_key().public_key(), "k", crypto::Algorithm::es256}}).dump();
+            co_return response;
+          },
+          &site.clock);
+      portal->add_workloads(&*workloads);
+    }
     portal->mount(router);
   }
 
@@ -176,6 +211,7 @@ struct Site::Running {
   session::Connectors connectors;
   session::Sessions sessions;
   session::SignInFlow sign_in;
+  std::optional<identity::Workloads> workloads;
   std::unique_ptr<Portal> portal;
   http::Router router;
   http::Edge edge;
@@ -186,6 +222,20 @@ Site::Site() {
   values.identity_providers = {okta(), built_in()};
   values.clusters = {cluster("demo", "/auth/idp/k8sIdp"), cluster("prod", "/auth/idp/prod")};
   values.clusters[1].az_groups = {"ops"};
+  values.workloads = {jobs()};
+}
+
+std::string Site::job(std::string_view changes) const {
+  const std::int64_t now = unix_seconds(clock.now());
+  text::Json all;
+  all.set("iss", "https://cluster.example");
+  all.set("sub", "system:serviceaccount:ci:builder");
+  all.set("aud", text::Json(text::Json::Array{"https://portal.example"}));
+  all.set("iat", now);
+  all.set("exp", now + 600);
+  for (const auto& [name, value] : *text::Json::parse(changes)->object()) all.set(name, value);
+  std::erase_if(*all.object(), [](const auto& member) { return member.second.is_null(); });
+  return jose::Signer(cluster_key(), crypto::Algorithm::es256, "k").sign(all.dump());
 }
 
 Site::~Site() = default;

@@ -83,7 +83,8 @@ identity::Identity person(std::string user = "alice", std::vector<std::string> g
 
 class Site {
  public:
-  // Two clusters, "demo" for everybody and "prod" for "ops"; the providers "okta" and "local".
+  // Two clusters, "demo" for everybody and "prod" for "ops"; the providers "okta" and "local";
+  // programs of the namespace "ci" of https://cluster.example may use "demo".
   Site();
   ~Site();
 
@@ -92,6 +93,9 @@ class Site {
   std::vector<const session::ReturnTargets*> return_targets;
   std::vector<const session::DeviceApprovals*> device_approvals;
   ManualClock clock;
+  bool keys_reachable = true;  // of cluster.example
+  // A token of that cluster for a service account; `changes` of its claims, null takes one away.
+  std::string job(std::string_view changes = "{}") const;
 
   FakeUpstream& upstream();
   FakeUsers& users();

@@ -86,6 +86,7 @@ constexpr RouteCase kRoutes[] = {
     {kWellKnown, "/.well-known/openunison", As::nobody, 200},
     {"GET /api/account", "/api/account", As::alice, 401},
     {"POST /api/sign_out", "/api/sign_out", As::alice, 401},
+    {"GET /api/workload", "/api/workload", As::alice, 401},
     {"", "/nothing", As::nobody, 404},
     {"", "/nothing", As::alice, 404},
 };
@@ -290,6 +291,7 @@ TEST(Methods, OthersAreAnswered405WithAllow) {
       {"/.well-known/openunison", "GET, HEAD"},
       {"/api/account", "GET, HEAD"},
       {"/api/sign_out", "POST"},
+      {"/api/workload", "GET, HEAD"},
   };
   Site site;
   Browser browser;

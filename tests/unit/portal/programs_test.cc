@@ -48,6 +48,9 @@ class Programs : public ::testing::Test {
     return site.ask(browser,
                     {.method = "POST", .target = "/api/sign_out", .headers = std::move(headers)});
   }
+  Answer workload(const std::string& token) {
+    return site.ask(none, {.target = "/api/workload", .headers = bearer(token)});
+  }
   static std::vector<http::Field> bearer(const std::string& token) {
     return {{"authorization", "Bearer " + token}};
   }
@@ -74,11 +77,13 @@ TEST_F(Programs, TheHostAloneTellsWhereToSignIn) {
       R"({"version":1,"name":"Example \"Kube\"","portal":"https://portal.example:8443",)"
       R"("issuer":"https://portal.example:8443/auth/idp/k8sIdp","client_id":"kubectl-oulogin",)"
       R"("account_endpoint":"https://portal.example:8443/api/account",)"
-      R"("sign_out_endpoint":"https://portal.example:8443/api/sign_out"})");
+      R"("sign_out_endpoint":"https://portal.example:8443/api/sign_out",)"
+      R"("workload_endpoint":"https://portal.example:8443/api/workload"})");
 }
 
 TEST_F(Programs, TurnedOffNothingButThePortalIsNamed) {
   site.values.authentication.command_line = false;
+  site.values.workloads.clear();
   EXPECT_EQ(site.get(none, "/.well-known/openunison").body,
             R"({"version":1,"name":"OpenUnison","portal":"https://portal.example"})");
   const std::string good = token(site.sign_in(browser));
@@ -197,7 +202,8 @@ TEST_F(Programs, ACookieSignsNobodyOutHere) {
 // A browser asks before it sends Authorization to another origin, and is told nothing.
 TEST_F(Programs, ScriptsOfOtherOriginsGetNothing) {
   const std::string access = token(site.sign_in(browser));
-  for (const char* target : {"/api/account", "/api/sign_out", "/.well-known/openunison"}) {
+  for (const char* target :
+       {"/api/account", "/api/sign_out", "/api/workload", "/.well-known/openunison"}) {
     for (const char* method : {"OPTIONS", "GET", "POST"}) {
       const Answer answer = site.ask(
           none,
@@ -208,6 +214,85 @@ TEST_F(Programs, ScriptsOfOtherOriginsGetNothing) {
     }
   }
   EXPECT_EQ(account(access).status, 200);
+}
+
+// --- Programs that nobody signs in for ---
+
+TEST_F(Programs, AJobIsToldItsClustersAndItsNameThere) {
+  site.values.clusters[0].k8s_ca_pem = "-----BEGIN CERTIFICATE-----\nAA==\n";
+  const Answer answer = workload(site.job());
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.header("cache-control"), "no-store");
+  EXPECT_EQ(answer.body,
+            R"({"now":1700000000,"issuer":"https://cluster.example",)"
+            R"("subject":"system:serviceaccount:ci:builder","expires_at":1700000600,"clusters":[)"
+            R"({"name":"demo","label":"demo","server":"https://demo.example:6443",)"
+            R"("server_ca":"-----BEGIN CERTIFICATE-----\nAA==\n",)"
+            R"("issuer":"https://portal.example/auth/idp/k8sIdp","client_id":"kubernetes",)"
+            R"("user_in_cluster":"job:system:serviceaccount:ci:builder"}]})");
+  EXPECT_EQ(site.count_sessions(), 0u);
+}
+
+TEST_F(Programs, AzGroupsOfPeopleDoNotKeepAJobOut) {
+  site.values.workloads[0].clusters = {"prod"};
+  const Answer answer = workload(site.job());
+  EXPECT_THAT(answer.body, HasSubstr(R"("name":"prod")"));
+  EXPECT_THAT(answer.body, Not(HasSubstr(R"("name":"demo")")));
+}
+
+TEST_F(Programs, AJobThatIsNotLetInIsToldWhyAndNotWhatWouldDo) {
+  struct Case {
+    const char* changes;
+    const char* says;
+  };
+  for (const Case& each :
+       {Case{R"({"aud":"https://kubernetes.default.svc"})",
+             "its audience (aud) is https://kubernetes.default.svc, which no entry"},
+        Case{R"({"aud":null})", "it has no audience (aud)"},
+        Case{R"({"sub":"system:serviceaccount:other:builder"})",
+             "its subject (sub) is system:serviceaccount:other:builder, which no entry"},
+        Case{R"({"iss":"https://other.example"})", "issuer (iss) aren't taken here"},
+        Case{R"({"exp":1700000000})", "expired"}, Case{R"({"exp":null})", "exp"}}) {
+    const Answer answer = workload(site.job(each.changes));
+    EXPECT_EQ(answer.status, 401) << each.changes;
+    EXPECT_THAT(answer.body, HasSubstr("invalid_token")) << each.changes;
+    const text::Json body = json(answer);
+    const std::string* description = body.find_string("error_description");
+    ASSERT_NE(description, nullptr);
+    EXPECT_THAT(*description, HasSubstr(each.says)) << each.changes;
+    EXPECT_THAT(answer.header("www-authenticate"), HasSubstr("Bearer realm=\"portal\""));
+    EXPECT_THAT(answer.body, Not(HasSubstr("serviceaccount:ci:*")));
+    EXPECT_THAT(answer.body, Not(HasSubstr("https://portal.example"))) << "what entries want";
+  }
+}
+
+TEST_F(Programs, ItsTokenIsNoAccessTokenAndAnAccessTokenNoneOfIts) {
+  const std::string access = token(site.sign_in(browser));
+  EXPECT_EQ(account(site.job()).status, 401);
+  EXPECT_EQ(sign_out(bearer(site.job())).status, 401);
+  EXPECT_EQ(workload(access).status, 401);
+  EXPECT_EQ(site.ask(browser, {.target = "/api/workload"}).status, 401) << "nor is a cookie";
+  EXPECT_EQ(site.ask(none, {.target = "/api/workload?access_token=" + site.job()}).status, 401);
+  EXPECT_EQ(workload(std::string(70'000, 'x')).status, 401);
+  EXPECT_EQ(account(access).status, 200);
+}
+
+TEST_F(Programs, KeysThatCanNotBeHadAreSaidToBeSo) {
+  site.keys_reachable = false;
+  const Answer answer = workload(site.job());
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_THAT(answer.body, HasSubstr("temporarily_unavailable"));
+}
+
+TEST_F(Programs, JobsNeedNoCommandLineOfPeople) {
+  site.values.authentication.command_line = false;
+  EXPECT_THAT(site.get(none, "/.well-known/openunison").body, HasSubstr("/api/workload"));
+  EXPECT_EQ(workload(site.job()).status, 200);
+}
+
+TEST_F(Programs, WithoutWorkloadsThereIsNoSuchAddress) {
+  site.values.workloads.clear();
+  EXPECT_EQ(workload(site.job()).status, 404);
 }
 
 }  // namespace
