@@ -136,10 +136,10 @@ class UserDirectory {
     const FileStamp stamp = stamp_of(file_);
     if (users_ && problem_.empty() && stamp == stamp_) return;
     stamp_ = stamp;
-    // No file, or an empty one, is no users at the start; later it was lost by mistake, and nobody
-    // is gone. Whoever wants no users writes `users: []`.
-    const bool lost = users_ && !users_->by_name.empty() && stamp.size == 0;
-    auto read = lost ? lost_users(stamp) : read_users(file_);
+    // By what is read and not by the stamp, which is older: a file that is emptied in between took
+    // everybody away.
+    const bool had_users = users_ && !users_->by_name.empty();
+    auto read = had_users ? read_users_again(file_) : read_users(file_);
     if (!read) {
       if (problem_ == read.error().message()) return;
       problem_ = read.error().message();
@@ -153,11 +153,6 @@ class UserDirectory {
     users->dummy_hash = make_dummy(*read, *random_);
     for (LocalUser& user : *read) users->by_name.emplace(user.name, std::move(user));
     users_ = std::move(users);
-  }
-
-  Result<std::vector<LocalUser>> lost_users(const FileStamp& stamp) const {
-    return fail(Errc::bad_users_file,
-                file_ + (stamp.exists ? ": the file is empty" : ": the file is not there"));
   }
 
   const std::string file_;

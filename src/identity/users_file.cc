@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <thread>
 #include <unordered_set>
 
@@ -45,10 +46,11 @@ std::unexpected<Error> failure_at(const std::string& file, Position position,
 // --- Reading ---
 
 // The file's text; "" if there is no such file.
-Result<std::string> read_file(const std::string& file) {
+// nullopt: there is none.
+Result<std::optional<std::string>> read_file(const std::string& file) {
   const FileDescriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {
-    if (errno == ENOENT) return std::string();
+    if (errno == ENOENT) return std::nullopt;
     return system_failure("can't open", file);
   }
   std::string content;
@@ -309,8 +311,15 @@ Result<void> check_and_replace(const std::string& file, const std::vector<LocalU
 }  // namespace
 
 Result<std::vector<LocalUser>> read_users(const std::string& file) {
-  const std::string content = TRY(read_file(file));
-  return parse_users(file, content);
+  const auto content = TRY(read_file(file));
+  return parse_users(file, content.value_or(std::string()));
+}
+
+Result<std::vector<LocalUser>> read_users_again(const std::string& file) {
+  const auto content = TRY(read_file(file));
+  if (!content) return fail(Errc::bad_users_file, file + ": the file is not there");
+  if (content->empty()) return fail(Errc::bad_users_file, file + ": the file is empty");
+  return parse_users(file, *content);
 }
 
 Result<void> write_users(const std::string& file, const std::vector<LocalUser>& users) {

@@ -28,6 +28,9 @@ inline constexpr Millis kUsersLockWait{5'000};
 
 // Errors: bad_users_file with file:line:column. A missing file is an empty list.
 Result<std::vector<LocalUser>> read_users(const std::string& file);
+// For who has read users in it before: no file, or an empty one, was lost by mistake and is an
+// error besides. Whoever wants no users writes `users: []`.
+Result<std::vector<LocalUser>> read_users_again(const std::string& file);
 // Replaces the file (mode 0600, owner kept). Error: bad_users_file, also for users that read_users
 // would refuse.
 Result<void> write_users(const std::string& file, const std::vector<LocalUser>& users);

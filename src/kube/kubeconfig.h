@@ -171,4 +171,9 @@ struct Written {
 // not_written (full disk, ...), bad_entry (a name or server that no file can hold).
 Result<Written> apply(const Files& files, const Change& change, const WriteOptions& options = {});
 
+// Whether new entries could be written, as far as that can be told without writing them: to be
+// asked before a person does something for them. Leaves nothing behind. Error: read_only, as from
+// apply().
+Result<void> check_writable(const Files& files);
+
 }  // namespace openunison::kube

@@ -7,6 +7,7 @@
 #include "portal/pages.h"
 #include "portal/program_name.h"
 #include "portal/time_text.h"
+#include "text/utf8.h"
 
 namespace openunison::portal {
 namespace {
@@ -37,7 +38,7 @@ constexpr std::size_t kMaxTyped = 20;
 
 Page page_to_type(int status, std::string why, std::string_view code = {}) {
   Page page = empty_page(status);
-  page.data.set("code", code.substr(0, kMaxTyped));
+  page.data.set("code", text::shortened(code, kMaxTyped));
   page.data.set("types", true);
   page.data.set("has_problem", !why.empty());
   page.data.set("problem", std::move(why));

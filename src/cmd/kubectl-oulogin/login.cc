@@ -202,6 +202,7 @@ Result<Told> run(Plugin& plugin, const cli::Host& host, const Options& options) 
   const kube::Kubeconfig config = TRY(kube::read(files));
   const std::vector<cli::OwnContext> own = cli::own_contexts(config, host);
   const cli::OwnContext* const there = wanted(own, options);
+  if (there == nullptr) TRY_VOID(kube::check_writable(files));
   const bool anew = TRY(keep_elsewhere(plugin, host, options));
   if (anew || there == nullptr || options.auth_provider || !authority_pem.empty())
     return write_entries(plugin, host, options, files, authority_pem, anew);

@@ -49,6 +49,22 @@ TEST(UsersFile, MissingAndEmptyFilesAreEmptyLists) {
 }
 
 // It may be all that is left of a file that had users.
+// The same file for who had users of it: they aren't gone by a mistake. What the file's size was
+// before doesn't matter, since it can be emptied between a look at it and the reading.
+TEST(UsersFile, ReadAgainAMissingOrEmptyFileIsAnError) {
+  const TemporaryDirectory directory;
+  const std::string file = directory.file("users.yaml");
+  const auto missing = read_users_again(file);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().message(), file + ": the file is not there");
+  write_text(file, "");
+  const auto empty = read_users_again(file);
+  ASSERT_FALSE(empty);
+  EXPECT_EQ(empty.error().message(), file + ": the file is empty");
+  write_text(file, "users: []\n");
+  EXPECT_EQ(read_users_again(file).value().size(), 0u);
+}
+
 TEST(UsersFile, TextWithoutAListOfUsersIsRefused) {
   TemporaryDirectory directory;
   for (const char* text :

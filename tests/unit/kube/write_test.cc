@@ -166,6 +166,48 @@ TEST(Writing, AReadOnlyFolderIsSaid) {
   ::chmod(folder.c_str(), 0755);
 }
 
+// A person signs in for what is written then: what can be known before is said before.
+TEST(CheckWritable, SaysBeforehandWhatWritingWouldSay) {
+  const TemporaryDirectory directory;
+  ::chmod(directory.path().c_str(), 0755);
+  const std::string folder = directory.file("folder"), file = folder + "/config";
+  fs::create_directory(folder);
+  ::chmod(folder.c_str(), 0777);
+  write_text(file, "users: []\n");
+  ::chmod(file.c_str(), 0666);
+  const auto code = [&](const Files& files) {
+    return as_nobody([&] {
+      const auto told = check_writable(files);
+      const auto written = apply(files, sign_in());
+      if (told.has_value() != written.has_value()) return 1;
+      if (told) return 0;
+      return told.error().is(Errc::read_only) && told.error().message() == written.error().message()
+                 ? 2
+                 : 3;
+    });
+  };
+  EXPECT_EQ(code(only(file)), 0);
+  EXPECT_EQ(code(only(folder + "/new/config")), 0);
+  fs::remove_all(folder + "/new");
+  write_text(file, "users: []\n");
+  ::chmod(file.c_str(), 0400);
+  EXPECT_EQ(code(only(file)), 2);
+  ::chmod(file.c_str(), 0666);
+  ::chmod(folder.c_str(), 0555);
+  EXPECT_EQ(code(only(file)), 2);
+  EXPECT_EQ(code(only(folder + "/config2")), 2);
+  // Where the first file of several may be written, the others don't matter.
+  const std::string open = directory.file("open");
+  fs::create_directory(open);
+  ::chmod(open.c_str(), 0777);
+  write_text(open + "/config", "users: []\n");
+  ::chmod((open + "/config").c_str(), 0666);
+  EXPECT_EQ(code({{file, open + "/config"}, false}), 2);
+  EXPECT_EQ(code({{open + "/config", file}, false}), 0);
+  EXPECT_THAT(names_in(open), ElementsAre("config"));
+  ::chmod(folder.c_str(), 0755);
+}
+
 TEST(Writing, AFullDiskLeavesTheOldFileAndNoLock) {
   const TemporaryDirectory directory;
   const std::string file = directory.file("a"),

@@ -6,6 +6,7 @@
 
 #include "fixture.h"
 #include "portal/code_guesses.h"
+#include "text/utf8.h"
 
 namespace openunison::portal {
 namespace {
@@ -121,6 +122,15 @@ TEST_F(DevicePage, ALinkFillsTheFieldInAndIsNoTry) {
   EXPECT_EQ(decide("look").status, 200);
   EXPECT_THAT(site.get(browser, "/device?user_code=%22%3E%3Cscript%3E").body,
               Not(HasSubstr("<script>\"")));
+}
+
+// What once cut a character in two, so that the page was no UTF-8 any more.
+TEST_F(DevicePage, ALongTextInALinkIsCutBetweenCharacters) {
+  site.sign_in(browser);
+  const std::string letters(19, 'B');
+  const Answer page = site.get(browser, "/device?user_code=" + letters + "%C3%A9");
+  EXPECT_TRUE(text::valid_utf8(page.body));
+  EXPECT_THAT(page.body, HasSubstr("value=\"" + letters + "\""));
 }
 
 TEST_F(DevicePage, SaysWhoAsksAndDecidesNothingByItself) {
