@@ -39,7 +39,9 @@ class Keyring {
 
   // nullopt: it was looked at, and has no such key.
   virtual Result<std::optional<Secret>> find(const KeyName& name, const KeyringAsking& asking) = 0;
-  // Makes it, or replaces its value.
+  // Whether store() would do without asking anybody.
+  virtual Result<bool> is_open() = 0;
+  // Makes it, or replaces its value. May bring up a question in any case.
   virtual Result<void> store(const KeyName& name, const Secret& key,
                              const KeyringAsking& asking) = 0;
   // Nothing there is fine.

@@ -13,7 +13,7 @@ namespace openunison::cli {
 namespace {
 
 constexpr const char* kProgram = "secret-tool";
-constexpr Millis kRemovePatience{5'000};
+constexpr Millis kPatience{5'000};
 
 bool is_own_socket(const std::string& path) {
   struct stat found{};
@@ -51,6 +51,18 @@ FoundItem parse_search(std::string_view output) {
     output.remove_prefix(std::min(end + 1, output.size()));
   }
   return found;
+}
+
+std::string parse_path(std::string_view output) {
+  const std::size_t begin = output.find('/');
+  if (begin == std::string_view::npos) return {};
+  const std::string_view path = output.substr(begin, output.find_first_of(" \n", begin) - begin);
+  return path == "/" ? std::string() : std::string(path);
+}
+
+bool parse_is_false(std::string_view output) {
+  while (output.ends_with('\n') || output.ends_with(' ')) output.remove_suffix(1);
+  return output.ends_with("boolean false");
 }
 
 std::string session_bus(const Environment& environment, std::string_view user_id,
@@ -111,6 +123,34 @@ Result<std::optional<Secret>> SecretTool::find(const KeyName& name, const Keyrin
   return fail(Errc::keyring, "the desktop's keyring can't be asked: " + last_words(result.errors));
 }
 
+Result<std::string> SecretTool::ask_service(std::vector<std::string> words) {
+  if (bus_.empty()) return fail(Errc::keyring, "there is no session bus to reach the keyring by");
+  ProgramRun run;
+  run.command = {"dbus-send", "--session", "--print-reply=literal",
+                 "--dest=org.freedesktop.secrets"};
+  run.command.insert(run.command.end(), words.begin(), words.end());
+  run.variables = {{"DBUS_SESSION_BUS_ADDRESS", bus_}, {"LC_ALL", "C.UTF-8"}};
+  run.patience = kPatience;
+  ProgramResult result = run_program(run);
+  if (result.succeeded()) return std::move(result.out);
+  return fail(Errc::keyring, result.kind == ProgramResult::Kind::missing
+                                 ? "dbus-send, which tells whether the keyring is open, isn't "
+                                   "installed"
+                                 : "the desktop's keyring doesn't say whether it is open");
+}
+
+Result<bool> SecretTool::is_open() {
+  const std::string collection = parse_path(TRY(ask_service(
+      {"/org/freedesktop/secrets", "org.freedesktop.Secret.Service.ReadAlias", "string:default"})));
+  trace_.say("keyring: what is stored goes to " +
+             (collection.empty() ? std::string("a new collection") : collection));
+  // It would ask for a password for one.
+  if (collection.empty()) return false;
+  return parse_is_false(
+      TRY(ask_service({collection, "org.freedesktop.DBus.Properties.Get",
+                       "string:org.freedesktop.Secret.Collection", "string:Locked"})));
+}
+
 Result<void> SecretTool::store(const KeyName& name, const Secret& key,
                                const KeyringAsking& asking) {
   const ProgramResult result = TRY(run("store", name, asking, key.reveal()));
@@ -121,7 +161,7 @@ Result<void> SecretTool::store(const KeyName& name, const Secret& key,
 }
 
 Result<void> SecretTool::remove(const KeyName& name) {
-  const ProgramResult result = TRY(run("clear", name, {.patience = kRemovePatience}, {}));
+  const ProgramResult result = TRY(run("clear", name, {.patience = kPatience}, {}));
   // It says 1 as well where there was nothing.
   if (result.status == 0 || last_words(result.errors).empty()) return {};
   return fail(Errc::keyring, "the key can't be taken out of it: " + last_words(result.errors));

@@ -14,7 +14,7 @@ constexpr std::string_view kPurpose = "kubectl-oulogin/refresh-token";
 // A keyring that is well answers within a tenth of a second.
 constexpr Millis kUnasked{5'000};
 // A person finds and types a password.
-constexpr Millis kAsked{60'000}, kAskedByTheWay{30'000};
+constexpr Millis kAsked{60'000};
 
 Error no_keyring() {
   return {Errc::keyring, "there is no keyring on this system that this program can use"};
@@ -65,11 +65,17 @@ Result<bool> Vault::choose(const Host& host, Storage wish, bool is_desktop,
     // First without asking: a keyring that hangs is found out before anybody waits for long.
     const auto found = keyring_->find(key_name(host), {.patience = kUnasked});
     if (found && *found && sealer(**found)) return {};
-    KeyringAsking asking{true, wish == Storage::keyring ? kAsked : kAskedByTheWay, std::move(slow)};
+    if (wish == Storage::automatic) {
+      if (!found) return std::unexpected(found.error());
+      // To type a password, or to think of one, is no price for what nobody asked for.
+      if (!TRY(keyring_->is_open()))
+        return fail(Errc::keyring_locked, "the desktop's keyring isn't open");
+      return make_key(host, {.patience = kUnasked});
+    }
+    const KeyringAsking asking{true, kAsked, std::move(slow)};
     if (found) return make_key(host, asking);
     if (!found.error().is(Errc::keyring_locked)) return std::unexpected(found.error());
-    const bool there = TRY(look_for_key(host, asking));
-    return there ? Result<void>() : make_key(host, asking);
+    return TRY(look_for_key(host, asking)) ? Result<void>() : make_key(host, asking);
   }();
   trace_.say(works ? "storage: the keyring has the key"
                    : "storage: no keyring: " + works.error().message());
@@ -103,7 +109,7 @@ Result<void> Vault::make_key(const Host& host, const KeyringAsking& asking) {
 
 Result<void> Vault::ensure_key(const Host& host) {
   if (TRY(look_for_key(host, {.patience = kUnasked}))) return {};
-  return make_key(host, {true, kAskedByTheWay, {}});
+  return make_key(host, {true, kAsked, {}});
 }
 
 Result<const Secret*> Vault::key(const Host& host) {

@@ -42,8 +42,9 @@ class Vault {
   Vault(std::unique_ptr<Keyring> keyring, std::string folder, Trace trace = {});
 
   // Whether the refresh tokens of that portal go to the keyring; tries that it works. With
-  // `automatic` never an error, and nothing is tried without a desktop. May ask the person for the
-  // keyring's password. Errors: keyring, keyring_locked, of Storage::keyring alone.
+  // `automatic` never an error nor a question, and nothing is tried without a desktop; with
+  // `keyring` the person may be asked for its password. Errors: keyring, keyring_locked, of
+  // `keyring` alone.
   Result<bool> choose(const Host& host, Storage wish, bool is_desktop, std::function<void()> slow);
 
   // Asks the person for the keyring's password, where it is locked. Errors: keyring,

@@ -378,6 +378,8 @@ describe("the rest", () => {
     expect(await complete("st")).toEqual(["status", ":4"]);
     expect(await complete("switch", "")).toEqual(expect.arrayContaining(["demo", "second", ":4"]));
     expect(await complete("--browser=d")).toEqual(["--browser=desktop", ":4"]);
+    expect(await complete("--storage=k")).toEqual(["--storage=keyring", ":4"]);
+    expect(await complete("status", "--v")).toEqual(["--verbose", ":4"]);
     expect(await complete("--kubeconfig=")).toEqual([":0"]);
     for (const [shell, check] of [["bash", ["bash", "-n"]], ["zsh", ["zsh", "-n"]], ["fish", ["fish", "-n"]]] as const) {
       const script = join(desk.home, `completion.${shell}`);

@@ -171,6 +171,10 @@ describe("with a keyring that doesn't work", () => {
     expect([failed.code, failed.stdout]).toEqual([1, ""]);
     expect(failed.stderr).toBe(`kubectl-oulogin: the desktop's keyring is locked\nunlock it (as by signing in to the desktop) and try again, or run: kubectl oulogin --host=${host} --storage=file\n`);
     expect(await refreshes()).toBe(before);
+    expect(keyring.questions).toBe(0);
+    // A person who types a command is asked, once.
+    expect((await desk.oulogin([`--host=${host}`, "--cluster=demo"])).code).toBe(1);
+    expect(keyring.questions).toBe(1);
     await keyring.open();
     expect((await token()).code).toBe(0);
     expect(await whoami()).toBe("alice");
@@ -217,6 +221,7 @@ describe("with a keyring that doesn't work", () => {
 
   const without: [string, () => Promise<void>, RegExp][] = [
     ["locked", () => keyring.lock(), /keyring is locked/],
+    ["of nobody yet", () => keyring.vanish(), /keyring (takes nothing|is locked)/],
     ["hanging", async () => keyring.hang(), /keyring doesn't answer/],
     ["without secret-tool", async () => writeFileSync(join(desk.bin, "secret-tool"), "", { mode: 0o644 }), /libsecret-tools/],
     ["without a session bus", async () => void (desk.more = {}), /no session bus/],
@@ -226,10 +231,12 @@ describe("with a keyring that doesn't work", () => {
     // No other directory of the PATH has the program either.
     if (name === "without secret-tool") desk.more.PATH = desk.bin;
     const refused = await desk.signIn(["--storage=keyring"]);
+    if (/locked|nobody/.test(name)) expect(keyring.questions).toBe(1);
     expect([refused.code, refused.stdout, desk.opened]).toEqual([1, "", []]);
     expect(refused.stderr).toMatch(says);
-    const output = await signIn();
-    expect(output.stderr).not.toMatch(/keyring.*(locked|installed|bus|answer)/);
+    const asked = keyring.questions, output = await signIn();
+    expect(output.stderr).not.toContain("keyring");
+    expect(keyring.questions).toBe(asked);
     expect([plain().length, sealed()]).toEqual([2, []]);
     if (name === "without secret-tool") delete desk.more.PATH;
     desk.age(60);

@@ -3,7 +3,7 @@
 // A desktop's keyring: GNOME's, on a session bus of its own, without a display; so nobody can be asked for its password, and what
 // asks gets an error at once.
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { must, run, start, waitFor, type Program } from "./process.ts";
@@ -42,7 +42,12 @@ export class Keyring {
     await this.endDaemon();
     this.daemon = spawn("gnome-keyring-daemon", ["--foreground", "--components=secrets", ...args], { env: this.environment, stdio: ["pipe", "ignore", "ignore"] });
     this.daemon.stdin!.end(input);
-    await waitFor("the keyring", async () => (await run("gdbus", ["call", "--session", "--dest=org.freedesktop.secrets", "--object-path=/org/freedesktop/secrets", "--method=org.freedesktop.DBus.Peer.Ping"], { env: this.environment })).code === 0, 10_000, 50);
+    // Asked of the bus, since a call to the service would start another one, which is locked.
+    await waitFor("the keyring", async () => /true/.test(await this.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.NameHasOwner", "org.freedesktop.secrets")), 10_000, 20);
+    if (input) await waitFor("the keyring to open", async () => /false/.test(await this.call("org.freedesktop.secrets", "/org/freedesktop/secrets/aliases/default", "org.freedesktop.DBus.Properties.Get", "org.freedesktop.Secret.Collection", "Locked")), 10_000, 50);
+  }
+  private async call(service: string, path: string, method: string, ...args: string[]): Promise<string> {
+    return (await run("gdbus", ["call", "--session", `--dest=${service}`, `--object-path=${path}`, `--method=${method}`, ...args], { env: this.environment })).stdout;
   }
   /** It answers nobody any more, until hang(false). */
   hang(hangs = true): void {
@@ -60,6 +65,16 @@ export class Keyring {
     await this.bus.stop();
   }
 
+  /** How often somebody was to be asked for a password. */
+  get questions(): number {
+    return readFileSync(join(this.folder, "bus.log"), "utf8").split("\n").filter((line) => /Activating service name='org\.gnome\.keyring\.SystemPrompter'/.test(line)).length;
+  }
+  /** As at a desktop where nobody has ever had one: the first thing that is stored asks for a password of a new one. */
+  async vanish(): Promise<void> {
+    await this.endDaemon();
+    rmSync(join(this.folder, ".local"), { recursive: true, force: true });
+    await this.begin([], "");
+  }
   /** What secret-tool shows of our items. */
   async items(...more: string[]): Promise<string> {
     const output = await run("secret-tool", ["search", "--all", "application", "kubectl-oulogin", ...more], { env: this.environment });

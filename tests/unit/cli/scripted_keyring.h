@@ -18,6 +18,7 @@ struct KeyringScript {
   bool locked = false;                      // opens when it may ask, if `password` is given
   bool password = false;
   bool forgetful = false;
+  bool asks_to_store = false;  // as where there is no collection yet
   int finds = 0, asked = 0, stores = 0;
   // Another process: does something between two calls.
   std::function<void()> before_find = {};
@@ -34,8 +35,13 @@ class ScriptedKeyring final : public Keyring {
     if (found == script_.keys.end()) return std::nullopt;
     return Secret(std::string(found->second));
   }
+  Result<bool> is_open() override {
+    if (script_.broken) return fail(*script_.broken, "the keyring is broken");
+    return !script_.locked && !script_.asks_to_store;
+  }
   Result<void> store(const KeyName& name, const Secret& key, const KeyringAsking& asking) override {
     ++script_.stores;
+    if (script_.asks_to_store) ++script_.asked;
     if (auto opened = open(asking); !opened) return opened;
     if (!script_.forgetful) script_.keys[name.host + " " + name.folder] = key.reveal();
     return {};

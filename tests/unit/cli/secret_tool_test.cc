@@ -38,6 +38,20 @@ TEST(SecretToolSearch, TellsNothingFromALockedItem) {
   }
 }
 
+TEST(SecretToolService, ReadsWhatDbusSendPrints) {
+  EXPECT_EQ(parse_path("   /org/freedesktop/secrets/collection/login\n"),
+            "/org/freedesktop/secrets/collection/login");
+  EXPECT_EQ(parse_path("   /org/freedesktop/secrets/collection/login"),
+            "/org/freedesktop/secrets/collection/login");
+  for (const char* none : {"   /\n", "/", "", "\n", "Error org.freedesktop.DBus.Error"})
+    EXPECT_EQ(parse_path(none), "") << none;
+  EXPECT_TRUE(parse_is_false("   variant       boolean false\n"));
+  // All else is not to be relied on.
+  for (const char* other :
+       {"   variant       boolean true\n", "", "false", "   variant       string \"x\"\n"})
+    EXPECT_FALSE(parse_is_false(other)) << other;
+}
+
 TEST(SessionBus, IsTheOneThatIsToldOrThePersonsOwn) {
   const auto bus = [](std::map<std::string, std::string, std::less<>> variables,
                       const std::string& socket) {

@@ -119,19 +119,21 @@ TEST(VaultChoice, FollowsTheWishAndAutoMakesNoFuss) {
   const auto broken = [](KeyringScript& k) { k.broken = Errc::keyring; };
   const auto locked = [](KeyringScript& k) { k.locked = true; };
   const auto opens = [](KeyringScript& k) { k.locked = k.password = true; };
+  const auto asks = [](KeyringScript& k) { k.asks_to_store = true; };
   const auto forgets = [](KeyringScript& k) { k.forgetful = true; };
   const Case cases[] = {
       {"auto, well", Storage::automatic, true, well, true, 0},
       {"auto, no desktop", Storage::automatic, false, well, false, 0},
       {"auto, broken", Storage::automatic, true, broken, false, 0},
-      {"auto, locked for good", Storage::automatic, true, locked, false, 1},
-      {"auto, opened", Storage::automatic, true, opens, true, 1},
+      {"auto, locked", Storage::automatic, true, opens, false, 0},
+      {"auto, would ask to store", Storage::automatic, true, asks, false, 0},
       {"auto, forgetful", Storage::automatic, true, forgets, false, 0},
       {"file, well", Storage::file, true, well, false, 0},
       {"keyring, no desktop", Storage::keyring, false, well, true, 0},
       {"keyring, broken", Storage::keyring, true, broken, std::nullopt, 0},
       {"keyring, locked for good", Storage::keyring, true, locked, std::nullopt, 1},
       {"keyring, opened", Storage::keyring, true, opens, true, 1},
+      {"keyring, would ask to store", Storage::keyring, true, asks, true, 1},
       {"keyring, forgetful", Storage::keyring, true, forgets, std::nullopt, 0},
   };
   for (const Case& each : cases) {
