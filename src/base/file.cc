@@ -42,13 +42,13 @@ Done copy_mode(int descriptor, const std::string& of, const std::string& tempora
 }
 
 Done write_new(const std::string& temporary, const std::string& file, std::string_view content,
-               bool keep_mode) {
+               const Replacing& how) {
   ::unlink(temporary.c_str());  // of a writer that crashed
   const FileDescriptor out(
       ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!out) return failed(temporary, "made");
-  if (auto kept = keep_owner(out.get(), file); !kept) return kept;
-  if (keep_mode) {
+  if (auto kept = keep_owner(out.get(), file); !kept && !how.for_us_alone) return kept;
+  if (how.keep_mode) {
     if (auto copied = copy_mode(out.get(), file, temporary); !copied) return copied;
   }
   if (auto written = write_all(out.get(), content, temporary); !written) return written;
@@ -72,18 +72,22 @@ std::string FileFailure::text() const {
 
 Done keep_owner(int descriptor, const std::string& of) {
   if (::geteuid() != 0) return {};
-  struct stat owner{};
+  struct stat owner{}, made{};
   const std::string directory = directory_of(of);
   if (::lstat(of.c_str(), &owner) != 0 && ::stat(directory.c_str(), &owner) != 0)
     return failed(directory, "looked at");
-  if (::fchown(descriptor, owner.st_uid, owner.st_gid) != 0)
-    return failed(of, "given to its owner");
-  return {};
+  if (::fstat(descriptor, &made) != 0) return failed(of, "looked at");
+  if (made.st_uid == owner.st_uid && made.st_gid == owner.st_gid) return {};
+  if (::fchown(descriptor, owner.st_uid, owner.st_gid) == 0) return {};
+  // Root without CAP_CHOWN, in a container. Its mode lets no group in, so a group isn't missed; an
+  // owner would be locked out.
+  if (made.st_uid == owner.st_uid) return {};
+  return failed(of, "given to its owner");
 }
 
 Done replace_file(const std::string& file, std::string_view content, const Replacing& how) {
   const std::string temporary = file + how.suffix;
-  auto done = write_new(temporary, file, content, how.keep_mode);
+  auto done = write_new(temporary, file, content, how);
   if (done && ::rename(temporary.c_str(), file.c_str()) != 0) done = failed(file, "replaced");
   if (!done) {
     ::unlink(temporary.c_str());

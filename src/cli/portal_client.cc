@@ -61,6 +61,8 @@ Result<Portal> portal_of(const http::Response& response, const Host& host) {
   portal.client_id = text_of(*json, "client_id");
   portal.account_endpoint = text_of(*json, "account_endpoint");
   portal.sign_out_endpoint = text_of(*json, "sign_out_endpoint");
+  if (const text::Json* takes = json->find("password"); takes != nullptr && takes->boolean())
+    portal.takes_passwords = *takes->boolean();
   portal.workload_endpoint = text_of(*json, "workload_endpoint");
   if (portal.origin != host.origin())
     return fail(Errc::not_a_portal,
@@ -164,6 +166,27 @@ Task<Result<Tokens>> PortalClient::redeem(Portal portal, std::string code, std::
   form.add("code_verifier", std::move(verifier));
   form.add("device_name", device_name_);
   co_return co_await ask_for_tokens(portal.issuer, form.encode(), portal.client_id);
+}
+
+Task<Result<Tokens>> PortalClient::send_password(Portal portal, std::string user, Secret password) {
+  if (!portal.takes_passwords)
+    co_return fail(
+        Errc::access_denied,
+        "the portal " + portal.origin +
+            " takes no passwords from the command line: built-in users' alone, and where "
+            "openunison.authentication.password_from_command_line is true");
+  text::Form form;
+  form.add("grant_type", "password");
+  form.add("client_id", portal.client_id);
+  form.add("scope", "openid offline_access");
+  form.add("username", std::move(user));
+  form.add("password", std::string(password.reveal()));
+  form.add("device_name", device_name_);
+  auto tokens = co_await ask_for_tokens(portal.issuer, form.encode(), portal.client_id);
+  // It is no session that is over.
+  if (!tokens && tokens.error().is(Errc::session_over))
+    co_return fail(Errc::access_denied, tokens.error().message());
+  co_return tokens;
 }
 
 Task<Result<Tokens>> PortalClient::refresh(std::string issuer, std::string client_id,

@@ -25,6 +25,7 @@ namespace openunison::cli {
 struct Portal {
   std::string name, origin, issuer, client_id, account_endpoint, sign_out_endpoint;
   std::string workload_endpoint;  // "": it takes no tokens of other issuers
+  bool takes_passwords = false;   // of built-in users
 };
 
 struct Tokens {
@@ -104,6 +105,8 @@ class PortalClient {
   // RFC 6749 §4.1.3 with PKCE. Errors: session_over (the code isn't taken), access_denied.
   Task<Result<Tokens>> redeem(Portal portal, std::string code, std::string redirect_uri,
                               std::string verifier);
+  // RFC 6749 §4.3. Error: access_denied (a wrong password too).
+  Task<Result<Tokens>> send_password(Portal portal, std::string user, Secret password);
   // RFC 6749 §6. Error: session_over.
   Task<Result<Tokens>> refresh(std::string issuer, std::string client_id, std::string token);
   // RFC 8693: for a cluster, by an access token of ours. Errors: session_over, access_denied.

@@ -95,7 +95,7 @@ Note read_note(const std::string& file, const std::string& boot, Millis now) {
 }
 
 Result<void> write_note(const std::string& file, const Note& note) {
-  const auto written = replace_file(file, note.text());
+  const auto written = replace_file(file, note.text(), {.for_us_alone = true});
   if (!written) return fail(net::Errc::io, written.error().text());
   return {};
 }

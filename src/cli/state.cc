@@ -60,7 +60,7 @@ Result<std::optional<text::Json>> read(const std::string& file) {
 }
 
 Result<void> write(const std::string& file, const text::Json& json) {
-  const auto written = replace_file(file, json.dump() + "\n");
+  const auto written = replace_file(file, json.dump() + "\n", {.for_us_alone = true});
   if (!written) return fail(Errc::state, written.error().text());
   return {};
 }

@@ -173,7 +173,12 @@ void Parser::read_authentication() {
   policy.upstream_stale_limit = seconds("upstream_stale_limit_seconds");
   policy.token_life = seconds("token_life_seconds");
   policy.device_authorization = in_.boolean("openunison.authentication.device_authorization");
+  policy.kubectl_device_authorization =
+      policy.device_authorization &&
+      in_.boolean("openunison.authentication.kubectl_device_authorization");
   policy.command_line = in_.boolean("openunison.authentication.command_line");
+  policy.password_from_command_line =
+      in_.boolean("openunison.authentication.password_from_command_line");
   const std::string reuse = "openunison.authentication.refresh_token.on_reuse";
   policy.refuse_reuse_of_pasted = in_.string(reuse + "_of_pasted") == "refuse";
   policy.revoke_reuse_of_others = in_.string(reuse) == "revoke";
@@ -223,6 +228,15 @@ void Parser::settle_grace_period() {
 
 void Parser::check_lifetimes() {
   const Authentication& policy = values_.authentication;
+  const bool has_local = std::ranges::any_of(values_.identity_providers, [](const auto& each) {
+    return each.kind == ProviderKind::local;
+  });
+  if (policy.password_from_command_line && (!has_local || !policy.command_line)) {
+    warning(root(), "openunison.authentication.password_from_command_line",
+            has_local ? "has no effect: command_line is false"
+                      : "has no effect: there are no built-in users, and passwords of others are "
+                        "never taken");
+  }
   const auto beyond = [&](const char* key, Seconds idle) {
     if (idle <= policy.absolute_lifetime || !written(root(), key)) return;
     warning(root(), key,

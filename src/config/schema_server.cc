@@ -39,13 +39,20 @@ constexpr Key kKeys[] = {
     {"openunison.authentication.group_refresh_seconds", integer, "300",
      "How often, at most, a person's groups are asked for again.", ours, 1, 86400},
     {"openunison.authentication.device_authorization", boolean, "true",
-     "kubectl may be let in by a code that a person types at the portal (RFC 8628), where it has "
-     "no "
-     "browser.",
+     "kubectl oulogin may be let in by a code that a person types at the portal (RFC 8628), where "
+     "it has no browser. false: nobody but clients whose own setting says so.",
+     ours},
+    {"openunison.authentication.kubectl_device_authorization", boolean, "false",
+     "So may anybody as a cluster's own client (kubernetes), which has no secret: for scripts "
+     "without the plugin.",
      ours},
     {"openunison.authentication.command_line", boolean, "true",
      "kubectl oulogin may be used: it signs people in from the command line, knowing only this "
      "portal's host."},
+    {"openunison.authentication.password_from_command_line", boolean, "false",
+     "kubectl oulogin may send the password of a built-in user (--password-stdin), for jobs that "
+     "have nothing better. No page of ours is seen then.",
+     ours},
     {"openunison.authentication.upstream_stale_limit_seconds", integer, "3600",
      "For how long a provider that doesn't answer ends nothing.", ours, 1, 604800},
     {"openunison.authentication.token_life_seconds", integer, "60", "Life of ID tokens.", ours, 20,
@@ -156,7 +163,9 @@ constexpr Key kKeys[] = {
      ours, 0, 0, "X-Forwarded-For|Forwarded|none"},
     {"server.limits", map, "", "Limits of the HTTP edge."},
     {"server.limits.target_bytes", integer, "16384",
-     "Bytes of a request's address (path and query). Over it: 414.", ours, 256, 1048576},
+     "Bytes of a request's address (path and query). Over it: 414. Answers send it back in one of "
+     "their own fields, of which HTTP/2 has 64 KiB.",
+     ours, 256, 49152},
     {"server.limits.header_bytes", integer, "32768",
      "Bytes of a request's header fields. Over it: 431.", ours, 1024, 1048576},
     {"server.limits.header_count", integer, "100", "Header fields of a request. Over it: 431.",

@@ -192,8 +192,10 @@ struct Authentication {
   Seconds web_idle{900};         // network.session_inactivity_timeout_seconds
   Seconds kubectl_idle{43'200};  // where the upstream's standing can be re-read; else web_idle
   Seconds group_refresh{300};
-  bool device_authorization = true;  // kubectl may be let in by a code (RFC 8628)
-  bool command_line = true;          // kubectl oulogin: its client, /api/account, token exchange
+  bool device_authorization = true;           // kubectl oulogin may be let in by a code (RFC 8628)
+  bool kubectl_device_authorization = false;  // and so may the clusters' own clients
+  bool password_from_command_line = false;    // of built-in users, by kubectl oulogin
+  bool command_line = true;  // kubectl oulogin: its client, /api/account, token exchange
   Seconds upstream_stale_limit{3'600};
   Seconds token_life{60};              // 20..3600
   Millis grace_period{30'000};         // never over token_life - 15 s

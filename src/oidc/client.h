@@ -34,6 +34,7 @@ struct Client {
 
   bool is_command_line = false;        // kubectl oulogin's: its tokens are for us alone
   bool may_wait_for_device = false;    // device authorization (RFC 8628)
+  bool may_send_password = false;      // of built-in users (RFC 6749 §4.3)
   bool may_exchange = false;           // an access token of kubectl oulogin's (RFC 8693)
   bool must_push = false;              // takes authorization requests by RFC 9126 only
   std::string backchannel_logout_uri;  // empty: it isn't told when a sign-in ends

@@ -48,6 +48,8 @@ std::string Provider::Impl::make_discovery() const {
         return client.may_exchange || has_workloads(client);
       }))
     grants.emplace_back(kTokenExchangeGrant);
+  if (std::ranges::any_of(options.clients, &Client::may_send_password))
+    grants.emplace_back(kPasswordGrant);
   document.set("require_pushed_authorization_requests", false);
   document.set("scopes_supported", strings({"openid", "profile", "email", "groups", "address",
                                             "phone", "offline_access"}));

@@ -44,6 +44,7 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
       keys(*d.keys),
       pages(*d.pages),
       workloads(d.workloads),
+      sign_in_flow(d.sign_in),
       clients(options.clients),
       codes(*d.master, options.issuer),
       refresh_tokens(*d.master),
@@ -56,8 +57,8 @@ Provider::Impl::Impl(ProviderOptions o, ProviderDependencies d)
   discovery_json = make_discovery();
   script_origins = script_origins_of(options.clients);
   for (const Client& client : options.clients) {
-    for (const char* grant :
-         {"authorization_code", "refresh_token", "device_code", "token_exchange", "workload"})
+    for (const char* grant : {"authorization_code", "refresh_token", "device_code",
+                              "token_exchange", "workload", "password"})
       issued[client.id][grant] = &tokens_issued(client.id, grant);
   }
   for (const char* error : {"invalid_request", "invalid_client", "invalid_grant", "server_error"})

@@ -22,6 +22,7 @@
 #include "oidc/pushed_requests.h"
 #include "session/pages.h"
 #include "session/sessions.h"
+#include "session/sign_in.h"
 
 namespace openunison::oidc {
 
@@ -44,6 +45,7 @@ struct ProviderDependencies {
   const session::ProviderPages* pages;
   identity::Fetcher fetch;  // to tell clients of sign-outs; empty: they aren't told
   identity::Workloads* workloads = nullptr;  // programs that exchange tokens; null: none may
+  session::SignInFlow* sign_in = nullptr;    // for passwords of programs; null: none are taken
 };
 
 class Provider final : public session::ReturnTargets, public session::DeviceApprovals {

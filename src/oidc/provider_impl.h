@@ -15,6 +15,7 @@ namespace openunison::oidc {
 
 inline constexpr std::size_t kMaxFormBytes = 64 * 1024;
 inline constexpr std::size_t kMaxParameterBytes = 4096;
+inline constexpr std::string_view kPasswordGrant = "password";
 inline constexpr std::string_view kDeviceCodeGrant = "urn:ietf:params:oauth:grant-type:device_code";
 inline constexpr std::string_view kIdTokenType = "urn:ietf:params:oauth:token-type:id_token";
 inline constexpr std::string_view kTokenExchangeGrant =
@@ -93,6 +94,9 @@ struct Provider::Impl {
                                           session::Caller caller);
   Task<http::Response> exchange_of_workload(const Client& client, std::string subject_token,
                                             session::Caller caller);
+  // `from_browser`: a page's script or form sent it.
+  Task<http::Response> password_grant(const Client& client, const text::Form& form,
+                                      bool from_browser, session::Caller caller);
   // Whether programs may have tokens of this client's cluster.
   bool has_workloads(const Client& client) const;
 
@@ -121,6 +125,7 @@ struct Provider::Impl {
   jose::KeyRing& keys;
   const session::ProviderPages& pages;
   identity::Workloads* workloads;
+  session::SignInFlow* sign_in_flow;
   Clients clients;
   Codes codes;
   session::RefreshTokens refresh_tokens;

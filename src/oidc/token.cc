@@ -35,6 +35,11 @@ Task<http::Response> Provider::Impl::token(http::Request& request) {
   if (grant == kDeviceCodeGrant) co_return co_await device_code_grant(**client, *form, caller);
   if (grant == kTokenExchangeGrant)
     co_return co_await token_exchange_grant(**client, *form, caller);
+  if (grant == kPasswordGrant) {
+    const bool from_browser =
+        request.headers.contains("origin") || request.headers.contains("sec-fetch-site");
+    co_return co_await password_grant(**client, *form, from_browser, caller);
+  }
   if (grant.empty())
     co_return refused(*client, {"invalid_request", "grant_type is missing", 400}, caller);
   co_return refused(*client,

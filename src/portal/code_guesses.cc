@@ -27,6 +27,11 @@ void CodeGuesses::wrong(const std::string& account, MonoTime now) {
   ++count.wrong;
 }
 
+std::size_t CodeGuesses::accounts() {
+  const std::lock_guard lock(mutex_);
+  return counts_.size();
+}
+
 void CodeGuesses::forget_old(MonoTime now) {
   std::erase_if(counts_,
                 [now](const auto& entry) { return entry.second.since + kCodeGuessWindow <= now; });

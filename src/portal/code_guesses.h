@@ -21,6 +21,8 @@ class CodeGuesses {
   // For how long this account must wait before it may type another one; 0: not at all.
   Millis wait_of(const std::string& account, MonoTime now);
   void wrong(const std::string& account, MonoTime now);
+  // How many accounts something is remembered of.
+  std::size_t accounts();
 
  private:
   struct Count {

@@ -61,6 +61,7 @@ Task<http::Response> Portal::Impl::well_known(http::Request&) {
         .member("client_id", config::kCommandLineClient)
         .member("account_endpoint", values().portal_origin() + "/api/account")
         .member("sign_out_endpoint", values().portal_origin() + "/api/sign_out");
+    if (values().authentication.password_from_command_line) writer.member("password", true);
   }
   if (workloads != nullptr)
     writer.member("workload_endpoint", values().portal_origin() + "/api/workload");

@@ -359,6 +359,32 @@ Task<std::expected<SignInFlow::Finished, SignInFlow::Failed>> SignInFlow::passwo
   co_return co_await impl_->open(std::move(*identity), std::move(return_to), {}, request);
 }
 
+Task<Result<Current>> SignInFlow::password_of_program(std::string user, Secret password,
+                                                      Caller caller) {
+  identity::Connector* connector = nullptr;
+  for (const auto& each : impl_->connectors.all()) {
+    if (each->password() != nullptr) connector = each.get();
+  }
+  if (connector == nullptr) {
+    co_return fail(Errc::unknown_provider,
+                   "there are no built-in users here, and no password of "
+                   "another provider is taken");
+  }
+  auto identity = co_await connector->password()->check(user, std::move(password), caller.address);
+  if (!identity) {
+    co_return std::unexpected(
+        impl_->refused(identity.error(), connector->name(), {}, caller, {}, user).error);
+  }
+  const std::string name = user_of(*identity, connector->settings());
+  auto opened = co_await impl_->sessions.open(std::move(*identity), std::nullopt, caller);
+  if (!opened) {
+    co_return std::unexpected(
+        impl_->refused(opened.error(), connector->name(), {}, caller, {}, name).error);
+  }
+  sign_ins(connector, "signed_in").add();
+  co_return std::move(opened->current);
+}
+
 Task<Result<void>> SignInFlow::backchannel_logout(std::string provider, std::string logout_token,
                                                   Caller caller) {
   identity::Connector* connector = impl_->connectors.find(provider);

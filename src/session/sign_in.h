@@ -71,6 +71,12 @@ class SignInFlow {
                                                  std::string return_to,
                                                  const http::Request& request);
 
+  // The same for a program that has a person's password, as values let it: no form and no cookie.
+  // The sign-in has a web session that nobody holds a cookie of: who opens what is wanted ends it.
+  // Errors: unknown_provider (there are no built-in users); identity's wrong_password, throttled,
+  // busy, not_allowed; store's.
+  Task<Result<Current>> password_of_program(std::string user, Secret password, Caller caller);
+
   // OpenID Connect Back-Channel Logout: ends the sign-ins that the token names; a repeated jti is
   // refused. Errors: unknown_provider, identity's bad_response.
   Task<Result<void>> backchannel_logout(std::string provider, std::string logout_token,

@@ -162,21 +162,29 @@ test("the guide's shell commands work as they stand", async () => {
   }
 });
 
-test("values can turn it off for kubectl; then the discovery document doesn't name it", async () => {
-  const folder = join(s.folder, "no-devices");
-  mkdirSync(folder, { recursive: true });
-  const portal = new OpenUnison({ folder, authority: s.authority, port: await freePort(), managementPort: await freePort(), apiServer: "https://127.0.0.1:1", authentication: "device_authorization: false" });
-  await portal.prepare();
-  await portal.start();
-  try {
-    for (const [issuer, offered] of [[s.portal.issuer, true], [portal.issuer, false]] as const) {
-      const discovery = JSON.parse((await program().fetch(`${issuer}/.well-known/openid-configuration`)).body) as { device_authorization_endpoint?: string; grant_types_supported: string[] };
-      expect(discovery.device_authorization_endpoint).toBe(offered ? `${issuer}/device` : undefined);
+test("the clusters' own clients have it where values say so, and values can turn it off for all; then the discovery document doesn't name it", async () => {
+  const ask = async (issuer: string, client_id: string) => {
+    const answer = await program().fetch(`${issuer}/device`, { form: { client_id, scope: "openid" } });
+    return answer.status === 200 ? "offered" : (JSON.parse(answer.body) as { error: string }).error;
+  };
+  const cases = [
+    ["group_refresh_seconds: 300", true, "unauthorized_client"],
+    ["device_authorization: false\nkubectl_device_authorization: true", false, "unauthorized_client"],
+    ["kubectl_device_authorization: true", true, "offered"],
+  ] as const;
+  for (const [number, [authentication, offered, kubernetes]] of cases.entries()) {
+    const folder = join(s.folder, `devices-${number}`);
+    mkdirSync(folder, { recursive: true });
+    const portal = new OpenUnison({ folder, authority: s.authority, port: await freePort(), managementPort: await freePort(), apiServer: "https://127.0.0.1:1", authentication });
+    await portal.prepare();
+    await portal.start();
+    try {
+      const discovery = JSON.parse((await program().fetch(`${portal.issuer}/.well-known/openid-configuration`)).body) as { device_authorization_endpoint?: string; grant_types_supported: string[] };
+      expect(discovery.device_authorization_endpoint).toBe(offered ? `${portal.issuer}/device` : undefined);
       expect(discovery.grant_types_supported.includes("urn:ietf:params:oauth:grant-type:device_code")).toBe(offered);
+      expect([authentication, await ask(portal.issuer, "kubectl-oulogin"), await ask(portal.issuer, "kubernetes")]).toEqual([authentication, offered ? "offered" : "unauthorized_client", kubernetes]);
+    } finally {
+      await portal.stop();
     }
-    const refused = await program().fetch(`${portal.issuer}/device`, { form: { client_id: "kubernetes" } });
-    expect([refused.status, (JSON.parse(refused.body) as { error: string }).error]).toEqual([400, "unauthorized_client"]);
-  } finally {
-    await portal.stop();
   }
 });

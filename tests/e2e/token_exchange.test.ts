@@ -77,7 +77,7 @@ const kubectl = (cluster: Cluster, token: string, ...args: string[]): Promise<Ou
 test("the host alone leads to an account with its clusters, and an exchange to kubectl at each of them", async () => {
   expect(where).toEqual({
     version: 1, name: "OpenUnison", portal: s.portal.portal, issuer: s.portal.issuer, client_id: "kubectl-oulogin",
-    account_endpoint: `${s.portal.portal}/api/account`, sign_out_endpoint: `${s.portal.portal}/api/sign_out`,
+    account_endpoint: `${s.portal.portal}/api/account`, sign_out_endpoint: `${s.portal.portal}/api/sign_out`, workload_endpoint: `${s.portal.portal}/api/workload`,
   });
   const { tokens, visitor } = await program("alice");
   const mine = json<Account>(await account(tokens.access_token));

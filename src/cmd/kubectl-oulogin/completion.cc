@@ -26,7 +26,7 @@ const std::vector<Command>& commands() {
       {"",
        {"--host=", "--cluster=", "--context=", "--certificate-authority=", "--kubeconfig=",
         "--browser=", "--storage=", "--device", "--auth-provider",
-        "--token-file=", "--output=", "--verbose", "--help"}},
+        "--token-file=", "--password-stdin", "--username=", "--output=", "--verbose", "--help"}},
       {"status",
        {"--host=", "--output=", "--token-file=", "--certificate-authority=", "--verbose",
         "--help"}},

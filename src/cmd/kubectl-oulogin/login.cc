@@ -11,6 +11,7 @@
 #include "cli/single_tab.h"
 #include "cli/words.h"
 #include "cmd/kubectl-oulogin/commands.h"
+#include "cmd/kubectl-oulogin/password.h"
 #include "cmd/kubectl-oulogin/plugin.h"
 #include "text/json.h"
 
@@ -71,6 +72,15 @@ const cli::OwnContext* wanted(const std::vector<cli::OwnContext>& own, const Opt
     if (found == nullptr || each.current) found = &each;
   }
   return found;
+}
+
+// With a built-in user's password on standard input.
+Result<void> sign_in_by_password(Plugin& plugin, const cli::Host& host, const Options& options,
+                                 const std::string& authority_pem) {
+  if (options.username.empty())
+    return fail(cli::Errc::bad_argument, "--password-stdin needs --username");
+  return plugin.sign_in_by_password(host, options.username, TRY(read_password_line(0)),
+                                    authority_pem);
 }
 
 Result<void> sign_in(Plugin& plugin, const cli::Host& host, const Options& options,
@@ -156,9 +166,14 @@ Result<Told> write_entries(Plugin& plugin, const cli::Host& host, const Options&
                            const kube::Files& files, const std::string& authority_pem, bool anew) {
   const kube::Kubeconfig config = TRY(kube::read(files));
   Told told;
+  if (options.password_stdin) {
+    TRY_VOID(sign_in_by_password(plugin, host, options, authority_pem));
+    told.signed_in = true;
+  }
   const auto ask = [&] { return plugin.keeper().account(host); };
-  auto account = anew ? fail(cli::Errc::sign_in_needed, "") : plugin.with_keyring(host, ask);
-  if (!account && account.error().is(cli::Errc::sign_in_needed)) {
+  auto account = anew && !told.signed_in ? fail(cli::Errc::sign_in_needed, "")
+                                         : plugin.with_keyring(host, ask);
+  if (!account && !told.signed_in && account.error().is(cli::Errc::sign_in_needed)) {
     TRY_VOID(sign_in(plugin, host, options, authority_pem));
     told.signed_in = true;
     account = ask();
@@ -203,8 +218,9 @@ Result<Told> run(Plugin& plugin, const cli::Host& host, const Options& options) 
   const std::vector<cli::OwnContext> own = cli::own_contexts(config, host);
   const cli::OwnContext* const there = wanted(own, options);
   if (there == nullptr) TRY_VOID(kube::check_writable(files));
-  const bool anew = TRY(keep_elsewhere(plugin, host, options));
-  if (anew || there == nullptr || options.auth_provider || !authority_pem.empty())
+  const bool anew = !options.password_stdin && TRY(keep_elsewhere(plugin, host, options));
+  if (anew || there == nullptr || options.auth_provider || options.password_stdin ||
+      !authority_pem.empty())
     return write_entries(plugin, host, options, files, authority_pem, anew);
 
   const auto credential =
@@ -237,6 +253,14 @@ int login(const Options& options) {
   if (!plugin) return report_plainly(plugin.error());
   const auto host = cli::Host::parse(options.host);
   if (!host) return (*plugin)->report(host.error(), options.host);
+  if (!options.username.empty() && !options.password_stdin)
+    return (*plugin)->report(Error(cli::Errc::bad_argument,
+                                   "--username is for --password-stdin; a browser asks by itself"),
+                             host->text());
+  if (options.password_stdin && options.device)
+    return (*plugin)->report(
+        Error(cli::Errc::bad_argument, "--device and --password-stdin are two ways to sign in"),
+        host->text());
   const auto told = run(**plugin, *host, options);
   if (!told) return (*plugin)->report(told.error(), host->text());
   return tell(**plugin, *host, options, *told);

@@ -25,6 +25,7 @@ struct Told {
 std::string problem_of(const Options& options) {
   for (const auto& [given, name] :
        {std::pair(options.device, "--device"), std::pair(options.auth_provider, "--auth-provider"),
+        std::pair(options.password_stdin, "--password-stdin"),
         std::pair(options.browser != "auto", "--browser")}) {
     if (given) return std::string(name) + " is for people, and --token-file for programs";
   }

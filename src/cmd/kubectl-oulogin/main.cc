@@ -71,6 +71,10 @@ void add_login(CLI::App& app, Options& options) {
   add_storage(&app, options);
   add_verbose(&app, options);
   app.add_flag("--device", options.device, "Show a code to enter on another device");
+  app.add_flag("--password-stdin", options.password_stdin,
+               "Sign in a built-in user with the password on the first line of standard input, "
+               "where the portal allows it");
+  app.add_option("--username", options.username, "Whose password that is");
   app.add_flag("--auth-provider", options.auth_provider,
                "Write kubectl's built-in OpenID Connect form, for machines without this plugin");
   add_output(&app, options);

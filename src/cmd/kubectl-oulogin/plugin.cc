@@ -188,21 +188,17 @@ void Plugin::tell_of_tab(const std::string& address) {
   terminal_.line(address, cli::Ink::strong);
 }
 
-Result<void> Plugin::sign_in(const cli::Host& host, cli::Way way, std::string authority_pem,
-                             std::function<void(const std::string& address)> opens) {
+Result<void> Plugin::sign_in_with(const cli::Host& host, bool is_desktop, std::string authority_pem,
+                                  const GetTokens& get_tokens) {
   if (authority_pem.empty()) {
     const auto known = state_.sign_in(host);
     if (known && *known) authority_pem = (*known)->authority_pem;
   }
-  const std::unique_ptr<cli::PortalClient> client =
-      TRY(connect_by(runtime_, environment_, boot_clock_, trace_)(authority_pem));
+  const std::unique_ptr<cli::PortalClient> client = TRY(connect(authority_pem));
   const cli::Portal portal = TRY(runtime_.block_on(client->discover(host)));
   // Before anybody signs in, since it may not work.
-  const cli::Keeping keeping = TRY(choose_keeping(host, way == cli::Way::browser));
-  const cli::SignInTools tools{runtime_,  *client,          environment_,
-                               terminal_, std::move(opens), trace_};
-  cli::Tokens tokens = TRY(way == cli::Way::browser ? cli::sign_in_by_browser(tools, portal)
-                                                    : cli::sign_in_by_code(tools, portal));
+  const cli::Keeping keeping = TRY(choose_keeping(host, is_desktop));
+  cli::Tokens tokens = TRY(get_tokens(*client, portal));
   cli::Account account =
       TRY(runtime_.block_on(client->account(portal.account_endpoint, tokens.access_token)));
   cli::SignIn kept;
@@ -215,6 +211,26 @@ Result<void> Plugin::sign_in(const cli::Host& host, cli::Way way, std::string au
   kept.refresh_token.plain = std::move(tokens.refresh_token);
   return keeper_.keep(host, std::move(kept), keeping, std::move(tokens.access_token),
                       std::move(account));
+}
+
+Result<void> Plugin::sign_in(const cli::Host& host, cli::Way way, std::string authority_pem,
+                             std::function<void(const std::string& address)> opens) {
+  return sign_in_with(host, way == cli::Way::browser, std::move(authority_pem),
+                      [&](cli::PortalClient& client, const cli::Portal& portal) {
+                        const cli::SignInTools tools{runtime_,  client,           environment_,
+                                                     terminal_, std::move(opens), trace_};
+                        return way == cli::Way::browser ? cli::sign_in_by_browser(tools, portal)
+                                                        : cli::sign_in_by_code(tools, portal);
+                      });
+}
+
+Result<void> Plugin::sign_in_by_password(const cli::Host& host, std::string user, Secret password,
+                                         std::string authority_pem) {
+  return sign_in_with(host, false, std::move(authority_pem),
+                      [&](cli::PortalClient& client, const cli::Portal& portal) {
+                        return runtime_.block_on(
+                            client.send_password(portal, std::move(user), std::move(password)));
+                      });
 }
 
 int Plugin::report(const Error& error, const std::string& host) {

@@ -16,11 +16,12 @@ namespace openunison::plugin {
 inline constexpr int kDone = 0, kFailed = 1, kUsedWrongly = 2;
 
 struct Options {
-  std::string host, cluster, context, certificate_authority, kubeconfig, token_file;
+  std::string host, cluster, context, certificate_authority, kubeconfig, token_file, username;
   std::string browser = "auto";
   std::string output = "text";
   std::string storage;  // "": as it was the last time
   int verbose = 0;
+  bool password_stdin = false;
   bool device = false, auth_provider = false, all = false, purge = false;
 };
 
@@ -46,6 +47,9 @@ class Plugin {
   // `opens`: as in cli::SignInTools.
   Result<void> sign_in(const cli::Host& host, cli::Way way, std::string authority_pem,
                        std::function<void(const std::string& address)> opens = {});
+  // The same with a built-in user's password.
+  Result<void> sign_in_by_password(const cli::Host& host, std::string user, Secret password,
+                                   std::string authority_pem);
   // Where the refresh tokens will go, by --storage or what was asked for before. Errors: keyring,
   // keyring_locked.
   Result<cli::Keeping> choose_keeping(const cli::Host& host, bool is_desktop);
@@ -78,6 +82,9 @@ class Plugin {
   const cli::Trace& trace() const { return trace_; }
 
  private:
+  using GetTokens = std::function<Result<cli::Tokens>(cli::PortalClient&, const cli::Portal&)>;
+  Result<void> sign_in_with(const cli::Host& host, bool is_desktop, std::string authority_pem,
+                            const GetTokens& get_tokens);
   Plugin(cli::Environment environment, std::string state_folder, const Options& options);
   std::function<void()> waits_for_keyring();
 

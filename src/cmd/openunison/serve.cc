@@ -268,12 +268,15 @@ class Server {
         found = all.insert(all.end(), std::move(options));
       }
       found->clients.push_back(oidc::cluster_client(cluster));
-      found->clients.back().may_wait_for_device = values_->authentication.device_authorization;
+      found->clients.back().may_wait_for_device =
+          values_->authentication.kubectl_device_authorization;
       found->clients.back().may_exchange = values_->authentication.command_line;
     }
     if (values_->authentication.command_line) {
       all.front().clients.push_back(oidc::command_line_client());
       all.front().clients.back().may_wait_for_device = values_->authentication.device_authorization;
+      all.front().clients.back().may_send_password =
+          values_->authentication.password_from_command_line;
     }
     for (const config::Client& client : values_->clients) {
       auto secret = TRY(secrets_.read("CLIENT_" + client.client_id));
@@ -301,7 +304,7 @@ class Server {
       providers_.push_back(std::make_unique<oidc::Provider>(
           std::move(options),
           oidc::ProviderDependencies{&*sessions_, keys_.get(), &*master_, portal_.get(), fetch,
-                                     workloads_ ? &*workloads_ : nullptr}));
+                                     workloads_ ? &*workloads_ : nullptr, &*sign_in_}));
     }
     return {};
   }

@@ -74,7 +74,7 @@ async function begin(): Promise<Exercised> {
   const pipelines = await Issuer.start(await freePort(), await authority.issue("pipelines", "/CN=127.0.0.1"));
   const portal = new OpenUnison({
     folder, authority, port, managementPort: await freePort(), apiServer: "https://127.0.0.1:1",
-    authentication: "group_refresh_seconds: 1\nrefresh_token: {grace_period_millis: 2000}",
+    authentication: "group_refresh_seconds: 1\nkubectl_device_authorization: true\npassword_from_command_line: true\nrefresh_token: {grace_period_millis: 2000}",
     openunisonExtra: `clients:\n- {client_id: app, label: An application, redirect_uris: [\"https://127.0.0.1:9999/callback\"], backchannel_logout_uri: \"${upstream.issuer}/no-such-address\"}
 workloads:
 - {name: pipelines, issuer: \"${pipelines.issuer}\", audience: openunison, subjects: ["repo:org/app:*"], username_prefix: "pipeline:", groups: [deployers], clusters: [demo]}`,
@@ -159,6 +159,10 @@ async function happen(it: Exercised): Promise<void> {
   const own = await tokens(it.visitor(), portal, { client_id: "kubectl-oulogin", grant_type: "urn:ietf:params:oauth:grant-type:device_code", device_code: oulogin.device_code! });
   const forCluster = await exchanged({ subject_token: own.access_token!, subject_token_type: "urn:ietf:params:oauth:token-type:access_token" });
   if (!forCluster.id_token) throw new Error(`an exchange got ${JSON.stringify(forCluster)}`);
+
+  // A built-in user's password, sent by a program.
+  const sent = await tokens(it.visitor(), portal, { client_id: "kubectl-oulogin", grant_type: "password", username: "dora", password: "password-of-dora", scope: "openid" });
+  if (!sent.id_token) throw new Error(`a password got ${JSON.stringify(sent)}`);
 
   // Codes that nothing waits with, until she is held back; and a device that is let in by mistake.
   const answerDevice = (user_code: string, answer: string) => alice.follow(`${portal.portal}/device`, { form: { csrf: Visitor.field(question.body, "csrf"), user_code, answer } });

@@ -45,7 +45,7 @@ async function startStack(): Promise<Stack> {
   });
   const portal = new OpenUnison({
     folder, authority, port, managementPort, apiServer: cluster.server, upstream: { issuer: upstream.issuer, clientSecret: "upstream-secret" },
-    authentication: "group_refresh_seconds: 1",
+    authentication: "group_refresh_seconds: 1\nkubectl_device_authorization: true",
     openunisonExtra: `apps:
 - {name: grafana, label: Grafana, org: Observability, description: Dashboards of the platform, badgeUrl: "https://grafana.example.com/"}
 - {name: secret-app, label: Secret, badgeUrl: "https://secret.example.com/", az_groups: [nobody-has-this]}

@@ -2,12 +2,15 @@
 #include "base/file.h"
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 
+#include "base/check.h"
 #include "temporary_directory.h"
 
 namespace openunison {
@@ -122,6 +125,54 @@ TEST(ReplaceFile, WhoIsNotRootReplacesAnothersFileByOneOfTheirOwn) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
   EXPECT_EQ(read_text(file), "mine");
+}
+
+// Root in a container often can't give files away.
+class WithoutChown {
+ public:
+  WithoutChown() {
+    CHECK(::syscall(SYS_capget, &header_, data_) == 0);
+    former_ = data_[0].effective;
+    set(former_ & ~(1u << CAP_CHOWN));
+  }
+  ~WithoutChown() { set(former_); }
+
+ private:
+  void set(std::uint32_t effective) {
+    data_[0].effective = effective;
+    CHECK(::syscall(SYS_capset, &header_, data_) == 0);
+  }
+  __user_cap_header_struct header_{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data_[2]{};
+  std::uint32_t former_ = 0;
+};
+
+TEST(ReplaceFile, WithoutTheRightToGiveFilesAwayNobodyIsLockedOut) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root has that right";
+  const TemporaryDirectory directory;
+  const std::string ours = directory.file("ours"), theirs = directory.file("theirs");
+  write_text(ours, "former");
+  write_text(theirs, "former");
+  ASSERT_EQ(::chown(ours.c_str(), 0, 1234), 0);
+  ASSERT_EQ(::chown(theirs.c_str(), 1234, 1234), 0);
+  {
+    const WithoutChown without;
+    EXPECT_TRUE(replace_file(ours, "new")) << "only its group can't be given, which has no access";
+    const auto refused = replace_file(theirs, "new");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().cause, EPERM);
+    EXPECT_EQ(refused.error().text(),
+              theirs + " can't be given to its owner: Operation not permitted");
+    EXPECT_EQ(read_text(theirs), "former");
+    EXPECT_FALSE(fs::exists(theirs + ".new"));
+    EXPECT_TRUE(replace_file(theirs, "new", {.for_us_alone = true}));
+  }
+  EXPECT_EQ(read_text(ours), "new");
+  EXPECT_EQ(read_text(theirs), "new");
+  struct stat facts{};
+  ASSERT_EQ(::stat(theirs.c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_uid, 0u);
+  EXPECT_EQ(facts.st_mode & 0777, 0600u);
 }
 
 }  // namespace

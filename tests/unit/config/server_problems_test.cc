@@ -224,6 +224,10 @@ INSTANTIATE_TEST_SUITE_P(
         {"stale before asked again",
          with_authentication("group_refresh_seconds: 300, upstream_stale_limit_seconds: 299"),
          {"8:78: error: openunison.authentication.upstream_stale_limit_seconds: must be at least"}},
+        {"passwords without the program",
+         with_authentication("command_line: false, password_from_command_line: true"),
+         {"8:69: warning: openunison.authentication.password_from_command_line: has no effect: "
+          "command_line is false"}},
         {"not a system name",
          good_and("openunison: {allowed_system_names: [admins]}\n"),
          {"7:37: error: openunison.allowed_system_names[0]: must be an exact name"}},

@@ -285,8 +285,12 @@ TEST(UsersFile, ReplacesALinksTargetAndALeftoverOfACrash) {
   ASSERT_TRUE(write_users(target, {user("alice")}));
   std::filesystem::create_symlink(target, link);
   write_text(target + ".new", "half a file");
+  std::filesystem::remove(target + ".lock");
   ASSERT_TRUE(write_users(link, {user("bob")}));
   EXPECT_TRUE(std::filesystem::is_symlink(link));
+  // Who comes by another link, or by the file itself, waits for the same lock.
+  EXPECT_TRUE(std::filesystem::exists(target + ".lock"));
+  EXPECT_FALSE(std::filesystem::exists(link + ".lock"));
   EXPECT_EQ((*read_users(target))[0].name, "bob");
 }
 

@@ -191,6 +191,7 @@ class Desk : protected session::testing::House {
 
   config::Client app, spa;
   bool command_line = true;  // kubectl oulogin may be used
+  bool passwords = false;    // and may send them
   PushedRequestLimits pushed;
   DeviceRequestLimits devices;
   std::size_t notices = 100;    // that may wait at once
@@ -204,6 +205,7 @@ class Desk : protected session::testing::House {
     auto ring = jose::KeyRing::open("", master, {}, random, clock);
     CHECK(ring);
     keys_ = std::move(*ring);
+    sign_in_flow_.emplace(sessions(), *connectors, master);
     if (key_fetch) workloads_.emplace(values, key_fetch, &clock);
     for (const config::Cluster& cluster : values->clusters) {
       ProviderOptions options;
@@ -215,6 +217,7 @@ class Desk : protected session::testing::House {
       if (providers_.empty() && command_line) {
         options.clients.push_back(command_line_client());
         options.clients.back().may_wait_for_device = true;
+        options.clients.back().may_send_password = passwords;
       }
       if (providers_.empty()) {
         options.clients.push_back(configured_client(app, Secret("s3cret")));
@@ -226,8 +229,9 @@ class Desk : protected session::testing::House {
       options.logout.delays = {Millis(1), Millis(1)};
       options.logout.limit = notices;
       providers_.push_back(std::make_unique<Provider>(
-          std::move(options), ProviderDependencies{&sessions(), keys_.get(), &master, &pages, fetch,
-                                                   workloads_ ? &*workloads_ : nullptr}));
+          std::move(options),
+          ProviderDependencies{&sessions(), keys_.get(), &master, &pages, fetch,
+                               workloads_ ? &*workloads_ : nullptr, &*sign_in_flow_}));
       providers_.back()->mount(router_);
     }
     edge_ = std::make_unique<http::Edge>("oidc_test", http::Limits(), router_, true);
@@ -235,6 +239,7 @@ class Desk : protected session::testing::House {
 
   std::unique_ptr<jose::KeyRing> keys_;
   std::optional<identity::Workloads> workloads_;
+  std::optional<session::SignInFlow> sign_in_flow_;
   std::vector<std::unique_ptr<Provider>> providers_;
   http::Router router_;
   std::unique_ptr<http::Edge> edge_;

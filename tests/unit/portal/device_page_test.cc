@@ -266,12 +266,14 @@ TEST(CodeGuesses, OldOnesAreForgotten) {
   for (int i = 0; i < 5'000; ++i) guesses.wrong("account " + std::to_string(i), now);
   for (int i = 0; i < kMaxCodeGuesses; ++i) guesses.wrong("a", now);
   EXPECT_EQ(guesses.wait_of("a", now), kCodeGuessWindow);
+  EXPECT_EQ(guesses.accounts(), 5'001u);
   now += Seconds(500);
   EXPECT_EQ(guesses.wait_of("a", now), Seconds(100));
   now += Seconds(100);
   EXPECT_EQ(guesses.wait_of("a", now), Millis(0));
   guesses.wrong("a", now);
   EXPECT_EQ(guesses.wait_of("a", now), Millis(0)) << "counted anew";
+  EXPECT_EQ(guesses.accounts(), 1u) << "of the others nothing is left";
 }
 
 }  // namespace
