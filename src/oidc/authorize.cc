@@ -215,7 +215,13 @@ Task<http::Response> Provider::Impl::decide(Walk walk) {
                                  {"trace", request.trace.trace_id()}});
     co_return refuse(oauth_error(allowed.error()));
   }
-  if (asked.prompt_consent && !walk.consented) co_return ask_for_consent(walk, *person);
+  // Whoever listens at that address gets every cluster, and any page can send a browser here
+  // (RFC 8252 §8.6); that somebody has just signed in doesn't say what for.
+  const bool asks = asked.prompt_consent || asked.client().is_command_line;
+  if (asks && !walk.consented) {
+    if (asked.prompt_none) co_return refuse({"consent_required", "the person must be asked first"});
+    co_return ask_for_consent(walk, *person);
+  }
 
   Code code;
   code.id = sessions.random().id<store::CodeTag>();
@@ -265,7 +271,7 @@ http::Response Provider::Impl::wait_for_sign_in(const Walk& walk, bool somebody)
   return redirect(std::move(location));
 }
 
-// --- prompt=consent ---
+// --- The question before the answer: prompt=consent, kubectl oulogin ---
 
 namespace {
 
@@ -304,10 +310,12 @@ http::Response Provider::Impl::ask_for_consent(const Walk& walk,
                                                const session::Current& current) const {
   const auto url = text::Url::parse(walk.asked.to.redirect_uri);
   session::ConsentQuestion question;
-  question.client = walk.asked.client().label;
+  const Client& client = walk.asked.client();
+  question.client = client.label;
   question.action = options.path + "/consent";
   question.origin = url ? url->origin() : "";
-  question.learns = learns_of(walk.asked.scope);
+  question.is_command_line = client.is_command_line;
+  if (!client.is_command_line) question.learns = learns_of(walk.asked.scope);
   question.fields = {{"request", walk.query}, {std::string(kResume), seal_waiting(walk)}};
   return pages.consent_page(walk.request, current, std::move(question));
 }

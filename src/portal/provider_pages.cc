@@ -47,6 +47,7 @@ http::Response Portal::consent_page(const http::Request& request, const session:
     learns.push_back(std::move(entry));
   }
   page.data.set("learns", text::Json(std::move(learns)));
+  page.data.set("is_command_line", question.is_command_line);
   page.data.set("fields", hidden_fields(question.fields));
   return impl_->render(request, &current, std::move(page));
 }

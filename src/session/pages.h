@@ -33,13 +33,14 @@ struct FormPost {
   std::string client;  // its name, for people
   std::vector<std::pair<std::string, std::string>> fields;
 };
-// A question whether a client may know who is signed in.
+// A question whether a client may know who is signed in, or act as that person.
 struct ConsentQuestion {
   std::string client;               // its name, for people
   std::string action;               // a path of ours; the form also has the session's CSRF token
                                     // and the button's `answer`: "allow" or "deny"
   std::string origin;               // of the client's redirect address
   std::vector<std::string> learns;  // what it will know, for people
+  bool is_command_line = false;     // kubectl oulogin: it acts as the person
   std::vector<std::pair<std::string, std::string>> fields;  // hidden
 };
 // All that the provider shows to people. Implemented by the portal.

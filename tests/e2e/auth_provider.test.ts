@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { launchBrowser, signInAt } from "./harness/chromium.ts";
+import { launchBrowser, letIn, signInAt } from "./harness/chromium.ts";
 import { Desk } from "./harness/oulogin.ts";
 import { sleep } from "./harness/process.ts";
 import { expire, metric, stack, type Stack } from "./harness/stack.ts";
@@ -23,6 +23,7 @@ const count = (outcome: string) => metric(s, "openunison_refreshes_total", `outc
 test("many kubectl at once cost no sign-in, and a copy from before the grace is refused and ends nothing", async () => {
   const desk = new Desk(s), page = await (await browser.newContext()).newPage(), ended = desk.signIn(["--auth-provider"]);
   await signInAt(page, await desk.nextAddress(0), "alice");
+  await letIn(page);
   expect((await ended).code).toBe(0);
   // A machine without the plugin.
   desk.more = { PATH: `${s.tools}:/usr/bin:/bin` };

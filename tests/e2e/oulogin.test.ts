@@ -9,7 +9,7 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { Visitor } from "./harness/browserless.ts";
-import { launchBrowser, signInAt, violations } from "./harness/chromium.ts";
+import { launchBrowser, letIn, signInAt, violations } from "./harness/chromium.ts";
 import { Desk } from "./harness/oulogin.ts";
 import { OpenUnison } from "./harness/openunison.ts";
 import { pluginProgram, root } from "./harness/paths.ts";
@@ -37,7 +37,7 @@ afterEach(async () => context.close());
 async function signIn(user = "alice", args: string[] = [], kubeconfig?: string) {
   const before = desk.opened.length, ended = desk.signIn(args, kubeconfig);
   await signInAt(page, await desk.nextAddress(before), user);
-  await page.waitForURL("http://127.0.0.1:*/callback*");
+  await letIn(page);
   const output = await ended;
   expect(output.stderr).not.toContain("kubectl-oulogin:");
   expect(output.code).toBe(0);
@@ -115,6 +115,7 @@ describe("signing in", () => {
     for (const query of ["?code=evil&state=wrong", `?code=evil&state=${new URL(address).searchParams.get("state")}&iss=https://evil.example`, ""])
       expect((await fetch(callback.href + query)).status).toBe(400);
     await signInAt(page, address, "alice");
+    await letIn(page);
     expect((await ended).code).toBe(0);
   });
 
@@ -201,6 +202,7 @@ describe("tokens", () => {
     expect(desk.opened).toHaveLength(before + 1);
     await context.clearCookies();
     await signInAt(page, address, "alice");
+    await letIn(page);
     for (const each of await Promise.all(all)) expect([each.code, each.stdout]).toEqual([0, expect.stringContaining("ExecCredential")]);
     expect(desk.opened).toHaveLength(before + 1);
   });
@@ -273,6 +275,7 @@ current-context: kind
       await page.fill("[name=username]", "carol");
       await page.fill("[name=password]", "correct horse battery staple");
       await page.click("form button[type=submit], form button");
+      await letIn(page);
       expect((await ended).stderr).toMatch(/as carol/);
       const listed = JSON.parse((await desk.oulogin(["list", "--output=json"], list)).stdout) as { contexts: { context: string; host: string; cluster: string; current: boolean }[] };
       expect(listed.contexts.map((each) => `${each.host} ${each.cluster}`).sort()).toEqual([`${host} demo`, `${host} second`, `${new URL(other.portal).host} demo`].sort());
@@ -337,7 +340,7 @@ describe("the rest", () => {
     // The browser's session lives on: it needs no password.
     const ended = desk.signIn();
     await page.goto(await desk.nextAddress(1));
-    await page.waitForURL("http://127.0.0.1:*/callback*");
+    await letIn(page);
     expect((await ended).code).toBe(0);
 
     expect((await desk.oulogin(["logout", "--all", "--purge"])).code).toBe(0);

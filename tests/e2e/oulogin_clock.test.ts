@@ -61,7 +61,7 @@ class WrongDesk extends Desk {
   async signInAsCarol(): Promise<Output> {
     const ended = this.signIn(), visitor = new Visitor(authority.caPem);
     const address = await this.nextAddress(0);
-    const back = await visitor.submitLogin(await visitor.follow(address), "carol", password, "http://127.0.0.1");
+    const back = await visitor.allow(await visitor.submitLogin(await visitor.follow(address), "carol", password), "http://127.0.0.1");
     await fetch(back.url);
     return ended;
   }

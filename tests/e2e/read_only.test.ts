@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 
-import { launchBrowser, signInAt } from "./harness/chromium.ts";
+import { launchBrowser, letIn, signInAt } from "./harness/chromium.ts";
 import { Desk } from "./harness/oulogin.ts";
 import { pluginProgram } from "./harness/paths.ts";
 import { must, run, type Output } from "./harness/process.ts";
@@ -64,6 +64,7 @@ const login = (kubeconfig?: string) => desk.oulogin([`--host=${host}`, `--certif
 async function signIn(kubeconfig?: string): Promise<Output> {
   const ended = login(kubeconfig);
   await signInAt(page, await desk.nextAddress(desk.opened.length), "alice");
+  await letIn(page);
   return ended;
 }
 /** Names, modes, owners and contents of everything in the folder. */

@@ -9,7 +9,7 @@ import { basename, join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
-import { launchBrowser, signInAt } from "./harness/chromium.ts";
+import { launchBrowser, letIn, signInAt } from "./harness/chromium.ts";
 import { Keyring } from "./harness/keyring.ts";
 import { Desk } from "./harness/oulogin.ts";
 import { run, sleep } from "./harness/process.ts";
@@ -42,7 +42,7 @@ const called = () => (existsSync(calls()) ? readFileSync(calls(), "utf8").split(
 async function signIn(...args: string[]) {
   const before = desk.opened.length, ended = desk.signIn(args);
   await signInAt(page, await desk.nextAddress(before), "alice");
-  await page.waitForURL("http://127.0.0.1:*/callback*");
+  await letIn(page);
   const output = await ended;
   expect([output.code, output.stderr]).toEqual([0, expect.not.stringContaining("kubectl-oulogin:")]);
   return output;
@@ -112,7 +112,7 @@ describe("with a keyring that works", () => {
     expect(await keyring.items()).toBe("");
     const ended = desk.signIn();
     await page.goto(await desk.nextAddress(1));
-    await page.waitForURL("http://127.0.0.1:*/callback*");
+    await letIn(page);
     expect((await ended).code).toBe(0);
     expect(await keyring.items()).toContain("secret = ");
     expect((await desk.oulogin(["logout", "--purge"])).code).toBe(0);
@@ -198,7 +198,7 @@ describe("with a keyring that doesn't work", () => {
     await keyring.lock();
     const ended = desk.oulogin([`--host=${host}`, "--storage=file", "--browser=desktop"]);
     await page.goto(await desk.nextAddress(1));
-    await page.waitForURL("http://127.0.0.1:*/callback*");
+    await letIn(page);
     const output = await ended;
     expect([output.code, plain().length]).toEqual([0, 2]);
     expect(await whoami()).toBe("alice");
@@ -214,7 +214,7 @@ describe("with a keyring that doesn't work", () => {
     delete desk.more.CI;
     const ended = desk.signIn();
     await page.goto(await desk.nextAddress(1));
-    await page.waitForURL("http://127.0.0.1:*/callback*");
+    await letIn(page);
     expect([(await ended).code, plain()]).toEqual([0, []]);
     expect(await whoami()).toBe("alice");
   });

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 
-import { launchBrowser, signInAt } from "./harness/chromium.ts";
+import { launchBrowser, letIn, signInAt } from "./harness/chromium.ts";
 import { Keyring } from "./harness/keyring.ts";
 import { Desk } from "./harness/oulogin.ts";
 import { freePort, waitFor, type Output } from "./harness/process.ts";
@@ -51,7 +51,7 @@ const token = (...more: string[]) => oulogin("get-token", `--host=${host}`, "--c
 async function signIn(...args: string[]): Promise<Output> {
   const before = desk.opened.length, ended = desk.signIn(args);
   await signInAt(page, await desk.nextAddress(before), "alice");
-  await page.waitForURL("http://127.0.0.1:*/callback*");
+  await letIn(page);
   passed.push({ kind: "code", value: new URL(page.url()).searchParams.get("code")! });
   return hear(await ended);
 }

@@ -49,7 +49,8 @@ export async function pluginRow(authority: Authority): Promise<Record<string, un
       // kubelogin has the browser come to itself first.
       const start = address.startsWith("http://") ? (await fetch(address, { redirect: "manual" })).headers.get("location")! : address;
       const page = await visitor.follow(start);
-      const back = await visitor.submitLogin(page, "user", password, "http://");
+      const signedIn = await visitor.submitLogin(page, "user", password, "http://");
+      const back = signedIn.url.startsWith("http://") ? signedIn : await visitor.allow(signedIn, "http://");
       await fetch(back.url);
       const output = await ended;
       if (output.code !== 0) throw new Error(`${program}: ${output.stderr}`);

@@ -105,6 +105,14 @@ export class Visitor {
     return this.follow(new URL(action, page.url).href, { form, stopAt });
   }
 
+  /** Allows what the page asks for. */
+  async allow(page: Answer, stopAt?: string): Promise<Answer> {
+    const hidden = [...page.body.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)].map((match) => [match[1]!, unescape(match[2]!)]);
+    const action = /<form method="post" action="([^"]*)" class="actions">/.exec(page.body)?.[1];
+    if (!action) throw new Error(`no question at ${page.url} (${page.status}): ${page.body.slice(0, 500)}`);
+    return this.follow(new URL(action, page.url).href, { form: { ...Object.fromEntries(hidden), answer: "allow" }, stopAt });
+  }
+
   /** Presses the button that makes a pasted command; gives its text. */
   async command(portal: string, cluster: string, shell: "posix" | "powershell" = "posix"): Promise<string> {
     const page = await this.follow(`${portal}/k8s/${cluster}`);

@@ -44,6 +44,12 @@ export async function signInAt(page: Page, address: string, user: string): Promi
   await page.click("button");
 }
 
+/** Answers the question of `kubectl oulogin`; the page of the program comes next. */
+export async function letIn(page: Page): Promise<void> {
+  await page.click("button[value=allow]");
+  await page.waitForURL("http://127.0.0.1:*/callback*");
+}
+
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** What axe finds, a line each, and whether the page must be scrolled sideways. axe runs by the browser's protocol: the pages' own policy would rightly refuse a foreign script. */

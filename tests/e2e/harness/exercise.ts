@@ -93,8 +93,6 @@ workloads:
   return it;
 }
 
-const plain = (html: string) => html.replaceAll("&quot;", '"').replaceAll("&#39;", "'").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
-
 /** One request to the token endpoint. */
 async function tokens(visitor: Visitor, portal: OpenUnison, form: Record<string, string>): Promise<Record<string, string>> {
   const answer = await visitor.fetch(`${portal.issuer}/token`, { form: { client_id: "kubernetes", ...form } });
@@ -179,10 +177,7 @@ async function happen(it: Exercised): Promise<void> {
   const asked = new URL(`${portal.issuer}/auth`);
   for (const [name, value] of Object.entries({ response_type: "code", client_id: "app", redirect_uri: ours, scope: "openid", state: "s", prompt: "consent" })) asked.searchParams.set(name, value);
   const consent = await alice.follow(asked.href);
-  const hidden = [...consent.body.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)].map((match) => [match[1]!, plain(match[2]!)]);
-  const action = /<form method="post" action="([^"]*)" class="actions">/.exec(consent.body)?.[1];
-  if (!action) throw new Error(`no consent page (${consent.status}): ${consent.body.slice(0, 500)}`);
-  const agreed = await alice.follow(new URL(plain(action), portal.portal).href, { form: { ...(Object.fromEntries(hidden) as Record<string, string>), answer: "allow" }, stopAt: ours });
+  const agreed = await alice.allow(consent, ours);
   const forApp = await alice.fetch(`${portal.issuer}/token`, { form: { grant_type: "authorization_code", code: new URL(agreed.url).searchParams.get("code") ?? "", redirect_uri: ours, client_id: "app", client_secret: "secret-of-the-app" } });
   if (forApp.status !== 200) throw new Error(`the application's code got ${forApp.body}`);
 

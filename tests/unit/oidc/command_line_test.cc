@@ -30,11 +30,26 @@ class CommandLine : public ::testing::Test, protected Desk {
     }
     return get(std::string(kPath) + "/auth?" + form(all).encode());
   }
+  session::Current sign_in(identity::Identity who = session::testing::person()) {
+    auto current = Desk::sign_in(std::move(who));
+    csrf_ = sessions().csrf_token(current);
+    return current;
+  }
+  // What the person answers to the question of the last request.
+  Answer say(const std::string& answer = "allow") {
+    Fields all{{"answer", answer}, {"csrf", csrf_}};
+    for (const auto& [name, value] : pages.asked.fields) all.emplace_back(name, value);
+    return post(pages.asked.action, form(all));
+  }
+  Answer allowed(const Fields& changes = {}) {
+    const Answer answer = authorize_program(changes);
+    return answer.body.starts_with("consent of ") ? say() : answer;
+  }
   // Tokens of the program; somebody must be signed in.
   Answer program(const Fields& changes = {}) {
     Fields all{{"client_id", kClient}, {"device_name", "build-7"}};
     all.insert(all.end(), changes.begin(), changes.end());
-    return redeem(parameter(authorize_program(), "code"), all);
+    return redeem(parameter(allowed(), "code"), all);
   }
   Answer exchange(const std::string& subject, const Fields& changes = {},
                   std::string_view path = kPath) {
@@ -63,6 +78,9 @@ class CommandLine : public ::testing::Test, protected Desk {
     return "none";
   }
   static std::string error_of(const Answer& answer) { return member(answer, "error"); }
+
+ private:
+  std::string csrf_;
 };
 
 // --- The client ---
@@ -81,7 +99,7 @@ TEST_F(CommandLine, ItsTokensAreForUsAloneAndSaySoLittle) {
 
 TEST_F(CommandLine, ScopesThatItHasNoUseForAreNotGranted) {
   sign_in();
-  const Answer back = authorize_program({{"scope", "openid profile email groups offline_access"}});
+  const Answer back = allowed({{"scope", "openid profile email groups offline_access"}});
   const Answer tokens = redeem(parameter(back, "code"), {{"client_id", kClient}});
   EXPECT_EQ(member(tokens, "scope"), "openid offline_access");
 }
@@ -103,10 +121,25 @@ TEST_F(CommandLine, ItsRedirectsAreLoopbackAddressesByNumber) {
         Case{"http://user@127.0.0.1:4321/callback", false},
         Case{"https://127.0.0.1:4321/callback", false},
         Case{"http://192.0.2.1:4321/callback", false}}) {
-    const Answer answer = authorize_program({{"redirect_uri", each.uri}});
+    const Answer answer = allowed({{"redirect_uri", each.uri}});
     EXPECT_EQ(answer.status, each.allowed ? 303 : 400) << each.uri;
     EXPECT_EQ(!parameter(answer, "code").empty(), each.allowed) << each.uri;
   }
+}
+
+TEST_F(CommandLine, NobodyGetsItsCodeWithoutTheQuestion) {
+  sign_in();  // a moment ago
+  const Answer page = authorize_program({{"redirect_uri", "http://127.0.0.1:4321/callback"}});
+  EXPECT_EQ(page.body, "consent of alice");
+  EXPECT_EQ(page.location(), "");
+  EXPECT_EQ(pages.asked.origin, "http://127.0.0.1:4321");
+  EXPECT_TRUE(pages.asked.is_command_line);
+  EXPECT_EQ(parameter(authorize_program({{"prompt", "none"}}), "error"), "consent_required");
+  EXPECT_EQ(parameter(authorize_program({{"prompt", "none"}}), "code"), "");
+  authorize_program();
+  EXPECT_EQ(parameter(say("deny"), "error"), "access_denied");
+  authorize_program();
+  EXPECT_FALSE(parameter(say(), "code").empty());
 }
 
 TEST_F(CommandLine, PkceIsDemandedOfIt) {
