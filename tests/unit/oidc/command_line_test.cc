@@ -171,7 +171,7 @@ TEST_F(CommandLine, TurnedOffThereIsNoneOfIt) {
 
 TEST_F(CommandLine, ANameOfTheMachineThatNobodyCouldReadIsRefusedAndSpendsNothing) {
   sign_in();
-  const std::string code = parameter(authorize_program(), "code");
+  const std::string code = parameter(allowed(), "code");
   for (const std::string& name :
        {std::string(65, 'x'), std::string("a\nb"), std::string("\xff"), std::string("\x1b[31m")}) {
     const Answer refused = redeem(code, {{"client_id", kClient}, {"device_name", name}});
