@@ -31,6 +31,10 @@ target_compile_definitions(openunison_flags INTERFACE
   BOOST_ASIO_DISABLE_STD_ALIGNED_ALLOC BOOST_ASIO_DISABLE_BOOST_ALIGN
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT BOOST_ASIO_DISABLE_BOOST_COROUTINE)
 target_include_directories(openunison_flags INTERFACE "${CMAKE_SOURCE_DIR}/src")
+if(OPENUNISON_PLUGIN)
+  # The same program in whichever folder it is built.
+  target_compile_options(openunison_flags INTERFACE "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
+endif()
 
 # ou_library(NAME [EXCEPT files...] [PUBLIC deps...] [PRIVATE deps...]): every other *.cc of the calling folder.
 function(ou_library name)
