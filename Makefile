@@ -29,7 +29,7 @@ plugin: setup ## Builds build/plugin/bin/kubectl-oulogin, the plugin of kubectl,
 	@ninja -C build/plugin kubectl-oulogin
 
 package: setup ## Archives of the plugin for every system, sums and krew's manifest in build/packages; SYSTEMS="linux-x86_64 linux-arm64 ..."
-	@tools/setup package
+	@tools/setup package "$(SYSTEMS)"
 	@tools/package $(SYSTEMS)
 
 test-package: build package ## Installs, runs and signs in with what `make package` makes, by qemu, wine and krew
