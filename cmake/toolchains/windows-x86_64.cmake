@@ -3,4 +3,4 @@
 set(CMAKE_SYSTEM_NAME Windows)
 set(CMAKE_SYSTEM_PROCESSOR x86_64)
 include("${CMAKE_CURRENT_LIST_DIR}/zig.cmake")
-set(CMAKE_RC_COMPILER "${OPENUNISON_CROSS}/bin/rc")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-s -Wl,--gc-sections")

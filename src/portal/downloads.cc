@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <utility>
 
 #include "config/error.h"
 #include "crypto/hash.h"
@@ -153,7 +154,8 @@ Result<Downloads> Downloads::read(const std::string& folder, const std::string& 
   if (made.all_.empty())
     return bad((root / kSums).string(),
                "lists no archive of kubectl-oulogin; `make package` makes them");
-  std::ranges::stable_sort(made.all_, {}, order_of);
+  std::ranges::sort(made.all_, {},
+                    [](const Download& each) { return std::pair(order_of(each), each.name); });
   made.sums_ = std::make_shared<const std::string>(std::move(sums));
   std::error_code failed;
   if (std::filesystem::exists(root / kManifest, failed)) {
@@ -165,10 +167,13 @@ Result<Downloads> Downloads::read(const std::string& folder, const std::string& 
 
 Downloads::Choice Downloads::for_visitor(std::string_view user_agent) const {
   Choice choice;
-  for (const Download& each : all_) choice.all.push_back(&each);
-  const auto others = std::ranges::stable_partition(
-      choice.all, [&](const Download* each) { return fits(*each, user_agent); });
-  choice.fitting = choice.all.size() - others.size();
+  for (const Download& each : all_) {
+    if (fits(each, user_agent)) choice.all.push_back(&each);
+  }
+  choice.fitting = choice.all.size();
+  for (const Download& each : all_) {
+    if (!fits(each, user_agent)) choice.all.push_back(&each);
+  }
   return choice;
 }
 

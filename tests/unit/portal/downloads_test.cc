@@ -124,16 +124,23 @@ TEST(Downloads, ThePageOffersThem) {
   Site site;
   site.downloads = some_downloads();
   Browser browser;
+  browser.user_agent = "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0";
   site.sign_in(browser);
-  const std::string page =
-      site.ask(browser, {.target = "/k8s/demo", .headers = {{"user-agent", "Windows NT"}}}).body;
+  const std::string page = site.get(browser, "/k8s/demo").body;
   const std::size_t first = page.find("_windows_amd64.zip"),
-                    others = page.find("For other systems");
+                    others = page.find("<details><summary>For other systems");
   EXPECT_LT(first, others);
   EXPECT_LT(others, page.find("_linux_amd64.tar.gz"));
-  EXPECT_THAT(
-      page,
-      HasSubstr("--manifest-url=https://portal.example/download/kubectl-oulogin/oulogin.yaml"));
+  EXPECT_THAT(page, HasSubstr("--manifest-url=https://portal.example/download/kubectl-oulogin/"
+                              "oulogin.yaml"));
+}
+
+TEST(Downloads, WhoseSystemIsUnknownChooses) {
+  Site site;
+  site.downloads = some_downloads();
+  Browser browser;
+  browser.user_agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)";
+  site.sign_in(browser);
   EXPECT_THAT(site.get(browser, "/k8s/demo").body,
               HasSubstr("<details open><summary>Choose your system"));
 }
