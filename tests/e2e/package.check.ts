@@ -4,7 +4,7 @@
 // qemu-user, Windows by wine), offered by the portal, and signed in with at the real portal and API server. `make test-package`
 // runs it; what build/packages doesn't hold isn't tested, and that is said. macOS programs can't be run here: their form is looked at.
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Browser } from "playwright-core";
@@ -99,7 +99,7 @@ describe.each(archives)("%s", (archive) => {
     };
     expect((await told("version")).stdout.trim()).toMatch(new RegExp(`^kubectl-oulogin ${version}`));
     expect((await told("--help")).stdout).toContain("kubectl oulogin --host=k8sou.example.com");
-    const unknown = await told("--host=nobody.invalid");
+    const unknown = await told("--host=nobody.invalid", "--device");
     expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining("nobody.invalid has no address")]);
 
     const host = `--host=${new URL(s.portal.portal).host}`;

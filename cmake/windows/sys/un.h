@@ -2,4 +2,5 @@
 // What this name has elsewhere, Windows has here.
 #pragma once
 #include <winsock2.h>
+// After it.
 #include <afunix.h>
