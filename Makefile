@@ -7,6 +7,7 @@ IDP ?= oidc
 TIME ?= 60
 CYCLES ?= 1000
 VERSIONS ?=
+SYSTEMS ?=
 # A fresh clone in another folder finds what was compiled before.
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
@@ -26,6 +27,15 @@ build: setup ## Builds build/release/bin/openunison
 plugin: setup ## Builds build/plugin/bin/kubectl-oulogin, the plugin of kubectl, linked statically
 	@cmake --preset plugin > plugin-configure.log 2>&1 || { cat plugin-configure.log; exit 1; }; rm -f plugin-configure.log
 	@ninja -C build/plugin kubectl-oulogin
+
+package: setup ## Archives of the plugin for every system, sums and krew's manifest in build/packages; SYSTEMS="linux-x86_64 linux-arm64 ..."
+	@tools/setup package "$(SYSTEMS)"
+	@tools/package $(SYSTEMS)
+
+test-package: build package ## Installs, runs and signs in with what `make package` makes, by qemu, wine and krew
+	@tools/setup test
+	@tools/cluster_tools > /dev/null
+	@tools/package_tests
 
 demo: build plugin ## Starts portal, provider and a real API server, signs in, runs kubectl; IDP=local for built-in users
 	@exec node --import tsx tests/e2e/demo.ts $(IDP)
@@ -85,4 +95,4 @@ build-times: ## The slowest files of the release build
 clean: ## Removes build/
 	@rm -rf build
 
-.PHONY: help setup build plugin demo test test-unit test-e2e test-versions lint check-layers format sanitize faults soak bench fuzz screenshots build-times clean
+.PHONY: help setup build plugin package test-package demo test test-unit test-e2e test-versions lint check-layers format sanitize faults soak bench fuzz screenshots build-times clean

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/wipe.h"
+
 namespace openunison {
 namespace {
 
@@ -80,7 +82,7 @@ bool decode(char* to, std::string_view text, const Values& values) {
 std::optional<std::string> decoded(std::string_view text, const Values& values) {
   std::string bytes(text.size() * 3 / 4, '\0');
   if (decode(bytes.data(), text, values)) return bytes;
-  explicit_bzero(bytes.data(), bytes.size());
+  wipe_bytes(bytes.data(), bytes.size());
   return std::nullopt;
 }
 
@@ -115,7 +117,7 @@ std::optional<std::string> base64_decode_loosely(std::string_view text) {
     if (c != ' ' && c != '\n' && c != '\r' && c != '\t') digits += c;
   }
   auto bytes = digits.ends_with('=') ? base64_decode(digits) : base64_decode_unpadded(digits);
-  explicit_bzero(digits.data(), digits.size());
+  wipe_bytes(digits.data(), digits.size());
   return bytes;
 }
 

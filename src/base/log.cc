@@ -2,13 +2,10 @@
 #include "base/log.h"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <iterator>
@@ -16,10 +13,12 @@
 
 #include "base/clock.h"
 #include "base/scan.h"
+#include "base/write_all.h"
 
 namespace openunison::log {
 namespace {
 
+constexpr int kStandardError = 2;
 std::atomic<Level> lowest_level{Level::info};
 
 // Lines longer than what a pipe takes at once would else mix with other threads'.
@@ -31,19 +30,7 @@ std::mutex& writing() {
 void write_line(std::string line) {
   line += '\n';
   const std::lock_guard lock(writing());
-  std::string_view rest = line;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, rest.data(), rest.size());
-    if (written >= 0) {
-      rest.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EAGAIN) {
-      // Whoever gave us this descriptor made it non-blocking.
-      pollfd writable{STDERR_FILENO, POLLOUT, 0};
-      ::poll(&writable, 1, -1);
-    } else if (errno != EINTR) {
-      return;  // there is nobody left to tell
-    }
-  }
+  write_all(kStandardError, line);
 }
 
 // The code point of the valid UTF-8 sequence `text`.

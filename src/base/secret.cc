@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/secret.h"
 
-#include <cstring>
+#include "base/wipe.h"
 
 namespace openunison {
 
 void Secret::wipe(std::string& text) {
-  // The whole capacity: a string keeps old bytes past its size. explicit_bzero isn't removed as a
-  // dead store.
+  // The whole capacity: a string keeps old bytes past its size.
   text.resize(text.capacity());
-  explicit_bzero(text.data(), text.size());
+  wipe_bytes(text.data(), text.size());
   text.clear();
 }
 

@@ -1,34 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/machine_posix.h"
+
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#if defined(__APPLE__)
-#include <sys/sysctl.h>
-#endif
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "cli/environment.h"
 #include "cli/machine.h"
 #include "net/error.h"
-#include "text/utf8.h"
 
 extern char** environ;
 
 namespace openunison::cli {
 namespace {
-
-#if defined(__APPLE__)
-constexpr System kSystem = System::mac;
-#else
-constexpr System kSystem = System::linux_like;
-#endif
 
 std::unexpected<Error> failed(const std::string& file, const char* step) {
   return fail(net::Errc::io, file + " can't be " + step + ": " + std::strerror(errno));
@@ -37,13 +27,6 @@ std::unexpected<Error> failed(const std::string& file, const char* step) {
 bool is_there(const char* file) {
   struct stat status{};
   return ::stat(file, &status) == 0;
-}
-
-std::string first_line(const char* file) {
-  std::ifstream in(file);
-  std::string line;
-  std::getline(in, line);
-  return line;
 }
 
 bool can_run(const std::string& path) {
@@ -63,7 +46,7 @@ bool is_current(int descriptor, const std::string& file) {
 
 Environment Environment::read() {
   Environment environment;
-  environment.system = kSystem;
+  environment.system = own_system();
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
     const std::size_t equals = text.find('=');
@@ -73,8 +56,7 @@ Environment Environment::read() {
   environment.stdin_is_terminal = is_terminal(STDIN_FILENO);
   environment.stderr_is_terminal = is_terminal(STDERR_FILENO);
   environment.in_container = is_there("/.dockerenv") || is_there("/run/.containerenv");
-  environment.kernel_of_wsl =
-      text::ascii_lower(first_line("/proc/version")).find("microsoft") != std::string::npos;
+  environment.kernel_of_wsl = is_kernel_of_wsl();
   environment.is_program = can_run;
   return environment;
 }
@@ -83,35 +65,33 @@ bool is_terminal(int descriptor) {
   return ::isatty(descriptor) == 1;
 }
 
-void write_all(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EAGAIN) {
-      pollfd writable{descriptor, POLLOUT, 0};
-      ::poll(&writable, 1, -1);
-    } else if (errno != EINTR) {
-      return;
-    }
-  }
-}
-
 TerminalSize terminal_size(int descriptor) {
   winsize size{};
   if (::ioctl(descriptor, TIOCGWINSZ, &size) != 0) return {};
   return {size.ws_col, size.ws_row};
 }
 
-std::string boot_id() {
-#if defined(__APPLE__)
-  char text[64] = {};
-  std::size_t length = sizeof text - 1;
-  if (::sysctlbyname("kern.bootsessionuuid", text, &length, nullptr, 0) != 0) return {};
-  return text;
-#else
-  return first_line("/proc/sys/kernel/random/boot_id");
-#endif
+std::string program_file(std::string name) {
+  return name;
+}
+
+std::optional<std::string> state_home(const Variables& variables) {
+  const auto home = variables("HOME");
+  if (home && home->starts_with('/')) return *home + "/.local/state";
+  return std::nullopt;
+}
+
+int open_to_read(const std::string& file) {
+  return ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+bool make_folder(const std::string& folder) {
+  return ::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST;
+}
+
+bool only_ours(const std::string& folder) {
+  struct stat made{};
+  return ::stat(folder.c_str(), &made) == 0 && S_ISDIR(made.st_mode) && (made.st_mode & 0077) == 0;
 }
 
 Result<void> make_private_folder(const std::string& folder) {

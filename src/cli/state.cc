@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/state.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +10,7 @@
 
 #include "base/file.h"
 #include "cli/error.h"
+#include "cli/machine.h"
 #include "cli/members.h"
 #include "cli/state_file.h"
 #include "text/json.h"
@@ -33,7 +32,7 @@ std::string as_name(std::string_view text) {
 }
 
 Result<std::optional<text::Json>> read(const std::string& file) {
-  const FileDescriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const FileDescriptor in(open_to_read(file));
   if (!in && errno == ENOENT) return std::nullopt;
   if (!in) return fail(Errc::state, file + " can't be read: " + std::strerror(errno));
   std::string content;
@@ -103,8 +102,7 @@ Result<std::string> State::folder_by(const Variables& variables) {
   const auto state = variables("XDG_STATE_HOME");
   // Others are to be ignored (XDG Base Directory Specification).
   if (state && state->starts_with('/')) return *state + "/kubectl-oulogin";
-  const auto home = variables("HOME");
-  if (home && home->starts_with('/')) return *home + "/.local/state/kubectl-oulogin";
+  if (const auto usual = state_home(variables)) return *usual + "/kubectl-oulogin";
   return fail(Errc::state, "neither XDG_STATE_HOME nor HOME says where to keep the sign-in");
 }
 
@@ -119,12 +117,10 @@ Result<void> State::make_folder_of(const Host& host) const {
   const std::filesystem::path above = std::filesystem::path(folder_).parent_path();
   std::filesystem::create_directories(above, failed);
   for (const std::string& each : {folder_, folder}) {
-    if (::mkdir(each.c_str(), 0700) != 0 && errno != EEXIST)
+    if (!make_folder(each))
       return fail(Errc::state, each + " can't be made: " + std::strerror(errno));
   }
-  struct stat made{};
-  if (::stat(folder.c_str(), &made) != 0 || (made.st_mode & 0077) != 0)
-    return fail(Errc::state, folder + " may be read by others: chmod 700 it");
+  if (!only_ours(folder)) return fail(Errc::state, folder + " may be read by others: chmod 700 it");
   return {};
 }
 
@@ -209,7 +205,7 @@ std::vector<Host> State::hosts() const {
   std::vector<Host> found;
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, failed)) {
-    const std::string name = entry.path().filename();
+    const std::string name = entry.path().filename().string();
     const std::size_t port = name.find('_');
     const auto host = text::percent_decode(name.substr(0, port));
     if (!host) continue;
@@ -226,7 +222,7 @@ std::vector<std::string> State::clusters(const Host& host) const {
   std::vector<std::string> found;
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(folder_of(host), failed)) {
-    const std::string name = entry.path().filename();
+    const std::string name = entry.path().filename().string();
     if (!name.starts_with(kCredentialPrefix) || !name.ends_with(kSuffix)) continue;
     auto cluster = text::percent_decode(std::string_view(name).substr(
         kCredentialPrefix.size(), name.size() - kCredentialPrefix.size() - kSuffix.size()));

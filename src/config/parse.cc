@@ -4,6 +4,7 @@
 // who may sign in.
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <set>
 
 #include "base/base64.h"
@@ -255,6 +256,11 @@ void Parser::check_lifetimes() {
 std::string Values::trusted_pem(std::string_view name) const {
   const auto found = std::ranges::find(trusted_certs, name, &TrustedCertificate::name);
   return found != trusted_certs.end() ? found->pem : std::string();
+}
+
+std::string Values::plugin_downloads_folder() const {
+  if (branding.plugin_downloads.empty()) return {};
+  return (std::filesystem::path(file).parent_path() / branding.plugin_downloads).string();
 }
 
 std::string Values::portal_origin() const {

@@ -55,8 +55,10 @@ void Parser::read_portal() {
   constexpr const char* kLogo = "openunison.portal.logo";
   constexpr const char* kAccent = "openunison.portal.accent";
   constexpr const char* kContact = "openunison.portal.help_contact";
+  constexpr const char* kDownloads = "openunison.portal.plugin_downloads";
   Branding& branding = values_.branding;
-  branding = {in_.string(kName), in_.string(kLogo), in_.string(kAccent), in_.string(kContact)};
+  branding = {in_.string(kName), in_.string(kLogo), in_.string(kAccent), in_.string(kContact),
+              in_.string(kDownloads)};
   if (branding.name.empty() || branding.name.size() > kMaxProductName)
     error(root(), kName, "must have 1 to 64 bytes");
   if (!branding.accent.empty() && !is_colour(branding.accent))

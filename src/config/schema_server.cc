@@ -29,6 +29,9 @@ constexpr Key kKeys[] = {
     {"openunison.portal.logo", string, "", "An .svg or .png file beside the values file."},
     {"openunison.portal.accent", string, "", "The accent colour, #rrggbb."},
     {"openunison.portal.help_contact", string, "", "Whom to ask for access."},
+    {"openunison.portal.plugin_downloads", string, "",
+     "A folder with what `make package` made (absolute, or beside the values file): the portal's "
+     "Kubernetes page then offers the plugin for the visitor's system."},
     {"openunison.authentication", map, "", "How long things last.", honoured},
     {"openunison.authentication.absolute_lifetime_seconds", integer, "43200",
      "A sign-in ends after so long, whatever is done with it.", ours, 300, 604800},

@@ -185,6 +185,8 @@ struct Branding {
   std::string logo_path;            // a file beside the values file: .svg or .png, ≤ 256 KiB
   std::string accent;               // "#rrggbb"
   std::string help_contact;         // whom to ask for access: text or mail address or https URL
+  // A folder with what `make package` made, absolute or beside the values file; empty: none.
+  std::string plugin_downloads;
 };
 
 struct Authentication {
@@ -210,6 +212,8 @@ struct Values {
   std::string portal_host;  // network.openunison_host, lower case
   std::uint16_t external_port = 443;
   std::string portal_origin() const;  // "https://host[:port]"
+  // branding.plugin_downloads as a path; "" where there is none.
+  std::string plugin_downloads_folder() const;
   // The certificates of that name in trusted_certs, PEM; "" if there are none.
   std::string trusted_pem(std::string_view name) const;
   std::string issuer(const Cluster& cluster) const { return portal_origin() + cluster.issuer_path; }

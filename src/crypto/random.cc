@@ -34,7 +34,7 @@ void from_openssl(std::span<std::uint8_t> out) {
 // Counts forks, so that parent and child never hand out the same bytes.
 std::atomic<unsigned>& forks() {
   static std::atomic<unsigned> count = [] {
-    CHECK(::pthread_atfork(nullptr, nullptr, [] { forks().fetch_add(1); }) == 0);
+    CHECK(pthread_atfork(nullptr, nullptr, [] { forks().fetch_add(1); }) == 0);
     return 0u;
   }();
   return count;

@@ -93,7 +93,7 @@ class EdgeResponder : public Responder {
   // The request is refused: what came of its body isn't kept while the answer waits.
   virtual void drop_body() {}
   // Called once, when the answer begins: from here on it is the client that is waited for.
-  void on_begin(std::move_only_function<void()> f) { on_begin_ = std::move(f); }
+  void on_begin(MoveOnlyFunction<void()> f) { on_begin_ = std::move(f); }
 
  protected:
   // Checks what the service gave and adds what every answer carries. Error internal: a status or a
@@ -106,7 +106,7 @@ class EdgeResponder : public Responder {
  private:
   bool secure_, hsts_;
   std::string request_id_;
-  std::move_only_function<void()> on_begin_;
+  MoveOnlyFunction<void()> on_begin_;
 };
 
 class Edge {

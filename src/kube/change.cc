@@ -210,7 +210,7 @@ std::unexpected<Error> not_written(const FileFailure& failure) {
 
 // The file that a path leads to, made ready to be written: its folder is there.
 Result<std::string> target_of(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path();
+  const std::string folder = std::filesystem::path(path).parent_path().string();
   if (auto made = system::make_folders(folder); !made) return not_written(made.error());
   const auto target = system::follow_links(path);
   if (!target) return not_written({path, "followed to what it links to", target.error()});
@@ -219,7 +219,7 @@ Result<std::string> target_of(const std::string& path) {
   if (*kind == system::FileKind::other)
     return fail(Errc::not_written,
                 path + " is no regular file; name another one with --kubeconfig");
-  const std::string beside = std::filesystem::path(*target).parent_path();
+  const std::string beside = std::filesystem::path(*target).parent_path().string();
   if (*kind == system::FileKind::missing &&
       system::kind_of(beside).value_or(system::FileKind::missing) != system::FileKind::folder) {
     return fail(

@@ -71,7 +71,7 @@ Result<Kubeconfig> read(const Files& files) {
   for (const LoadedFile& file : loaded) {
     if (merged.current_context.empty())
       merged.current_context = current_context(file.document.root());
-    const std::string folder = std::filesystem::path(file.path).parent_path();
+    const std::string folder = std::filesystem::path(file.path).parent_path().string();
     merge(merged.clusters, file, kClusters, [&](const std::string& name, const YamlNode& value) {
       return read_cluster(name, value, folder);
     });

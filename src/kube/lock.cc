@@ -88,7 +88,7 @@ Verdict judge(const std::string& lock, const Sight& sight, milliseconds stale_af
 }
 
 std::unexpected<Error> cannot_make(const std::string& lock, int cause) {
-  const std::string folder = std::filesystem::path(lock).parent_path();
+  const std::string folder = std::filesystem::path(lock).parent_path().string();
   if (cause == EACCES || cause == EPERM || cause == EROFS) {
     return fail(Errc::read_only,
                 fmt::format("the folder {} can't be written to ({}); change its permissions, or "
@@ -127,7 +127,7 @@ Result<Lock> Lock::take(const std::vector<std::string>& files, const WriteOption
             const Verdict verdict = judge(path, sight, options.stale_after);
             waits_for = path + " " + verdict.why;
             if (verdict.left_behind) {
-              const system::FolderGuard guard(std::filesystem::path(path).parent_path());
+              const system::FolderGuard guard(std::filesystem::path(path).parent_path().string());
               if (guard.held() && system::remove_if(path, *stamp)) {
                 made = system::create_exclusively(path, content);
                 if (made && options.say) options.say(waits_for + "; it was taken over");

@@ -115,7 +115,7 @@ std::expected<std::string, int> one_spelling(const std::string& path) {
 
 std::expected<void, FileFailure> make_folders(const std::string& folder) {
   if (folder.empty() || ::access(folder.c_str(), F_OK) == 0) return {};
-  const std::string above = fs::path(folder).parent_path();
+  const std::string above = fs::path(folder).parent_path().string();
   if (above != folder) {
     if (auto made = make_folders(above); !made) return made;
   }
@@ -163,7 +163,7 @@ std::expected<Stamp, int> stamp_of(const std::string& path) {
 std::expected<Stamp, int> create_exclusively(const std::string& path, std::string_view content) {
 #ifdef O_TMPFILE
   // With its content before it has its name: who is killed in between leaves nothing behind.
-  const std::string folder = std::filesystem::path(path).parent_path();
+  const std::string folder = std::filesystem::path(path).parent_path().string();
   const FileDescriptor nameless(::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
   if (nameless && ::write(nameless.get(), content.data(), content.size()) ==
                       static_cast<ssize_t>(content.size())) {

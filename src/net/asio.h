@@ -8,11 +8,17 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "net/runtime.h"
+
+// What waits for a socket to be ready.
+#if defined(_WIN32)
+#include "net/descriptor_windows.h"
+#else
+#include "net/descriptor_posix.h"
+#endif
 
 namespace openunison::net {
 
@@ -20,7 +26,6 @@ namespace asio = boost::asio;
 
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                          asio::wait_traits<std::chrono::steady_clock>, Executor>;
-using Descriptor = asio::posix::basic_stream_descriptor<Executor>;
 inline constexpr asio::as_tuple_t<asio::use_awaitable_t<Executor>> kAwaitTuple{};
 
 // One thread's context; what `executor.context()` really is.

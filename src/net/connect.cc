@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/connect.h"
 
-#include <netinet/tcp.h>
 #include <sys/un.h>
 
 #include <cerrno>
@@ -10,6 +9,7 @@
 #include "net/address.h"
 #include "net/fd_stream.h"
 #include "net/resolver.h"
+#include "net/sockets.h"
 
 namespace openunison::net {
 namespace {
@@ -19,7 +19,7 @@ constexpr Millis kPerAddress{3'000};
 
 Task<Result<std::unique_ptr<Stream>>> connect_address(SocketAddress address, PeerAddress peer,
                                                       Deadline deadline) {
-  const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int fd = sockets::open(address.storage.ss_family);
   if (fd < 0) co_return fail(Errc::io, std::strerror(errno));
   const Executor executor = co_await current_executor();
   auto created = Socket::create(executor, fd);
@@ -33,17 +33,12 @@ Task<Result<std::unique_ptr<Stream>>> connect_address(SocketAddress address, Pee
       if (!done) socket.close();
     }
   } guard{*socket};
-  if (address.storage.ss_family != AF_UNIX) {
-    const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  }
-  if (::connect(fd, address.pointer(), address.length) != 0) {
+  if (address.storage.ss_family != AF_UNIX) sockets::no_delay(fd);
+  if (sockets::connect(fd, address) != 0) {
     if (errno != EINPROGRESS) co_return fail(Errc::refused, std::strerror(errno));
-    auto ready = co_await socket->wait_writable(deadline);
+    auto ready = co_await wait_connected(*socket, deadline);
     if (!ready) co_return std::unexpected(ready.error());
-    int error = 0;
-    socklen_t length = sizeof error;
-    ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    const int error = sockets::pending_error(fd);
     if (error != 0) co_return fail(Errc::refused, std::strerror(error));
   }
   guard.done = true;

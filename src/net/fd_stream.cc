@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/fd_stream.h"
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
+
+#include "net/sockets.h"
 
 namespace openunison::net {
 
@@ -15,7 +13,7 @@ Result<std::shared_ptr<Socket>> Socket::create(const Executor& executor, int fd)
   boost::system::error_code failed;
   socket->descriptor_.assign(fd, failed);
   if (!failed) return socket;
-  ::close(fd);
+  sockets::close(fd);
   return fail(Errc::io, "a socket can't be watched: " + failed.message());
 }
 
@@ -79,7 +77,7 @@ void Socket::close() {
 Task<Result<std::size_t>> FdStream::read_some(std::span<char> into, Deadline deadline) {
   for (;;) {
     if (socket_->closed()) co_return fail(Errc::cancelled, "the connection was ended here");
-    const ssize_t got = ::recv(socket_->fd(), into.data(), into.size(), 0);
+    const ssize_t got = sockets::receive(socket_->fd(), into.data(), into.size());
     if (got >= 0) co_return static_cast<std::size_t>(got);
     if (errno == EINTR) continue;
     if (errno != EAGAIN)
@@ -91,7 +89,7 @@ Task<Result<std::size_t>> FdStream::read_some(std::span<char> into, Deadline dea
 
 std::size_t FdStream::try_read(std::span<char> into) {
   if (socket_->closed()) return 0;
-  const ssize_t got = ::recv(socket_->fd(), into.data(), into.size(), MSG_DONTWAIT);
+  const ssize_t got = sockets::receive(socket_->fd(), into.data(), into.size());
   return got > 0 ? static_cast<std::size_t>(got) : 0;
 }
 
@@ -103,12 +101,7 @@ Task<Result<void>> FdStream::write(std::string_view first, std::string_view seco
                                    Deadline deadline) {
   while (!first.empty() || !second.empty()) {
     if (socket_->closed()) co_return fail(Errc::cancelled, "the connection was ended here");
-    iovec parts[2] = {{const_cast<char*>(first.data()), first.size()},
-                      {const_cast<char*>(second.data()), second.size()}};
-    msghdr message{};
-    message.msg_iov = parts;
-    message.msg_iovlen = 2;
-    const ssize_t sent = ::sendmsg(socket_->fd(), &message, MSG_NOSIGNAL);
+    const ssize_t sent = sockets::send(socket_->fd(), first, second);
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN)
@@ -127,7 +120,7 @@ Task<Result<void>> FdStream::write(std::string_view first, std::string_view seco
 }
 
 Task<void> FdStream::shutdown_write(Deadline) {
-  if (!socket_->closed()) ::shutdown(socket_->fd(), SHUT_WR);
+  if (!socket_->closed()) sockets::shutdown_write(socket_->fd());
   co_return;
 }
 

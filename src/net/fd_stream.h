@@ -48,6 +48,10 @@ class Socket : public std::enable_shared_from_this<Socket> {
   bool closed_ = false;
 };
 
+// Until a connect that was begun has ended, well or not. One file per system:
+// wait_connected_posix.cc, wait_connected_windows.cc. Errors: timed_out, cancelled.
+Task<Result<void>> wait_connected(Socket& socket, Deadline deadline);
+
 class FdStream final : public Stream {
  public:
   FdStream(std::shared_ptr<Socket> socket, PeerAddress peer)

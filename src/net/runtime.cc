@@ -4,7 +4,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -13,6 +12,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "net/asio.h"
+#include "net/sockets.h"
 
 namespace openunison::net {
 namespace {
@@ -50,7 +50,7 @@ struct Runtime::Impl {
 
 Runtime::Runtime(unsigned threads) : impl_(std::make_unique<Impl>()) {
   CHECK(threads >= 1);
-  std::signal(SIGPIPE, SIG_IGN);
+  sockets::ignore_broken_pipes();
   for (unsigned i = 0; i < threads; ++i)
     impl_->threads.push_back(std::make_unique<IoThread>(i, *impl_->resolver));
 }
@@ -78,7 +78,7 @@ void Runtime::spawn(unsigned thread, Task<void> task) {
 void Runtime::spawn_on(const Executor& executor, Task<void> task) {
   asio::co_spawn(executor, std::move(task), on_end);
 }
-void Runtime::post(const Executor& executor, std::move_only_function<void()> f) {
+void Runtime::post(const Executor& executor, MoveOnlyFunction<void()> f) {
   asio::post(executor, std::move(f));
 }
 
@@ -98,8 +98,8 @@ void Runtime::stop() {
 }
 
 void Runtime::on_signal(std::function<void(int)> f) {
-  impl_->signals =
-      std::make_unique<asio::basic_signal_set<Executor>>(executor(0), SIGTERM, SIGINT, SIGHUP);
+  impl_->signals = std::make_unique<asio::basic_signal_set<Executor>>(executor(0));
+  for (const int signal : sockets::signals()) impl_->signals->add(signal);
   impl_->wait_for_signal(std::move(f));
 }
 
@@ -211,7 +211,7 @@ struct WorkPool::Impl {
   }
 
   struct Job {
-    std::move_only_function<void()> run;
+    MoveOnlyFunction<void()> run;
     std::shared_ptr<Completion> done;
     MonoTime queued;
   };
@@ -266,7 +266,7 @@ WorkPool::~WorkPool() {
   for (std::thread& thread : impl_->threads) thread.join();
 }
 
-Task<Result<void>> WorkPool::run_erased(std::move_only_function<void()> f, Deadline deadline) {
+Task<Result<void>> WorkPool::run_erased(MoveOnlyFunction<void()> f, Deadline deadline) {
   auto completion = std::make_shared<Completion>();
   bool full = false;
   {

@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/move_only_function.h"
 #include "net/error.h"
 #include "net/task.h"
 
@@ -36,7 +37,7 @@ class Runtime {
   // The same on the thread that the caller runs on; callable from a coroutine only by executor.
   static void spawn_on(const Executor& executor, Task<void> task);
   // Calls `f` once on that thread, soon.
-  static void post(const Executor& executor, std::move_only_function<void()> f);
+  static void post(const Executor& executor, MoveOnlyFunction<void()> f);
 
   // Runs all threads (the caller is thread 0) until stop().
   void run();
@@ -107,7 +108,7 @@ class WorkPool {
   }
 
  private:
-  Task<Result<void>> run_erased(std::move_only_function<void()> f, Deadline deadline);
+  Task<Result<void>> run_erased(MoveOnlyFunction<void()> f, Deadline deadline);
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

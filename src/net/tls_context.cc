@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "crypto/x509.h"
+#include "net/system_roots.h"
 
 namespace openunison::net {
 namespace {
@@ -186,7 +187,7 @@ TlsClientContext::~TlsClientContext() = default;
 
 SSL_CTX* TlsClientContext::Impl::ready() const {
   std::call_once(roots_loaded, [this] {
-    if (system_roots) SSL_CTX_set_default_verify_paths(context.get());
+    if (system_roots) add_system_roots(context.get());
     ERR_clear_error();
   });
   return context.get();

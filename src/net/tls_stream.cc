@@ -3,7 +3,6 @@
 // TLS on a socket of ours: OpenSSL reads and writes the non-blocking descriptor through a BIO of
 // ours, Asio only waits (docs/adr/0002-tls-on-sockets.md has the measurements).
 #include <openssl/x509v3.h>
-#include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
@@ -11,6 +10,7 @@
 #include "base/check.h"
 #include "net/address.h"
 #include "net/fd_stream.h"
+#include "net/sockets.h"
 #include "net/tls_context.h"
 
 namespace openunison::net {
@@ -34,7 +34,7 @@ int bio_read(BIO* bio, char* into, int size) {
   BIO_clear_retry_flags(bio);
   Socket& socket = *wire_of(bio).socket;
   if (socket.closed()) return -1;
-  const ssize_t got = ::recv(socket.fd(), into, static_cast<std::size_t>(size), 0);
+  const ssize_t got = sockets::receive(socket.fd(), into, static_cast<std::size_t>(size));
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
   return static_cast<int>(got);
 }
@@ -43,8 +43,8 @@ int bio_write(BIO* bio, const char* from, int size) {
   BIO_clear_retry_flags(bio);
   const Wire& wire = wire_of(bio);
   if (wire.socket->closed()) return -1;
-  const int flags = MSG_NOSIGNAL | (wire.more ? MSG_MORE : 0);
-  const ssize_t sent = ::send(wire.socket->fd(), from, static_cast<std::size_t>(size), flags);
+  const ssize_t sent =
+      sockets::send(wire.socket->fd(), from, static_cast<std::size_t>(size), wire.more);
   if (sent < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
   return static_cast<int>(sent);
 }
@@ -171,7 +171,7 @@ class TlsStream final : public Stream {
       auto ready = co_await wait(why, deadline);
       if (!ready) break;
     }
-    if (!socket_->closed()) ::shutdown(socket_->fd(), SHUT_WR);
+    if (!socket_->closed()) sockets::shutdown_write(socket_->fd());
   }
 
   void close() override { socket_->close(); }

@@ -44,6 +44,35 @@ http::Response kubeconfig_download(const config::Cluster& cluster, std::string c
   return response;
 }
 
+text::Json entry_of(const Download& download) {
+  text::Json entry;
+  entry.set("label", download.label);
+  entry.set("link", std::string(kDownloads) + download.name);
+  entry.set("name", download.name);
+  entry.set("sha256", download.sha256);
+  entry.set("size", std::to_string((download.body->size() + 50'000) / 1'000'000) + "." +
+                        std::to_string((download.body->size() + 50'000) / 100'000 % 10));
+  return entry;
+}
+
+// The plugin's archives, those for the visitor's system apart from the others.
+void add_downloads(const Portal::Impl& portal, const http::Request& request, text::Json& data) {
+  const Downloads& downloads = portal.options.downloads;
+  const auto choice = downloads.for_visitor(request.headers.get("user-agent").value_or(""));
+  text::Json::Array fitting, others;
+  for (std::size_t i = 0; i < choice.all.size(); ++i)
+    (i < choice.fitting ? fitting : others).push_back(entry_of(*choice.all[i]));
+  data.set("downloads", !choice.all.empty());
+  data.set("fits", !fitting.empty());
+  data.set("more", !others.empty());
+  data.set("fitting", text::Json(std::move(fitting)));
+  data.set("others", text::Json(std::move(others)));
+  data.set("krew", downloads.has_manifest());
+  data.set("krew_command",
+           "kubectl krew install --manifest-url=" + portal.values().portal_origin() +
+               std::string(kDownloads) + "oulogin.yaml");
+}
+
 // The page's data but for a command.
 Page cluster_page(const Portal::Impl& portal, const http::Request& request, const Current& current,
                   const config::Cluster& cluster) {
@@ -69,6 +98,7 @@ Page cluster_page(const Portal::Impl& portal, const http::Request& request, cons
   data.set("plugin", values.authentication.command_line);
   data.set("plugin_command", "kubectl oulogin --host=" + host_of(values) +
                                  (values.clusters.size() > 1 ? " --cluster=" + cluster.name : ""));
+  add_downloads(portal, request, data);
   data.set("has_command", false);
   text::Json::Array others;
   for (const config::Cluster& each : values.clusters) {

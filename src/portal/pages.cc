@@ -228,6 +228,10 @@ Task<http::Response> Portal::Impl::asset(http::Request& request) {
   co_return assets.serve(request);
 }
 
+Task<http::Response> Portal::Impl::download(http::Request& request) {
+  co_return options.downloads.serve(request);
+}
+
 Task<http::Response> Portal::Impl::page_of_form(http::Request& request) {
   co_return see_other(above(request.path));
 }

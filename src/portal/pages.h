@@ -101,6 +101,7 @@ struct Portal::Impl {
   Task<http::Response> signed_out(http::Request& request);
   Task<http::Response> theme(http::Request& request);  // theme.cc
   Task<http::Response> asset(http::Request& request);  // pages.cc
+  Task<http::Response> download(http::Request& request);
   Task<http::Response> page_of_form(http::Request& request);
   Task<http::Response> not_found(http::Request& request);
 

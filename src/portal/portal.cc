@@ -85,6 +85,7 @@ void Portal::mount(http::Router& router) {
   get("/signed-out", &Impl::signed_out);
   form("/theme", &Impl::theme);
   get("/assets/*", &Impl::asset);
+  if (!impl->options.downloads.empty()) get(std::string(kDownloads) + "*", &Impl::download);
   get("/.well-known/openunison", &Impl::well_known);
   if (impl->values().authentication.command_line) {
     get("/api/account", &Impl::account);

@@ -11,6 +11,7 @@
 
 #include "http/router.h"
 #include "identity/workloads.h"
+#include "portal/downloads.h"
 #include "session/pages.h"
 #include "session/sessions.h"
 #include "session/sign_in.h"
@@ -21,6 +22,7 @@ struct PortalOptions {
   std::string portal_ca_pem;  // what kubectl must trust to reach us; empty: a public authority
   std::string logo;           // bytes of branding.logo_path, may be empty
   std::string logo_type;      // "image/svg+xml" or "image/png"
+  Downloads downloads;        // of the plugin; may be empty
   // What the server takes as the target of a request (http::Limits).
   std::size_t max_target_bytes = 16 * 1024;
 };

@@ -235,6 +235,8 @@ class Server {
           TRY(read_file((std::filesystem::path(values_->file).parent_path() / logo).string()));
       options.logo_type = logo.ends_with(".png") ? "image/png" : "image/svg+xml";
     }
+    if (const std::string folder = values_->plugin_downloads_folder(); !folder.empty())
+      options.downloads = TRY(portal::Downloads::read(folder, values_->portal_origin()));
     portal_ =
         TRY(portal::Portal::create(std::move(options), {&*sessions_, &*sign_in_, &*connectors_}));
     TRY_VOID(make_providers());

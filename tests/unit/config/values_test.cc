@@ -266,7 +266,7 @@ TEST(Values, EveryOpenUnisonKeyOfOursArrives) {
                          "  signing_algorithm: ES256\n"
                          "  allowed_system_names: [\"system:monitoring\"]\n"
                          "  portal: {name: Acme, logo: acme.svg, accent: \"#0B6e69\", "
-                         "help_contact: help@example.com}\n"
+                         "help_contact: help@example.com, plugin_downloads: packages}\n"
                          "  authentication:\n"
                          "    absolute_lifetime_seconds: 3600\n"
                          "    kubectl_idle_seconds: 600\n"
@@ -282,6 +282,8 @@ TEST(Values, EveryOpenUnisonKeyOfOursArrives) {
   EXPECT_EQ(values.branding.logo_path, "acme.svg");
   EXPECT_EQ(values.branding.accent, "#0B6e69");
   EXPECT_EQ(values.branding.help_contact, "help@example.com");
+  EXPECT_TRUE(values.plugin_downloads_folder().ends_with("packages"));
+  EXPECT_EQ(Values().plugin_downloads_folder(), "");
   const Authentication& policy = values.authentication;
   EXPECT_EQ(policy.absolute_lifetime, Seconds(3600));
   EXPECT_EQ(policy.kubectl_idle, Seconds(600));

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fixture.h"
 
+#include <stdlib.h>
+
 #include <algorithm>
+#include <fstream>
 
 #include "base/base64.h"
 #include "base/check.h"
+#include "crypto/hash.h"
 #include "crypto/key.h"
 #include "http/recorder.h"
 #include "jose/jwk.h"
@@ -130,6 +134,42 @@ void Browser::keep(const Answer& answer) {
   }
 }
 
+// --- The plugin ---
+
+DownloadsFolder::DownloadsFolder() {
+  std::string name = (std::filesystem::temp_directory_path() / "downloads-XXXXXX").string();
+  CHECK(::mkdtemp(name.data()) != nullptr);
+  folder_ = name;
+}
+
+DownloadsFolder::~DownloadsFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+void DownloadsFolder::write(const std::string& name, std::string_view content) const {
+  std::ofstream(folder_ / name, std::ios::binary) << content;
+}
+
+void DownloadsFolder::add(const std::string& name, std::string_view content) {
+  write(name, content);
+  sums_ += crypto::hex(crypto::view(crypto::sha256(content))) + "  " + name + "\n";
+  write("SHA256SUMS", sums_);
+}
+
+Downloads some_downloads() {
+  DownloadsFolder folder;
+  for (const char* name :
+       {"kubectl-oulogin_v1.2.3_darwin_amd64.tar.gz", "kubectl-oulogin_v1.2.3_darwin_arm64.tar.gz",
+        "kubectl-oulogin_v1.2.3_linux_amd64.tar.gz", "kubectl-oulogin_v1.2.3_linux_arm64.tar.gz",
+        "kubectl-oulogin_v1.2.3_windows_amd64.zip"})
+    folder.add(name, std::string("content of ") + name);
+  folder.write("oulogin.yaml",
+               "kind: Plugin\n    uri: https://else.example/x/"
+               "kubectl-oulogin_v1.2.3_linux_arm64.tar.gz\n    uri: https://else.example/other\n");
+  return *Downloads::read(folder.path(), "https://portal.example");
+}
+
 // --- Asking ---
 
 text::Form form(std::initializer_list<std::pair<std::string, std::string>> fields) {
@@ -167,8 +207,8 @@ struct Site::Running {
         connectors(make_connectors(*values)),
         sessions({values, store.get(), &connectors, &master, &random, &site.clock}),
         sign_in(sessions, connectors, master),
-        portal(
-            *Portal::create({"", site.logo, site.logo_type}, {&sessions, &sign_in, &connectors})),
+        portal(*Portal::create({"", site.logo, site.logo_type, site.downloads},
+                               {&sessions, &sign_in, &connectors})),
         edge("portal_test", {}, router, true) {
     for (const session::DeviceApprovals* approvals : site.device_approvals)
       portal->add_device_approvals(approvals);

@@ -5,6 +5,7 @@
 // every field that a browser would get. Browser keeps cookies. Single-threaded.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -81,6 +82,23 @@ text::Form form(std::initializer_list<std::pair<std::string, std::string>> field
 // Alice, of the group "ops", unless changed.
 identity::Identity person(std::string user = "alice", std::vector<std::string> groups = {"ops"});
 
+// A folder as `make package` leaves it; goes with this object.
+class DownloadsFolder {
+ public:
+  DownloadsFolder();
+  ~DownloadsFolder();
+  std::string path() const { return folder_.string(); }
+  void write(const std::string& name, std::string_view content) const;
+  // The same, and listed in SHA256SUMS.
+  void add(const std::string& name, std::string_view content);
+
+ private:
+  std::filesystem::path folder_;
+  std::string sums_;
+};
+// Of version 1.2.3 for five systems, with a manifest for krew.
+Downloads some_downloads();
+
 class Site {
  public:
   // Two clusters, "demo" for everybody and "prod" for "ops"; the providers "okta" and "local";
@@ -90,6 +108,7 @@ class Site {
 
   config::Values values;  // before the first use
   std::string logo, logo_type = "image/svg+xml";
+  Downloads downloads;
   std::vector<const session::ReturnTargets*> return_targets;
   std::vector<const session::DeviceApprovals*> device_approvals;
   ManualClock clock;

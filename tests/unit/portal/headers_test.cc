@@ -29,8 +29,11 @@ struct RouteCase {
   const char* field = "";  // of a form
   const char* value = "";
 };
-// The one answer that may be kept: it is the same for everybody.
+// What may be kept: it is the same for everybody.
 constexpr const char* kWellKnown = "GET /.well-known/openunison";
+// And the plugin's archives, for a while.
+constexpr const char* kDownload =
+    "/download/kubectl-oulogin/kubectl-oulogin_v1.2.3_linux_arm64.tar.gz";
 constexpr RouteCase kRoutes[] = {
     {"GET /", "/", As::nobody, 303},
     {"GET /", "/", As::alice, 200},
@@ -83,6 +86,8 @@ constexpr RouteCase kRoutes[] = {
     {"POST /device", "/device", As::alice, 404, "answer", "allow"},
     {"POST /theme", "/theme", As::nobody, 303, "theme", "dark"},
     {"GET /assets/*", "/assets/none.css", As::nobody, 404},
+    {"GET /download/kubectl-oulogin/*", kDownload, As::nobody, 200},
+    {"GET /download/kubectl-oulogin/*", "/download/kubectl-oulogin/none", As::nobody, 404},
     {kWellKnown, "/.well-known/openunison", As::nobody, 200},
     {"GET /api/account", "/api/account", As::alice, 401},
     {"POST /api/sign_out", "/api/sign_out", As::alice, 401},
@@ -92,11 +97,17 @@ constexpr RouteCase kRoutes[] = {
 };
 
 struct Asked {
+  Asked() { site.downloads = some_downloads(); }
   Site site;
   Browser browser;
   std::string csrf;
   Answer answer;
 };
+
+std::string_view wanted_caching(const RouteCase& each) {
+  if (each.route == kWellKnown) return "max-age=300";
+  return each.target == kDownload ? "public, max-age=300" : "no-store";
+}
 
 void ask(Asked& asked, const RouteCase& each) {
   if (each.as == As::alice) {
@@ -122,6 +133,7 @@ bool is_page(const Answer& answer) {
 
 TEST(Headers, TheTableHasEveryRoute) {
   Site site;
+  site.downloads = some_downloads();
   std::set<std::string> covered;
   for (const RouteCase& each : kRoutes) {
     if (*each.route != '\0') covered.insert(each.route);
@@ -135,8 +147,7 @@ TEST(Headers, OfEveryAnswer) {
     ask(asked, each);
     const Answer& answer = asked.answer;
     EXPECT_EQ(answer.status, each.status) << title(each);
-    EXPECT_EQ(answer.header("cache-control"), each.route == kWellKnown ? "max-age=300" : "no-store")
-        << title(each);
+    EXPECT_EQ(answer.header("cache-control"), wanted_caching(each)) << title(each);
     EXPECT_EQ(answer.header("x-content-type-options"), "nosniff") << title(each);
     EXPECT_EQ(answer.header("strict-transport-security"), "max-age=31536000") << title(each);
     EXPECT_NE(answer.header("x-request-id"), "") << title(each);

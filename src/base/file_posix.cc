@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/file.h"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+
+#include "base/file.h"
 
 namespace openunison {
 namespace {
@@ -57,7 +57,7 @@ Done write_new(const std::string& temporary, const std::string& file, std::strin
 }
 
 std::string directory_of(const std::string& file) {
-  return std::filesystem::absolute(file).parent_path();
+  return std::filesystem::absolute(file).parent_path().string();
 }
 
 }  // namespace

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// macOS and Windows: not looked up. A stranger's callback fails by its state alone.
+#include "cli/peer_owner.h"
+
+namespace openunison::cli {
+
+std::optional<std::uint32_t> peer_owner(const net::PeerAddress&, std::uint16_t) {
+  return std::nullopt;
+}
+
+bool is_ours(std::uint32_t) {
+  return true;
+}
+
+}  // namespace openunison::cli
