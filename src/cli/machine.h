@@ -41,6 +41,8 @@ std::optional<std::string> state_home(const Variables& variables);
 
 // For reading, no link followed, not inherited by programs that are started; -1, and errno.
 int open_to_read(const std::string& file);
+// The same with links followed, of something that may be no file: nothing is waited for.
+int open_without_waiting(const std::string& file);
 // False, and errno: it is neither made, 0700, nor there.
 bool make_folder(const std::string& folder);
 // It is a folder that nobody but this person (and who administers the machine) may look into.

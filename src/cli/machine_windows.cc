@@ -123,6 +123,10 @@ int open_to_read(const std::string& file) {
   return ::_open(file.c_str(), _O_RDONLY | _O_BINARY | _O_NOINHERIT);
 }
 
+int open_without_waiting(const std::string& file) {
+  return open_to_read(file);
+}
+
 bool make_folder(const std::string& folder) {
   return ::CreateDirectoryA(folder.c_str(), nullptr) != 0 ||
          ::GetLastError() == ERROR_ALREADY_EXISTS;

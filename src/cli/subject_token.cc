@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/subject_token.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "base/base64.h"
 #include "base/file.h"
 #include "cli/error.h"
+#include "cli/machine.h"
 #include "crypto/hash.h"
 #include "text/json.h"
 
@@ -49,8 +49,8 @@ std::string why_no_token(std::string_view text) {
 }  // namespace
 
 Result<SubjectToken> read_subject_token(const std::string& file) {
-  // Without O_NONBLOCK a pipe that nobody writes to would hold us here.
-  const FileDescriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  // A pipe that nobody writes to would hold us here.
+  const FileDescriptor in(open_without_waiting(file));
   if (!in && errno == ENOENT)
     return unusable(file, "there is no such file; is the volume mounted, or the step before run?");
   if (!in) return unusable(file, std::string("it can't be read: ") + std::strerror(errno));
