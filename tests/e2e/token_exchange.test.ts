@@ -62,7 +62,7 @@ async function program(name: string): Promise<{ tokens: Tokens; visitor: Visitor
   const authorize = new URL(`${where.issuer}/auth`);
   for (const [key, value] of Object.entries({ response_type: "code", client_id: where.client_id, redirect_uri: callback, scope: "openid offline_access", state: "s", nonce: "n", code_challenge: createHash("sha256").update(verifier).digest("base64url"), code_challenge_method: "S256" }))
     authorize.searchParams.set(key, value);
-  const back = await visitor.follow(authorize.href, { stopAt: callback });
+  const back = await visitor.allow(await visitor.follow(authorize.href, { stopAt: callback }), callback);
   const code = new URL(back.url).searchParams.get("code") ?? "";
   const answer = await nobody().fetch(`${where.issuer}/token`, { form: { grant_type: "authorization_code", client_id: where.client_id, code, redirect_uri: callback, code_verifier: verifier, device_name: "build-7" } });
   expect(answer.status, answer.body).toBe(200);

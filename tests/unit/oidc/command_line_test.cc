@@ -187,7 +187,7 @@ TEST_F(CommandLine, ANameOfTheMachineThatNobodyCouldReadIsRefusedAndSpendsNothin
 
 TEST_F(CommandLine, WithoutANameASessionIsCalledAfterItsClient) {
   const session::Current alice = sign_in();
-  redeem(parameter(authorize_program(), "code"), {{"client_id", kClient}});
+  redeem(parameter(allowed(), "code"), {{"client_id", kClient}});
   EXPECT_EQ(label_of(alice, store::Origin::code), "kubectl oulogin");
 }
 

@@ -189,8 +189,10 @@ TEST_F(Token, BasicWithAnEmptySecretIsAPublicClient) {
 TEST_F(Token, WhatIsNoTokenRequestIsRefused) {
   const std::string path = std::string(kPath) + "/token";
   expect_refused(post(path, form({{"client_id", "kubernetes"}})), 400, "invalid_request");
-  expect_refused(post(path, form({{"client_id", "kubernetes"}, {"grant_type", "password"}})), 400,
+  expect_refused(post(path, form({{"client_id", "kubernetes"}, {"grant_type", "implicit"}})), 400,
                  "unsupported_grant_type");
+  expect_refused(post(path, form({{"client_id", "kubernetes"}, {"grant_type", "password"}})), 400,
+                 "unauthorized_client");
   expect_refused(post(path, form({{"client_id", "kubernetes"},
                                   {"grant_type", "refresh_token"},
                                   {"grant_type", "refresh_token"}})),
