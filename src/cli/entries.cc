@@ -34,17 +34,41 @@ bool user_is_free(const kube::Kubeconfig& config, const std::string& name, const
          user->auth_provider->client_id == access.client_id;
 }
 
-bool cluster_is_free(const kube::Kubeconfig& config, const std::string& name,
+// Whether a context that isn't surely this portal's goes to that cluster entry. What a portal says
+// of its issuer proves nothing, so those of kubectl's built-in client are others'.
+bool is_of_others(const kube::Kubeconfig& config, const std::string& cluster, const Whose& whose) {
+  return std::ranges::any_of(config.contexts, [&](const auto& found) {
+    if (found.entry.cluster != cluster) return false;
+    const kube::UserEntry* user = config.user(found.entry.user);
+    const auto call = user != nullptr && user->exec ? kube::plugin_call(*user->exec) : std::nullopt;
+    return !call || call->host != whose.host.text();
+  });
+}
+
+// Whether writing it changes nothing of whom it trusts.
+bool trusts_the_same(const kube::ClusterEntry& cluster, const ClusterAccess& access) {
+  return cluster.certificate_authority_pem == access.server_ca_pem &&
+         cluster.certificate_authority_file.empty() && cluster.tls_server_name.empty() &&
+         !cluster.insecure_skip_tls_verify;
+}
+
+// The same server isn't enough: the authority of a portal must not become that of the others, whose
+// tokens would go to whoever it vouches for.
+bool cluster_is_free(const kube::Kubeconfig& config, const std::string& name, const Whose& whose,
                      const ClusterAccess& access) {
   const kube::ClusterEntry* cluster = config.cluster(name);
-  return cluster == nullptr || cluster->server == access.server;
+  if (cluster == nullptr) return true;
+  return cluster->server == access.server &&
+         (trusts_the_same(*cluster, access) || !is_of_others(config, name, whose));
 }
 
 bool context_is_free(const kube::Kubeconfig& config, const std::string& name, const Whose& whose,
                      const ClusterAccess& access) {
   const kube::ContextEntry* context = config.context(name);
-  return context == nullptr || (cluster_is_free(config, context->cluster, access) &&
-                                user_is_free(config, context->user, whose, access));
+  if (context == nullptr) return true;
+  const kube::ClusterEntry* cluster = config.cluster(context->cluster);
+  return (cluster == nullptr || cluster->server == access.server) &&
+         user_is_free(config, context->user, whose, access);
 }
 
 // `name`, or with the host, or with a number besides, whichever is free first.
@@ -97,7 +121,7 @@ EntryNames names_for(const kube::Kubeconfig& config, const Host& host, const Clu
   const std::string person = kube::entry_name(user) + "@" + cluster;
   EntryNames names;
   names.cluster = free_name(cluster, cluster + at_host, [&](const std::string& name) {
-    return cluster_is_free(config, name, access);
+    return cluster_is_free(config, name, whose, access);
   });
   names.user = free_name(person, person + at_host, [&](const std::string& name) {
     return user_is_free(config, name, whose, access);
