@@ -162,6 +162,32 @@ EntryNames add_entries(kube::Change& change, const kube::Kubeconfig& config, con
   return names;
 }
 
+std::vector<kube::ExecUser> stale_users(const kube::Kubeconfig& config,
+                                        const std::vector<OwnContext>& own,
+                                        const std::string& program, const std::string& browser) {
+  std::vector<kube::ExecUser> stale;
+  for (const OwnContext& each : own) {
+    const kube::UserEntry* user = config.user(each.user);
+    if (user == nullptr || !user->exec || !each.token_file.empty()) continue;
+    if (std::ranges::find(stale, each.user, &kube::ExecUser::name) != stale.end()) continue;
+    kube::ExecUser wanted;
+    wanted.name = each.user;
+    // A bare name is looked for in PATH each time: somebody wrote it so.
+    const bool is_path = user->exec->command.find_first_of("/\\") != std::string::npos;
+    wanted.command = is_path ? program : user->exec->command;
+    wanted.args = user->exec->args;
+    if (!browser.empty() && browser != "auto") {
+      std::erase_if(wanted.args,
+                    [](const std::string& argument) { return argument.starts_with("--browser="); });
+      wanted.args.push_back("--browser=" + browser);
+    }
+    if (wanted.command == user->exec->command && wanted.args == user->exec->args) continue;
+    wanted.install_hint = kInstallHint;
+    stale.push_back(std::move(wanted));
+  }
+  return stale;
+}
+
 EntryNames add_auth_provider(kube::Change& change, const kube::Kubeconfig& config, const Host& host,
                              const ClusterAccess& access, const std::string& user,
                              const std::string& context, Tokens tokens) {

@@ -182,6 +182,48 @@ TEST_F(EntriesTest, KeepWhenABrowserMayBeOpened) {
                                                        "--cluster=prod", "--browser=never"));
 }
 
+TEST_F(EntriesTest, OfAProgramThatWasMovedOrAnotherBrowserAreMended) {
+  kube::Change first;
+  add(first, config(kEmpty), "tty");
+  const kube::Kubeconfig there = after(first);
+  const std::vector<OwnContext> own = own_contexts(there, host_);
+  const std::string program = "/bin/kubectl-oulogin";
+  EXPECT_THAT(stale_users(there, own, program, "auto"), IsEmpty());
+  EXPECT_THAT(stale_users(there, own, program, ""), IsEmpty());
+  EXPECT_THAT(stale_users(there, own, program, "tty"), IsEmpty());
+
+  kube::Change moved;
+  moved.exec_users = stale_users(there, own, "/opt/kubectl-oulogin", "auto");
+  ASSERT_EQ(moved.exec_users.size(), 1u);
+  const kube::Kubeconfig mended = after(moved);
+  const kube::ExecUser user = *mended.user("alice@prod")->exec;
+  EXPECT_EQ(user.command, "/opt/kubectl-oulogin");
+  EXPECT_THAT(user.args, ElementsAre("get-token", "--host=k8sou.example.com", "--cluster=prod",
+                                     "--browser=tty"));
+  EXPECT_THAT(stale_users(mended, own, "/opt/kubectl-oulogin", "auto"), IsEmpty());
+
+  kube::Change other;
+  other.exec_users = stale_users(mended, own, "/opt/kubectl-oulogin", "never");
+  EXPECT_THAT(
+      after(other).user("alice@prod")->exec->args,
+      ElementsAre("get-token", "--host=k8sou.example.com", "--cluster=prod", "--browser=never"));
+}
+
+TEST_F(EntriesTest, OfProgramsAndBareNamesAreNotMended) {
+  kube::Change change;
+  EntryOptions options{"/bin/kubectl-oulogin", "", "auto"};
+  options.token_file = "/run/token";
+  add_entries(change, config(kEmpty), host_, access_, "job", options);
+  const kube::Kubeconfig programs = after(change);
+  EXPECT_THAT(stale_users(programs, own_contexts(programs), "/opt/kubectl-oulogin", "tty"),
+              IsEmpty());
+  options = {"kubectl-oulogin", "", "auto"};
+  kube::Change bare;
+  add_entries(bare, config(kEmpty), host_, access_, "alice", options);
+  const kube::Kubeconfig named = after(bare);
+  EXPECT_THAT(stale_users(named, own_contexts(named), "/opt/kubectl-oulogin", "auto"), IsEmpty());
+}
+
 TEST_F(EntriesTest, AreTakenOutWithoutWhatOthersUse) {
   kube::Change change;
   add(change, config(std::string(kEmpty) +
