@@ -42,6 +42,8 @@ struct Replacing {
   // The mode and group of the file in whose place it comes; without its group's permissions where
   // the group can't be given. Else, and for a new file, 0600.
   bool keep_mode = false;
+  // Of that mode only what its owner may read and write stays.
+  bool owner_only = false;
   // Nobody but the user who writes it reads it: an owner that it can't be given to isn't missed.
   bool for_us_alone = false;
 };

@@ -28,11 +28,12 @@ Done write_all(int descriptor, std::string_view data, const std::string& file) {
   return {};
 }
 
-Done copy_mode(int descriptor, const std::string& of, const std::string& temporary) {
+Done copy_mode(int descriptor, const std::string& of, const std::string& temporary,
+               bool owner_only) {
   struct stat former{}, made{};
   if (::lstat(of.c_str(), &former) != 0 || !S_ISREG(former.st_mode)) return {};
   if (::fstat(descriptor, &made) != 0) return failed(temporary, "looked at");
-  mode_t mode = former.st_mode & 0777;
+  mode_t mode = former.st_mode & (owner_only ? 0600 : 0777);
   // What a group may read is that group's: another one gets nothing.
   if (made.st_gid != former.st_gid &&
       ::fchown(descriptor, static_cast<uid_t>(-1), former.st_gid) != 0)
@@ -49,7 +50,7 @@ Done write_new(const std::string& temporary, const std::string& file, std::strin
   if (!out) return failed(temporary, "made");
   if (auto kept = keep_owner(out.get(), file); !kept && !how.for_us_alone) return kept;
   if (how.keep_mode) {
-    if (auto copied = copy_mode(out.get(), file, temporary); !copied) return copied;
+    if (auto copied = copy_mode(out.get(), file, temporary, how.owner_only); !copied) return copied;
   }
   if (auto written = write_all(out.get(), content, temporary); !written) return written;
   if (::fsync(out.get()) != 0) return failed(temporary, "written");

@@ -34,17 +34,41 @@ bool user_is_free(const kube::Kubeconfig& config, const std::string& name, const
          user->auth_provider->client_id == access.client_id;
 }
 
-bool cluster_is_free(const kube::Kubeconfig& config, const std::string& name,
+// Whether a context that isn't surely this portal's goes to that cluster entry. What a portal says
+// of its issuer proves nothing, so those of kubectl's built-in client are others'.
+bool is_of_others(const kube::Kubeconfig& config, const std::string& cluster, const Whose& whose) {
+  return std::ranges::any_of(config.contexts, [&](const auto& found) {
+    if (found.entry.cluster != cluster) return false;
+    const kube::UserEntry* user = config.user(found.entry.user);
+    const auto call = user != nullptr && user->exec ? kube::plugin_call(*user->exec) : std::nullopt;
+    return !call || call->host != whose.host.text();
+  });
+}
+
+// Whether writing it changes nothing of whom it trusts.
+bool trusts_the_same(const kube::ClusterEntry& cluster, const ClusterAccess& access) {
+  return cluster.certificate_authority_pem == access.server_ca_pem &&
+         cluster.certificate_authority_file.empty() && cluster.tls_server_name.empty() &&
+         !cluster.insecure_skip_tls_verify;
+}
+
+// The same server isn't enough: the authority of a portal must not become that of the others, whose
+// tokens would go to whoever it vouches for.
+bool cluster_is_free(const kube::Kubeconfig& config, const std::string& name, const Whose& whose,
                      const ClusterAccess& access) {
   const kube::ClusterEntry* cluster = config.cluster(name);
-  return cluster == nullptr || cluster->server == access.server;
+  if (cluster == nullptr) return true;
+  return cluster->server == access.server &&
+         (trusts_the_same(*cluster, access) || !is_of_others(config, name, whose));
 }
 
 bool context_is_free(const kube::Kubeconfig& config, const std::string& name, const Whose& whose,
                      const ClusterAccess& access) {
   const kube::ContextEntry* context = config.context(name);
-  return context == nullptr || (cluster_is_free(config, context->cluster, access) &&
-                                user_is_free(config, context->user, whose, access));
+  if (context == nullptr) return true;
+  const kube::ClusterEntry* cluster = config.cluster(context->cluster);
+  return (cluster == nullptr || cluster->server == access.server) &&
+         user_is_free(config, context->user, whose, access);
 }
 
 // `name`, or with the host, or with a number besides, whichever is free first.
@@ -97,7 +121,7 @@ EntryNames names_for(const kube::Kubeconfig& config, const Host& host, const Clu
   const std::string person = kube::entry_name(user) + "@" + cluster;
   EntryNames names;
   names.cluster = free_name(cluster, cluster + at_host, [&](const std::string& name) {
-    return cluster_is_free(config, name, access);
+    return cluster_is_free(config, name, whose, access);
   });
   names.user = free_name(person, person + at_host, [&](const std::string& name) {
     return user_is_free(config, name, whose, access);
@@ -136,6 +160,32 @@ EntryNames add_entries(kube::Change& change, const kube::Kubeconfig& config, con
   change.exec_users.push_back(std::move(exec));
   change.contexts.push_back({names.context, names.cluster, names.user, ""});
   return names;
+}
+
+std::vector<kube::ExecUser> stale_users(const kube::Kubeconfig& config,
+                                        const std::vector<OwnContext>& own,
+                                        const std::string& program, const std::string& browser) {
+  std::vector<kube::ExecUser> stale;
+  for (const OwnContext& each : own) {
+    const kube::UserEntry* user = config.user(each.user);
+    if (user == nullptr || !user->exec || !each.token_file.empty()) continue;
+    if (std::ranges::find(stale, each.user, &kube::ExecUser::name) != stale.end()) continue;
+    kube::ExecUser wanted;
+    wanted.name = each.user;
+    // A bare name is looked for in PATH each time: somebody wrote it so.
+    const bool is_path = user->exec->command.find_first_of("/\\") != std::string::npos;
+    wanted.command = is_path ? program : user->exec->command;
+    wanted.args = user->exec->args;
+    if (!browser.empty() && browser != "auto") {
+      std::erase_if(wanted.args,
+                    [](const std::string& argument) { return argument.starts_with("--browser="); });
+      wanted.args.push_back("--browser=" + browser);
+    }
+    if (wanted.command == user->exec->command && wanted.args == user->exec->args) continue;
+    wanted.install_hint = kInstallHint;
+    stale.push_back(std::move(wanted));
+  }
+  return stale;
 }
 
 EntryNames add_auth_provider(kube::Change& change, const kube::Kubeconfig& config, const Host& host,

@@ -47,7 +47,13 @@ EntryNames names_for(const kube::Kubeconfig& config, const Host& host, const Clu
 EntryNames add_entries(kube::Change& change, const kube::Kubeconfig& config, const Host& host,
                        const ClusterAccess& access, const std::string& user,
                        const EntryOptions& options);
-// The same with kubectl's built-in OpenID Connect client, which gets the tokens.
+// The users of people among `own` whose entries call a program at another path than `program`, or
+// open a browser at other times than `browser` says (empty or "auto": as it is there), as they
+// should be; the rest of their arguments stays.
+std::vector<kube::ExecUser> stale_users(const kube::Kubeconfig& config,
+                                        const std::vector<OwnContext>& own,
+                                        const std::string& program, const std::string& browser);
+// As add_entries(), with kubectl's built-in OpenID Connect client, which gets the tokens.
 EntryNames add_auth_provider(kube::Change& change, const kube::Kubeconfig& config, const Host& host,
                              const ClusterAccess& access, const std::string& user,
                              const std::string& context, Tokens tokens);

@@ -16,6 +16,9 @@ constexpr Millis kPatience{40'000};
 constexpr Millis kLookAgain{5};
 constexpr Millis kLongestSkew{15'000};
 
+// For telling the portal of what a new sign-in replaces; the request under way may end after it.
+constexpr Millis kRevokingTime{5'000};
+
 // Names of the tokens for the vault.
 constexpr std::string_view kOwnToken = "sign-in";
 std::string token_name(const std::string& cluster) {
@@ -252,16 +255,61 @@ Result<void> Keeper::unlock_keyring(const Host& host, std::function<void()> slow
 Result<void> Keeper::keep(const Host& host, SignIn sign_in, const Keeping& keeping,
                           std::string access_token, Account account) {
   TRY_VOID(state_.make_folder_of(host));
-  const FileLock held = TRY(lock(host));
-  // Of another person perhaps; in any case of another sign-in.
-  for (const std::string& cluster : state_.clusters(host))
-    TRY_VOID(state_.remove_credential(host, cluster));
-  obtained_ = Obtained{host, std::move(access_token), std::move(account)};
-  sign_in.storage = keeping.wish;
-  if (keeping.in_keyring) TRY_VOID(vault_.ensure_key(host));
-  sign_in.refresh_token =
-      TRY(vault_.close(host, kOwnToken, sign_in.refresh_token.plain, keeping.in_keyring));
-  return state_.save(host, sign_in);
+  std::vector<Replaced> replaced;
+  {
+    const FileLock held = TRY(lock(host));
+    replaced = replaced_tokens(host, sign_in);
+    // Of another person perhaps; in any case of another sign-in.
+    for (const std::string& cluster : state_.clusters(host))
+      TRY_VOID(state_.remove_credential(host, cluster));
+    obtained_ = Obtained{host, std::move(access_token), std::move(account)};
+    sign_in.storage = keeping.wish;
+    if (keeping.in_keyring) TRY_VOID(vault_.ensure_key(host));
+    sign_in.refresh_token =
+        TRY(vault_.close(host, kOwnToken, sign_in.refresh_token.plain, keeping.in_keyring));
+    TRY_VOID(state_.save(host, sign_in));
+  }
+  revoke_replaced(sign_in, replaced);
+  return {};
+}
+
+std::vector<Keeper::Replaced> Keeper::replaced_tokens(const Host& host, const SignIn& by) {
+  const auto former = state_.sign_in(host);
+  if (!former || !*former) return {};
+  if ((*former)->authority_pem != by.authority_pem) client_.reset();
+  if ((*former)->refresh_token.empty()) return {};
+  std::vector<Replaced> replaced;
+  const auto add = [&](std::string_view name, const KeptToken& kept, const std::string& issuer,
+                       const std::string& client_id) {
+    auto token = vault_.open(host, name, kept);
+    if (token) replaced.push_back({issuer, client_id, std::move(*token)});
+    return token.has_value();
+  };
+  // One that a keyring doesn't give tells that the others would be waited for in vain.
+  if (!add(kOwnToken, (*former)->refresh_token, (*former)->issuer, std::string(kOwnClient)))
+    return {};
+  for (const std::string& cluster : state_.clusters(host)) {
+    const auto kept = state_.credential(host, cluster);
+    if (!kept || !*kept || (*kept)->refresh_token.empty()) continue;
+    if (!add(token_name(cluster), (*kept)->refresh_token, (*kept)->issuer, (*kept)->client_id))
+      break;
+  }
+  return replaced;
+}
+
+void Keeper::revoke_replaced(const SignIn& by, const std::vector<Replaced>& replaced) {
+  if (replaced.empty()) return;
+  const auto portal = client(by);
+  if (!portal) return;
+  const auto end = std::chrono::steady_clock::now() + kRevokingTime;
+  for (const Replaced& each : replaced) {
+    const auto told = runtime_.block_on(
+        (*portal)->revoke(each.issuer, each.client_id, std::string(each.token.reveal())));
+    trace_.say("former sign-in of " + each.client_id + ": " +
+               (told ? "revoked" : "not revoked: " + told.error().message()));
+    if ((!told && told.error().is(Errc::unreachable)) || std::chrono::steady_clock::now() >= end)
+      return;
+  }
 }
 
 Result<void> Keeper::keep_elsewhere(const Host& host, const Keeping& keeping) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/machine.h"
 #include "cli/portal_client.h"
@@ -67,7 +68,8 @@ class Keeper {
   // keyring_locked.
   Result<void> unlock_keyring(const Host& host, std::function<void()> slow);
   // Keeps what a sign-in gave, its refresh token among it as it is; what came with it serves this
-  // process's next questions.
+  // process's next questions. What it replaces is revoked at the portal if that can be done in a
+  // few seconds: jobs that sign in each time would leave hundreds of sign-ins that live.
   Result<void> keep(const Host& host, SignIn sign_in, const Keeping& keeping,
                     std::string access_token, Account account);
   // Brings what is kept of a sign-in that lives to another place; asks no portal. Whatever ends it
@@ -95,6 +97,14 @@ class Keeper {
   // The part of sign_out() that the portal hears of.
   Result<void> end_at_portal(const Host& host, const SignIn& sign_in, bool all);
   Result<void> forget_key(const Host& host, const SignIn& sign_in);
+  // What a new sign-in replaces, where it lives.
+  struct Replaced {
+    std::string issuer, client_id;
+    Secret token;
+  };
+  std::vector<Replaced> replaced_tokens(const Host& host, const SignIn& by);
+  // Needs no lock: nobody else has these any more.
+  void revoke_replaced(const SignIn& by, const std::vector<Replaced>& replaced);
 
   net::Runtime& runtime_;
   const State& state_;

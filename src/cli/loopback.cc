@@ -195,8 +195,7 @@ std::optional<http::Response> Loopback::Impl::judge(const http::Request& request
   if (!crypto::constant_time_equal(form->value("state"), options.state) ||
       form->value("iss") != options.issuer)
     return pages.unexpected(400);
-  const auto owner = peer_owner(request.peer, port);
-  if (owner && !is_ours(*owner)) return pages.unexpected(403);
+  if (!may_call_back(peer_owner(request.peer, port))) return pages.unexpected(403);
   if (over || callback) return pages.late();
   callback = read_callback(*form);
   if (!callback) return pages.unexpected(400);

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <string>
 
+#include "cli/machine_posix.h"
 #include "cli/peer_owner.h"
 
 namespace openunison::cli {
@@ -18,7 +19,7 @@ namespace {
 // More sockets than any machine that a person sits at has; about 150 bytes each.
 constexpr std::size_t kMaxTable = 16 * 1024 * 1024;
 constexpr std::uint32_t kOverflowUser = 65'534;
-constexpr std::string_view kTimeWait = "06";
+constexpr std::string_view kEstablished = "01";
 
 // As the kernel prints an address: each 32-bit word as a number of this machine's byte order.
 std::string table_form(const net::PeerAddress& peer) {
@@ -42,8 +43,13 @@ std::string_view word(std::string_view& line) {
   return found;
 }
 
-std::string read_table(const char* file) {
+bool is_six(const net::PeerAddress& peer) {
+  return peer.ip.find(':') != std::string::npos;
+}
+
+std::optional<std::string> read_table(const char* file) {
   std::ifstream in(file, std::ios::binary);
+  if (!in) return std::nullopt;
   std::string text;
   std::array<char, 64 * 1024> piece;
   while (in && text.size() < kMaxTable) {
@@ -53,35 +59,63 @@ std::string read_table(const char* file) {
   return text;
 }
 
+// The owner in the rest of a row, from its state on.
+PeerOwner owner_in_row(std::string_view rest) {
+  using enum PeerOwner::Kind;
+  if (word(rest) != kEstablished) return {gone};
+  for (int skipped = 0; skipped < 3; ++skipped) word(rest);
+  const std::string_view owner = word(rest);
+  std::uint32_t id = 0;
+  const auto [end, error] = std::from_chars(owner.data(), owner.data() + owner.size(), id);
+  if (error != std::errc() || end != owner.data() + owner.size()) return {gone};
+  if (id == kOverflowUser) return {unknown};
+  return {user, id};
+}
+
+// nullopt: in neither table.
+std::optional<PeerOwner> look(const net::PeerAddress& peer, std::uint16_t port) {
+  const auto four = is_six(peer) ? std::nullopt : read_table("/proc/net/tcp");
+  if (four) {
+    if (const auto found = owner_in_table(*four, peer, port)) return found;
+  }
+  const auto six = read_table("/proc/net/tcp6");
+  if (six) {
+    const net::PeerAddress listed{is_six(peer) ? peer.ip : "::ffff:" + peer.ip, peer.port};
+    if (const auto found = owner_in_table(*six, listed, port)) return found;
+  }
+  if (is_six(peer) ? !six : !four) return PeerOwner{};
+  return std::nullopt;
+}
+
 }  // namespace
 
-std::optional<std::uint32_t> owner_in_table(std::string_view table, const net::PeerAddress& peer,
-                                            std::uint16_t port) {
+std::optional<PeerOwner> owner_in_table(std::string_view table, const net::PeerAddress& peer,
+                                        std::uint16_t port) {
   const std::string wanted = table_form(peer);
-  const std::string our_end = fmt::format(":{:04X}", port);
   if (wanted.empty()) return std::nullopt;
+  const char* const own = !is_six(peer)                    ? "127.0.0.1"
+                          : peer.ip.starts_with("::ffff:") ? "::ffff:127.0.0.1"
+                                                           : "::1";
+  // The address too: on the same port of another one somebody else may listen, and be connected to
+  // from the same address and port by a process of ours.
+  const std::string our_end = table_form({own, port});
   while (!table.empty()) {
     const std::size_t end = std::min(table.find('\n'), table.size());
     std::string_view line = table.substr(0, end);
     table.remove_prefix(std::min(end + 1, table.size()));
     // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode ...
     word(line);
-    if (word(line) != wanted || !word(line).ends_with(our_end)) continue;
-    if (word(line) == kTimeWait) return std::nullopt;
-    for (int skipped = 0; skipped < 3; ++skipped) word(line);
-    const std::string_view owner = word(line);
-    std::uint32_t id = 0;
-    const auto [rest, error] = std::from_chars(owner.data(), owner.data() + owner.size(), id);
-    if (error != std::errc() || rest != owner.data() + owner.size()) return std::nullopt;
-    if (id == kOverflowUser) return std::nullopt;
-    return id;
+    if (word(line) == wanted && word(line) == our_end) return owner_in_row(line);
   }
   return std::nullopt;
 }
 
-std::optional<std::uint32_t> peer_owner(const net::PeerAddress& peer, std::uint16_t port) {
-  const bool six = peer.ip.find(':') != std::string::npos;
-  return owner_in_table(read_table(six ? "/proc/net/tcp6" : "/proc/net/tcp"), peer, port);
+PeerOwner peer_owner(const net::PeerAddress& peer, std::uint16_t port) {
+  // Twice: the kernel gives the table in pieces, and may leave out a row where others come and go.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    if (const auto found = look(peer, port)) return *found;
+  }
+  return {is_kernel_of_wsl() ? PeerOwner::Kind::unknown : PeerOwner::Kind::gone};
 }
 
 bool is_ours(std::uint32_t owner) {
@@ -89,6 +123,11 @@ bool is_ours(std::uint32_t owner) {
   if (::geteuid() != 0) return false;
   const char* caller = std::getenv("SUDO_UID");
   return caller != nullptr && std::to_string(owner) == caller;
+}
+
+bool may_call_back(const PeerOwner& owner) {
+  if (owner.kind == PeerOwner::Kind::user) return is_ours(owner.id);
+  return owner.kind == PeerOwner::Kind::unknown;
 }
 
 }  // namespace openunison::cli

@@ -5,11 +5,15 @@
 
 namespace openunison::cli {
 
-std::optional<std::uint32_t> peer_owner(const net::PeerAddress&, std::uint16_t) {
-  return std::nullopt;
+PeerOwner peer_owner(const net::PeerAddress&, std::uint16_t) {
+  return {};
 }
 
 bool is_ours(std::uint32_t) {
+  return true;
+}
+
+bool may_call_back(const PeerOwner&) {
   return true;
 }
 

@@ -19,7 +19,10 @@ using text::YamlNode;
 using Kind = YamlNode::Kind;
 
 // Of the file that is written beside; no name that somebody would give a copy.
-constexpr Replacing kReplacing{".oulogin-new", true};
+constexpr Replacing kReplacing{.suffix = ".oulogin-new", .keep_mode = true};
+// For a file that a refresh token goes to.
+constexpr Replacing kReplacingPrivately{
+    .suffix = ".oulogin-new", .keep_mode = true, .owner_only = true};
 // How often what changed between the first look and the locks may call for other locks.
 constexpr int kAttempts = 5;
 
@@ -27,6 +30,7 @@ struct Changing {
   LoadedFile file;
   YamlNode root;  // to become
   bool sets_current = false;
+  bool gets_secrets = false;
 
   bool differs() const { return !root.same_as(file.document.root()); }
 };
@@ -38,7 +42,7 @@ class Plan {
     const std::string& for_new = files.for_new_entries();
     for (LoadedFile& file : loaded) {
       YamlNode root = file.document.root();
-      files_.push_back({std::move(file), std::move(root), false});
+      files_.push_back({std::move(file), std::move(root)});
       if (files_.back().file.path == for_new) for_new_ = files_.size() - 1;
     }
     remove(kClusters, change.remove_clusters);
@@ -47,8 +51,10 @@ class Plan {
     for (const ClusterEntry& entry : change.clusters)
       write_cluster(value(kClusters, entry.name), entry);
     for (const ExecUser& entry : change.exec_users) write_user(value(kUsers, entry.name), entry);
-    for (const AuthProviderUser& entry : change.auth_provider_users)
+    for (const AuthProviderUser& entry : change.auth_provider_users) {
+      home_of(kUsers, entry.name).gets_secrets = true;
       write_user(value(kUsers, entry.name), entry);
+    }
     for (const ContextEntry& entry : change.contexts)
       write_context(value(kContexts, entry.name), entry);
     set_current(change);
@@ -89,10 +95,15 @@ class Plan {
     return nullptr;
   }
 
+  // Where the entry is, or goes.
+  Changing& home_of(const Section& section, std::string_view name) {
+    Changing* from = origin(section, name);
+    return from ? *from : files_[for_new_];
+  }
+
   // What is below "cluster:" and so on of the entry, made where there is none.
   YamlNode& value(const Section& of, const std::string& name) {
-    Changing* from = origin(of, name);
-    Changing& file = from ? *from : files_[for_new_];
+    Changing& file = home_of(of, name);
     YamlNode& list = section(file.root, of);
     YamlNode* item = const_cast<YamlNode*>(find_item(file.root, of, name));
     if (!item) {
@@ -248,7 +259,7 @@ Result<std::vector<std::string>> locks_of(const std::vector<std::string>& paths)
   return std::vector(locks.begin(), locks.end());
 }
 
-Result<std::vector<std::string>> write_all(const Plan& plan) {
+Result<std::vector<std::string>> write_all(const Plan& plan, const WriteOptions& options) {
   // All texts before the first file is touched.
   std::vector<std::pair<const Changing*, std::string>> texts;
   for (const Changing* file : plan.changing()) {
@@ -263,11 +274,18 @@ Result<std::vector<std::string>> write_all(const Plan& plan) {
   std::vector<std::string> written;
   for (const auto& [file, text] : texts) {
     const std::string target = TRY(target_of(file->file.path));
-    if (auto done = replace_file(target, text, kReplacing); !done) {
+    const bool closes = file->gets_secrets && system::open_to_others(target);
+    const Replacing& how = file->gets_secrets ? kReplacingPrivately : kReplacing;
+    if (auto done = replace_file(target, text, how); !done) {
       auto error = not_written(done.error());
       if (written.empty()) return error;
       return fail(Errc::not_written,
                   error.error().message() + "; changed before it: " + written.front());
+    }
+    if (closes && options.say) {
+      options.say(fmt::format(
+          "{} was open to other users; now that a refresh token is in it, only you may read it",
+          target));
     }
     written.push_back(file->file.path);
   }
@@ -315,7 +333,7 @@ Result<Written> apply(const Files& files, const Change& change, const WriteOptio
     const auto needed = locks_of(paths_of(plan.changing()));
     if (!needed) return std::unexpected(needed.error());
     const bool covered = std::ranges::includes(*locks, *needed);
-    if (covered) return Written{TRY(write_all(plan))};
+    if (covered) return Written{TRY(write_all(plan, options))};
     if (attempt == kAttempts) {
       return fail(Errc::locked, "the kubeconfigs are changed by others all the time; try again");
     }

@@ -155,7 +155,8 @@ struct WriteOptions {
   // locks are empty, and held for milliseconds). One whose owner is known to be gone is taken at
   // once, one whose owner lives never.
   std::chrono::milliseconds stale_after{60'000};
-  // Called once, with a sentence, if a lock has to be waited for; and for one that is taken over.
+  // Called once, with a sentence, if a lock has to be waited for; for one that is taken over; and
+  // for a file whose mode lets others in no longer, since a refresh token is written into it.
   std::function<void(std::string_view)> say;
 };
 

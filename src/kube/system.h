@@ -35,6 +35,8 @@ enum class FileKind { missing, regular, folder, other };
 std::expected<FileKind, int> kind_of(const std::string& path);  // links followed
 // Somebody has taken the permission to write from all, or this process hasn't it.
 bool write_protected(const std::string& path);
+// Its mode lets a group or everybody in; false on Windows, whose folders say that.
+bool open_to_others(const std::string& path);
 // At most `limit` bytes; waits for nobody. EISDIR, EACCES, ...
 std::expected<std::string, int> read_file(const std::string& path, std::size_t limit);
 

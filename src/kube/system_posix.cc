@@ -148,6 +148,11 @@ bool write_protected(const std::string& path) {
   return (status.st_mode & 0222) == 0 || ::access(path.c_str(), W_OK) != 0;
 }
 
+bool open_to_others(const std::string& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 && (status.st_mode & 077) != 0;
+}
+
 std::expected<std::string, int> read_file(const std::string& path, std::size_t limit) {
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file) return failed();

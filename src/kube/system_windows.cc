@@ -166,6 +166,10 @@ bool write_protected(const std::string& path) {
   return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_READONLY) != 0;
 }
 
+bool open_to_others(const std::string&) {
+  return false;
+}
+
 std::expected<std::string, int> read_file(const std::string& path, std::size_t limit) {
   std::error_code failed;
   if (fs::is_directory(path, failed)) return std::unexpected(EISDIR);

@@ -2,7 +2,7 @@
 //
 // `kubectl oulogin --host=H`: signs in where that is needed, learns the clusters, writes them into
 // the kubeconfig and switches to one. With a sign-in that lives and entries that are there it only
-// switches.
+// mends what they call, and switches.
 #include <algorithm>
 #include <iostream>
 
@@ -232,6 +232,11 @@ Result<Told> run(Plugin& plugin, const cli::Host& host, const Options& options) 
   }
   kube::Change change;
   change.current_context = there->name;
+  // The program may have been moved since, or another browser is wanted now.
+  const bool only_this = !options.cluster.empty() || !options.context.empty();
+  change.exec_users =
+      cli::stale_users(config, only_this ? std::vector{*there} : own,
+                       TRY(cli::own_program(plugin.environment())), options.browser);
   Told told;
   told.files = TRY(kube::apply(files, change)).files;
   const auto known = TRY(plugin.state().sign_in(host));

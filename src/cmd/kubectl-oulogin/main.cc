@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "base/log.h"
+#include "cli/no_dumps.h"
 #include "cmd/kubectl-oulogin/commands.h"
 #include "cmd/kubectl-oulogin/plugin.h"
 
@@ -204,6 +205,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  openunison::cli::forbid_dumps();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -104,6 +104,69 @@ TEST_F(EntriesTest, NeverTakeANameThatIsSomebodyElses) {
   EXPECT_EQ(add(change, config(kEmpty), "auto", "mine").context, "mine");
 }
 
+TEST_F(EntriesTest, LeaveTheAuthorityOfAnEntryThatOthersUse) {
+  const std::string begin =
+      std::string(kEmpty) + "clusters: [{name: prod, cluster: {server: 'https://prod.example.com'";
+  const std::string mine = "certificate-authority-data: TUlORQ==";  // "MINE"
+  const std::string others =
+      "contexts: [{name: admin, context: {cluster: prod, user: admin}}]\n"
+      "users: [{name: admin, user: ";
+  const auto user_at = [](const std::string& host) {
+    return "{exec: {apiVersion: client.authentication.k8s.io/v1, command: kubectl-oulogin, args: "
+           "[get-token, --host=" +
+           host + ", --cluster=prod]}}}]\n";
+  };
+  access_.server_ca_pem = "MINE";
+  const struct {
+    const char* what;
+    std::string tls;
+    std::string rest;
+    const char* cluster;
+  } cases[] = {
+      {"another authority", "certificate-authority-data: T1RIRVI=", others + "{token: x}}]\n",
+       "prod@k8sou.example.com"},
+      {"the same authority", mine, others + "{token: x}}]\n", "prod"},
+      {"a public authority", "", others + "{token: x}}]\n", "prod@k8sou.example.com"},
+      {"an authority in a file", "certificate-authority: /ca.crt", others + "{token: x}}]\n",
+       "prod@k8sou.example.com"},
+      {"another name", mine + ", tls-server-name: x", others + "{token: x}}]\n",
+       "prod@k8sou.example.com"},
+      {"no check", mine + ", insecure-skip-tls-verify: true", others + "{token: x}}]\n",
+       "prod@k8sou.example.com"},
+      {"another portal's", "", others + user_at("other.example.com"), "prod@k8sou.example.com"},
+      {"the built-in client's, of an issuer that anybody can name", "",
+       others + "{auth-provider: {name: oidc, config: {idp-issuer-url: "
+                "'https://k8sou.example.com/auth/idp/k8sIdp', client-id: kubernetes}}}}]\n",
+       "prod@k8sou.example.com"},
+      {"a context without its user", "",
+       "contexts: [{name: admin, context: {cluster: prod, user: nobody}}]\n",
+       "prod@k8sou.example.com"},
+      {"our own: its authority has changed", "", others + user_at("k8sou.example.com"), "prod"},
+      {"nobody's", "", "", "prod"},
+  };
+  for (const auto& each : cases) {
+    SCOPED_TRACE(each.what);
+    const kube::Kubeconfig before =
+        config(begin + (each.tls.empty() ? "" : ", ") + each.tls + "}}]\n" + each.rest);
+    const kube::ClusterEntry former = *before.cluster("prod");
+    kube::Change change;
+    EXPECT_EQ(add(change, before).cluster, each.cluster);
+    const kube::Kubeconfig now = after(change);
+    EXPECT_EQ(now.cluster(each.cluster)->certificate_authority_pem, "MINE");
+    EXPECT_EQ(now.context("prod")->cluster, each.cluster);
+    if (std::string(each.cluster) == "prod") continue;
+    EXPECT_EQ(now.cluster("prod")->certificate_authority_pem, former.certificate_authority_pem);
+    EXPECT_EQ(now.cluster("prod")->certificate_authority_file, former.certificate_authority_file);
+    EXPECT_EQ(now.cluster("prod")->tls_server_name, former.tls_server_name);
+    EXPECT_EQ(now.cluster("prod")->insecure_skip_tls_verify, former.insecure_skip_tls_verify);
+    EXPECT_EQ(now.context("admin")->cluster, "prod");
+    // And the next time it finds its own.
+    kube::Change again;
+    EXPECT_EQ(add(again, now).cluster, each.cluster);
+    EXPECT_EQ(add(again, now).context, "prod");
+  }
+}
+
 // Also where somebody wrote it there by hand.
 TEST_F(EntriesTest, KeepWhenABrowserMayBeOpened) {
   kube::Change first;
@@ -117,6 +180,48 @@ TEST_F(EntriesTest, KeepWhenABrowserMayBeOpened) {
   add(other, there, "never");
   EXPECT_THAT(other.exec_users.at(0).args, ElementsAre("get-token", "--host=k8sou.example.com",
                                                        "--cluster=prod", "--browser=never"));
+}
+
+TEST_F(EntriesTest, OfAProgramThatWasMovedOrAnotherBrowserAreMended) {
+  kube::Change first;
+  add(first, config(kEmpty), "tty");
+  const kube::Kubeconfig there = after(first);
+  const std::vector<OwnContext> own = own_contexts(there, host_);
+  const std::string program = "/bin/kubectl-oulogin";
+  EXPECT_THAT(stale_users(there, own, program, "auto"), IsEmpty());
+  EXPECT_THAT(stale_users(there, own, program, ""), IsEmpty());
+  EXPECT_THAT(stale_users(there, own, program, "tty"), IsEmpty());
+
+  kube::Change moved;
+  moved.exec_users = stale_users(there, own, "/opt/kubectl-oulogin", "auto");
+  ASSERT_EQ(moved.exec_users.size(), 1u);
+  const kube::Kubeconfig mended = after(moved);
+  const kube::ExecUser user = *mended.user("alice@prod")->exec;
+  EXPECT_EQ(user.command, "/opt/kubectl-oulogin");
+  EXPECT_THAT(user.args, ElementsAre("get-token", "--host=k8sou.example.com", "--cluster=prod",
+                                     "--browser=tty"));
+  EXPECT_THAT(stale_users(mended, own, "/opt/kubectl-oulogin", "auto"), IsEmpty());
+
+  kube::Change other;
+  other.exec_users = stale_users(mended, own, "/opt/kubectl-oulogin", "never");
+  EXPECT_THAT(
+      after(other).user("alice@prod")->exec->args,
+      ElementsAre("get-token", "--host=k8sou.example.com", "--cluster=prod", "--browser=never"));
+}
+
+TEST_F(EntriesTest, OfProgramsAndBareNamesAreNotMended) {
+  kube::Change change;
+  EntryOptions options{"/bin/kubectl-oulogin", "", "auto"};
+  options.token_file = "/run/token";
+  add_entries(change, config(kEmpty), host_, access_, "job", options);
+  const kube::Kubeconfig programs = after(change);
+  EXPECT_THAT(stale_users(programs, own_contexts(programs), "/opt/kubectl-oulogin", "tty"),
+              IsEmpty());
+  options = {"kubectl-oulogin", "", "auto"};
+  kube::Change bare;
+  add_entries(bare, config(kEmpty), host_, access_, "alice", options);
+  const kube::Kubeconfig named = after(bare);
+  EXPECT_THAT(stale_users(named, own_contexts(named), "/opt/kubectl-oulogin", "auto"), IsEmpty());
 }
 
 TEST_F(EntriesTest, AreTakenOutWithoutWhatOthersUse) {

@@ -184,6 +184,38 @@ TEST_F(KeeperTest, ANewSignInForgetsTheCredentialsOfTheFormer) {
   EXPECT_EQ(kept_refresh_token(), "own-1");
 }
 
+TEST_F(KeeperTest, ANewSignInRevokesTheOneThatItReplaces) {
+  SignIn sign_in;
+  sign_in.issuer = kIssuer;
+  sign_in.authority_pem = "PEM";
+  sign_in.refresh_token = {Secret("own-2")};
+  for (const bool works : {true, false}) {
+    signed_in();
+    kept("kept", Seconds(1));
+    portal_.asked.clear();
+    if (works) {
+      // What the portal says doesn't matter.
+      answer(json_response(200, ""));
+      answer(json_response(500, ""));
+    }
+    ASSERT_TRUE(keeper_.keep(host_, sign_in, {}, "access", {}));
+    EXPECT_EQ(kept_refresh_token(), "own-2");
+    EXPECT_FALSE(state_.credential(host_, "prod").value());
+    ASSERT_EQ(portal_.asked.size(), works ? 2u : 1u) << "one that is away is asked once";
+    EXPECT_EQ(portal_.asked[0].url.text(), std::string(kIssuer) + "/revoke");
+    EXPECT_EQ(portal_.form(0).value("token"), "own-1");
+    EXPECT_EQ(portal_.form(0).value("client_id"), "kubectl-oulogin");
+    if (!works) continue;
+    EXPECT_EQ(portal_.form(1).value("token"), "family-1");
+    EXPECT_EQ(portal_.form(1).value("client_id"), "kubernetes");
+  }
+  // One that is over already has nothing to revoke.
+  signed_in("");
+  portal_.asked.clear();
+  ASSERT_TRUE(keeper_.keep(host_, sign_in, {}, "access", {}));
+  EXPECT_TRUE(portal_.asked.empty());
+}
+
 // A sign-in comes with an access token and the account: neither is asked for again.
 TEST_F(KeeperTest, WhatASignInBroughtServesTheSameProcess) {
   SignIn sign_in;

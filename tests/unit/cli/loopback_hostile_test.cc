@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/machine_posix.h"
 #include "loopback_fixture.h"
 #include "net/files.h"
 
@@ -254,44 +255,86 @@ TEST_F(HostileTest, AThousandConnectionsWhileThePageIsHeld) {
   EXPECT_THAT(page, HasSubstr("You’re signed in"));
 }
 
+// What a stranger does after it has sent its callback.
+enum class Then { waits, half_closes, closes, resets };
+
+// As another user; system calls only, for it is a child. Gives its exit code.
+int stranger(std::uint16_t port, const std::string& bytes, Then then, int answer_to) {
+  constexpr uid_t kStranger = 54'321;
+  char buffer[64] = {};
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(port);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::setgroups(0, nullptr) != 0 || ::setuid(kStranger) != 0) return 1;
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return 2;
+  if (::write(fd, bytes.data(), bytes.size()) < 0) return 3;
+  if (then == Then::closes) return ::close(fd);
+  if (then == Then::resets) {
+    const linger at_once{1, 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    return ::close(fd);
+  }
+  if (then == Then::half_closes && ::shutdown(fd, SHUT_WR) != 0) return 4;
+  const ssize_t got = ::read(fd, buffer, sizeof buffer);
+  if (got <= 0 || ::write(answer_to, buffer, static_cast<std::size_t>(got)) < 0) return 5;
+  return 0;
+}
+
+Task<int> until_ended(pid_t id) {
+  int status = -1;
+  while (::waitpid(id, &status, WNOHANG) == 0) co_await net::sleep_until(net::in(Millis(5)));
+  co_return status;
+}
+
 TEST_F(HostileTest, AnotherUsersProcessIsRefusedEvenWithTheRightState) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can be somebody else";
-  constexpr uid_t kStranger = 54'321;
-  int pipe_ends[2];
-  ASSERT_EQ(::pipe(pipe_ends), 0);
   const std::string bytes = get(query_with("evil"));
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    // Only system calls here.
-    char buffer[64] = {};
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(port_);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::setgroups(0, nullptr) != 0 || ::setuid(kStranger) != 0) ::_exit(1);
-    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-    if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) ::_exit(2);
-    if (::write(fd, bytes.data(), bytes.size()) < 0) ::_exit(3);
-    const ssize_t got = ::read(fd, buffer, sizeof buffer);
-    if (got <= 0 || ::write(pipe_ends[1], buffer, static_cast<std::size_t>(got)) < 0) ::_exit(4);
-    ::_exit(0);
-  }
-  ::close(pipe_ends[1]);
-  struct Reaper {
-    static Task<int> until_ended(pid_t id) {
-      int status = -1;
-      while (::waitpid(id, &status, WNOHANG) == 0) co_await net::sleep_until(net::in(Millis(5)));
-      co_return status;
+  for (const Then then : {Then::waits, Then::half_closes, Then::closes, Then::resets}) {
+    SCOPED_TRACE(static_cast<int>(then));
+    // There, what is in no table may be a browser of Windows.
+    if (then == Then::resets && is_kernel_of_wsl()) continue;
+    int pipe_ends[2];
+    ASSERT_EQ(::pipe(pipe_ends), 0);
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) ::_exit(stranger(port_, bytes, then, pipe_ends[1]));
+    ::close(pipe_ends[1]);
+    // Where nobody waits for an answer, it has ended before anything of it is looked at: what it
+    // has left is what is found.
+    int status = -1;
+    if (then == Then::closes || then == Then::resets) {
+      ASSERT_EQ(::waitpid(child, &status, 0), child);
+    } else {
+      status = runtime_.block_on(until_ended(child));
     }
-  };
-  EXPECT_EQ(runtime_.block_on(Reaper::until_ended(child)), 0);
-  char buffer[64] = {};
-  const ssize_t got = ::read(pipe_ends[0], buffer, sizeof buffer);
-  ::close(pipe_ends[0]);
-  EXPECT_THAT(std::string(buffer, got > 0 ? static_cast<std::size_t>(got) : 0),
-              StartsWith("HTTP/1.1 403"));
+    EXPECT_EQ(status, 0);
+    char buffer[64] = {};
+    const ssize_t got = ::read(pipe_ends[0], buffer, sizeof buffer);
+    ::close(pipe_ends[0]);
+    if (then == Then::waits || then == Then::half_closes) {
+      EXPECT_THAT(std::string(buffer, got > 0 ? static_cast<std::size_t>(got) : 0),
+                  StartsWith("HTTP/1.1 403"));
+    }
+  }
   expect_still_waiting();
+}
+
+// Programs that have sockets of IPv6 only reach 127.0.0.1 by them too, and are in the other table.
+TEST_F(HostileTest, HonestCallersOfEveryKindOfSocketAreKnown) {
+  for (const char* ip : {"127.0.0.1", "::1", "::ffff:127.0.0.1"}) {
+    SCOPED_TRACE(ip);
+    auto stream = runtime_.block_on(connect(ip));
+    if (!stream) GTEST_SKIP() << "no IPv6 here";
+    stream.reset();
+    options_.hold = Millis(1);
+    loopback_.reset();
+    open();
+    const std::string answer = runtime_.block_on(knock(get(query_with("right")), ip));
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
+    EXPECT_TRUE(loopback_->has_callback());
+  }
 }
 
 }  // namespace

@@ -37,6 +37,48 @@ TEST(Writing, KeepsTheModeOfTheFile) {
   }
 }
 
+TEST(Writing, AFileThatGetsARefreshTokenIsForItsOwnerAlone) {
+  const TemporaryDirectory directory;
+  Change change;
+  AuthProviderUser user;
+  user.name = "ada@new";
+  user.issuer_url = "https://k8sou.example.com/auth/idp/k8sIdp";
+  user.client_id = "kubernetes";
+  user.refresh_token = Secret("refresh");
+  change.auth_provider_users.push_back(user);
+  std::vector<std::string> said;
+  WriteOptions options;
+  options.say = [&](std::string_view line) { said.emplace_back(line); };
+  const auto mode_of = [](const std::string& path) {
+    struct stat status{};
+    ::stat(path.c_str(), &status);
+    return status.st_mode & 07777;
+  };
+  for (const mode_t mode : {0600u, 0640u, 0644u, 0660u, 0755u}) {
+    SCOPED_TRACE(mode);
+    const std::string file = directory.file("config-" + std::to_string(mode));
+    const std::string first = directory.file("first-" + std::to_string(mode));
+    write_text(first, "contexts: [{name: new, context: {cluster: x, user: x}}]\n");
+    write_text(file, "users: [{name: ada@new, user: {}}]\n");
+    ::chmod(first.c_str(), 0644);
+    ::chmod(file.c_str(), mode);
+    said.clear();
+    change.current_context = "new";
+    must_apply(Files{{first, file}, false}, change, options);
+    EXPECT_EQ(mode_of(file), 0600u);
+    EXPECT_EQ(mode_of(first), 0644u) << "no token is in it";
+    if (mode == 0600) {
+      EXPECT_THAT(said, IsEmpty());
+    } else {
+      EXPECT_THAT(said, ElementsAre(HasSubstr(file + " was open to other users")));
+    }
+    // Who opens it again wants that: an entry without a secret doesn't change it.
+    ::chmod(file.c_str(), 0640);
+    must_apply(only(file), sign_in("another"));
+    EXPECT_EQ(mode_of(file), 0640u);
+  }
+}
+
 TEST(Writing, AsRootKeepsTheOwner) {
   if (::geteuid() != 0) GTEST_SKIP() << "not root";
   const TemporaryDirectory directory;
