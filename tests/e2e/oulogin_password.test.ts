@@ -28,8 +28,8 @@ async function portalWith(name: string, authentication: string): Promise<OpenUni
 beforeAll(async () => {
   s = await stack();
   noteSecret("password", password);
-  allowed = await portalWith("passwords", "password_from_command_line: true");
-  forbidden = await portalWith("no-passwords", "group_refresh_seconds: 300");
+  allowed = await portalWith("sent-passwords", "password_from_command_line: true");
+  forbidden = await portalWith("refused-passwords", "group_refresh_seconds: 300");
 });
 afterAll(async () => {
   await allowed?.stop();
