@@ -169,7 +169,7 @@ describe("a job in the cluster", () => {
     const forbidden = await kubectl(s.cluster, given.access_token, "get", "secrets");
     expect(forbidden.stderr).toContain('User "job:system:serviceaccount:ci:builder" cannot list resource "secrets"');
     // The API server's audit log and ours name the same token.
-    const line = s.portal.audit().find((each) => each.event === "workload_token" && each.user === userInfo.username)!;
+    const line = s.portal.audit().filter((each) => each.event === "workload_token" && each.user === userInfo.username).at(-1)!;
     expect(line).toMatchObject({ workload: "jobs", issuer: "https://kubernetes.default.svc", subject: "system:serviceaccount:ci:builder", cluster: "demo", client: "kubernetes" });
     expect(userInfo.extra["authentication.kubernetes.io/credential-id"]).toEqual([`JTI=${String(line.jti)}`]);
     // It is of no use elsewhere.
