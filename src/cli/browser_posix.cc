@@ -30,9 +30,9 @@ class Wishes {
 #endif
     ::posix_spawnattr_setflags(&attributes_, flags);
     sigset_t signals;
-    ::sigfillset(&signals);
+    sigfillset(&signals);
     ::posix_spawnattr_setsigdefault(&attributes_, &signals);
-    ::sigemptyset(&signals);
+    sigemptyset(&signals);
     ::posix_spawnattr_setsigmask(&attributes_, &signals);
   }
   Wishes(const Wishes&) = delete;

@@ -87,9 +87,9 @@ std::optional<pid_t> start(const ProgramRun& run, const Pipe& in, const Pipe& ou
   ::posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
 #endif
   sigset_t signals;
-  ::sigfillset(&signals);
+  sigfillset(&signals);
   ::posix_spawnattr_setsigdefault(&attributes, &signals);
-  ::sigemptyset(&signals);
+  sigemptyset(&signals);
   ::posix_spawnattr_setsigmask(&attributes, &signals);
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
   const std::vector<std::string> environment = environment_with(run.variables);
