@@ -4,7 +4,7 @@
 // qemu-user, Windows by wine), offered by the portal, and signed in with at the real portal and API server. `make test-package`
 // runs it; what build/packages doesn't hold isn't tested, and that is said. macOS programs can't be run here: their form is looked at.
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Browser } from "playwright-core";
@@ -143,6 +143,7 @@ describe("the portal offers them", () => {
     mkdirSync(folder, { recursive: true });
     portal = new OpenUnison({ folder, authority: s.authority, port: await freePort(), managementPort: await freePort(), apiServer: "https://127.0.0.1:1", openunisonExtra: `portal: {plugin_downloads: "${packages}"}` });
     await portal.prepare();
+    await portal.addUser("alice", demoPeople.alice!.password, demoPeople.alice!.groups);
     await portal.start();
   });
   afterAll(async () => portal?.stop());
@@ -159,7 +160,13 @@ describe("the portal offers them", () => {
     const manifest = (await visitor.fetch(`${at}oulogin.yaml`)).body;
     for (const archive of archives) expect(manifest).toContain(`uri: ${at}${archive}`);
     if (!of("linux_amd64")) return;
-    const installed = await run(krew, ["install", `--manifest-url=${at}oulogin.yaml`], { env: { ...process.env, HOME: home, KREW_ROOT: join(home, ".krew"), SSL_CERT_FILE: s.authority.caFile }, cwd: home, timeout: 60_000 });
+    // krew gets its own index first, which is far away: an empty one takes its place.
+    const index = join(home, "index");
+    mkdirSync(join(index, "plugins"), { recursive: true });
+    writeFileSync(join(index, "plugins/none"), "");
+    for (const args of [["init", "-q"], ["add", "."], ["-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-qm", "empty"]]) await must("git", ["-C", index, ...args]);
+    const env = { ...process.env, HOME: home, KREW_ROOT: join(home, ".krew"), KREW_DEFAULT_INDEX_URI: `file://${index}`, SSL_CERT_FILE: s.authority.caFile };
+    const installed = await run(krew, ["install", `--manifest-url=${at}oulogin.yaml`], { env, cwd: home, timeout: 60_000 });
     expect(installed.stderr + installed.stdout).toContain("Installed plugin: oulogin");
   });
 
