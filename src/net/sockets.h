@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Private to net/: the calls on sockets that differ between systems. One file for each:
-// sockets_linux.cc, sockets_macos.cc, sockets_windows.cc. Failures leave their cause in errno, also
-// where the system has errors of its own.
+// Private to net/: the calls on sockets that differ between systems. sockets_posix.cc has what
+// Linux and macOS share, sockets_linux.cc and sockets_macos.cc what they don't, sockets_windows.cc
+// all of it. Failures leave their cause in errno, also where the system has errors of its own.
 #pragma once
 
 #include <sys/types.h>
