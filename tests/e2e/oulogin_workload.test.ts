@@ -204,7 +204,7 @@ describe("a workflow of a CI service", () => {
     expect([open.code, open.stderr]).toEqual([0, expect.stringContaining("chmod 600")]);
     chmodSync(file, 0o600);
     expect((await logIn()).stderr).not.toContain("chmod");
-    for (const flag of ["--device", "--auth-provider", "--browser=desktop"])
+    for (const flag of ["--device", "--auth-provider", "--browser=desktop", "--username=x", "--storage=file"])
       expect(await logIn(flag)).toMatchObject({ code: 2, stderr: expect.stringMatching(/is for people/) as string });
   });
 

@@ -38,8 +38,7 @@ int list(const Options& options) {
     }
     text::Json json;
     json.set("contexts", text::Json(std::move(all)));
-    std::cout << json.dump_pretty() << "\n" << std::flush;
-    return std::cout.good() ? kDone : kFailed;
+    return print(json);
   }
   if (found->empty())
     std::cerr << "no contexts of kubectl oulogin; begin with: kubectl oulogin --host=HOST\n";

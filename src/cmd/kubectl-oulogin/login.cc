@@ -12,7 +12,7 @@
 #include "cli/words.h"
 #include "cmd/kubectl-oulogin/commands.h"
 #include "cmd/kubectl-oulogin/password.h"
-#include "cmd/kubectl-oulogin/plugin.h"
+#include "cmd/kubectl-oulogin/told.h"
 #include "text/json.h"
 
 namespace openunison::plugin {
@@ -21,44 +21,24 @@ namespace {
 constexpr Millis kOthersTab{600'000};
 
 // What is told in the end.
-struct Told {
-  std::string user, context, cluster, server;
-  std::vector<std::string> others;  // contexts that were written besides
-  std::vector<std::string> files;
-  bool signed_in = false;  // anew
+struct SignedIn : Told {
+  bool anew = false;
   std::int64_t ends_in = 0;
 };
 
-int tell(Plugin& plugin, const cli::Host& host, const Options& options, const Told& told) {
+int tell(Plugin& plugin, const cli::Host& host, const Options& options, const SignedIn& told) {
   if (options.output == "json") {
-    text::Json json;
-    json.set("host", host.text());
-    json.set("user", told.user);
-    json.set("context", told.context);
-    json.set("cluster", told.cluster);
-    json.set("server", told.server);
-    json.set("signed_in", told.signed_in);
-    json.set("other_contexts",
-             text::Json(text::Json::Array(told.others.begin(), told.others.end())));
-    json.set("files_changed", text::Json(text::Json::Array(told.files.begin(), told.files.end())));
-    std::cout << json.dump_pretty() << "\n" << std::flush;
-    return std::cout.good() ? kDone : kFailed;
+    text::Json json = json_of(host, told);
+    json.set("signed_in", told.anew);
+    return print(json);
   }
   cli::Terminal& terminal = plugin.terminal();
-  if (told.signed_in)
+  if (told.anew)
     terminal.line(
         "Signed in at " + host.text() + " as " + told.user +
             (told.ends_in > 0 ? ", for at most " + cli::in_words(Seconds(told.ends_in)) : ""),
         cli::Ink::good);
-  terminal.line("kubectl now uses the context " + told.context + " (" + told.server + ")",
-                cli::Ink::strong);
-  for (const std::string& file : told.files) terminal.line("Changed: " + file, cli::Ink::soft);
-  if (!told.others.empty()) {
-    std::string names;
-    for (const std::string& each : told.others) names += (names.empty() ? "" : ", ") + each;
-    terminal.line("Also there: " + names + "; change with: kubectl oulogin switch NAME");
-  }
-  terminal.line("Try: kubectl auth whoami");
+  tell_context(terminal, told);
   return kDone;
 }
 
@@ -162,20 +142,21 @@ Result<bool> keep_elsewhere(Plugin& plugin, const cli::Host& host, const Options
 }
 
 // Everything anew from what the portal says; `anew`: whatever is kept of a sign-in.
-Result<Told> write_entries(Plugin& plugin, const cli::Host& host, const Options& options,
-                           const kube::Files& files, const std::string& authority_pem, bool anew) {
+Result<SignedIn> write_entries(Plugin& plugin, const cli::Host& host, const Options& options,
+                               const kube::Files& files, const std::string& authority_pem,
+                               bool anew) {
   const kube::Kubeconfig config = TRY(kube::read(files));
-  Told told;
+  SignedIn told;
   if (options.password_stdin) {
     TRY_VOID(sign_in_by_password(plugin, host, options, authority_pem));
-    told.signed_in = true;
+    told.anew = true;
   }
   const auto ask = [&] { return plugin.keeper().account(host); };
-  auto account = anew && !told.signed_in ? fail(cli::Errc::sign_in_needed, "")
-                                         : plugin.with_keyring(host, ask);
-  if (!account && !told.signed_in && account.error().is(cli::Errc::sign_in_needed)) {
+  auto account =
+      anew && !told.anew ? fail(cli::Errc::sign_in_needed, "") : plugin.with_keyring(host, ask);
+  if (!account && !told.anew && account.error().is(cli::Errc::sign_in_needed)) {
     TRY_VOID(sign_in(plugin, host, options, authority_pem));
-    told.signed_in = true;
+    told.anew = true;
     account = ask();
   }
   if (!account) return std::unexpected(account.error());
@@ -210,7 +191,7 @@ Result<Told> write_entries(Plugin& plugin, const cli::Host& host, const Options&
   return told;
 }
 
-Result<Told> run(Plugin& plugin, const cli::Host& host, const Options& options) {
+Result<SignedIn> run(Plugin& plugin, const cli::Host& host, const Options& options) {
   const std::string authority_pem = TRY(read_authority(options.certificate_authority));
   const kube::Files files =
       TRY(kube::find_files(options.kubeconfig, kube::Environment::of_process()));
@@ -237,7 +218,7 @@ Result<Told> run(Plugin& plugin, const cli::Host& host, const Options& options) 
   change.exec_users =
       cli::stale_users(config, only_this ? std::vector{*there} : own,
                        TRY(cli::own_program(plugin.environment())), options.browser);
-  Told told;
+  SignedIn told;
   told.files = TRY(kube::apply(files, change)).files;
   const auto known = TRY(plugin.state().sign_in(host));
   told.user = known ? known->user : "";

@@ -11,21 +11,23 @@
 #include "cli/entries.h"
 #include "cli/own_program.h"
 #include "cmd/kubectl-oulogin/commands.h"
+#include "cmd/kubectl-oulogin/told.h"
 #include "cmd/kubectl-oulogin/workload.h"
 #include "text/json.h"
 
 namespace openunison::plugin {
 namespace {
 
-struct Told {
-  std::string subject, user, context, cluster, server;
-  std::vector<std::string> others, files;
+struct Taken : Told {
+  std::string subject;
 };
 
 std::string problem_of(const Options& options) {
   for (const auto& [given, name] :
        {std::pair(options.device, "--device"), std::pair(options.auth_provider, "--auth-provider"),
         std::pair(options.password_stdin, "--password-stdin"),
+        std::pair(!options.username.empty(), "--username"),
+        std::pair(!options.storage.empty(), "--storage"),
         std::pair(options.browser != "auto", "--browser")}) {
     if (given) return std::string(name) + " is for people, and --token-file for programs";
   }
@@ -44,7 +46,7 @@ Result<const cli::ClusterAccess*> pick(const cli::WorkloadAccount& account,
                                          " lets " + account.subject + " into " + names);
 }
 
-Result<Told> run(WorkloadTools& tools, cli::WorkloadCall call, const Options& options) {
+Result<Taken> run(WorkloadTools& tools, cli::WorkloadCall call, const Options& options) {
   const kube::Files files =
       TRY(kube::find_files(options.kubeconfig, kube::Environment::of_process()));
   const kube::Kubeconfig config = TRY(kube::read(files));
@@ -68,7 +70,7 @@ Result<Told> run(WorkloadTools& tools, cli::WorkloadCall call, const Options& op
   kube::Change change;
   const cli::EntryNames names =
       cli::add_entries(change, config, call.host, *chosen, chosen->user_in_cluster, entry);
-  Told told;
+  Taken told;
   for (const cli::ClusterAccess& each : account.clusters) {
     if (&each == chosen || !options.cluster.empty()) continue;
     cli::EntryOptions other = entry;
@@ -88,28 +90,17 @@ Result<Told> run(WorkloadTools& tools, cli::WorkloadCall call, const Options& op
   return told;
 }
 
-int tell(Plugin& plugin, const cli::Host& host, const Options& options, const Told& told) {
+int tell(Plugin& plugin, const cli::Host& host, const Options& options, const Taken& told) {
   if (options.output == "json") {
-    text::Json json;
-    json.set("host", host.text());
+    text::Json json = json_of(host, told);
     json.set("subject", told.subject);
-    json.set("user", told.user);
-    json.set("context", told.context);
-    json.set("cluster", told.cluster);
-    json.set("server", told.server);
-    json.set("other_contexts",
-             text::Json(text::Json::Array(told.others.begin(), told.others.end())));
-    json.set("files_changed", text::Json(text::Json::Array(told.files.begin(), told.files.end())));
-    std::cout << json.dump_pretty() << "\n" << std::flush;
-    return std::cout.good() ? kDone : kFailed;
+    return print(json);
   }
   cli::Terminal& terminal = plugin.terminal();
   terminal.line(host.text() + " takes the token of " + told.subject + "; it is " + told.user +
                     " in the cluster " + told.cluster,
                 cli::Ink::good);
-  terminal.line("kubectl now uses the context " + told.context + " (" + told.server + ")",
-                cli::Ink::strong);
-  for (const std::string& file : told.files) terminal.line("Changed: " + file, cli::Ink::soft);
+  tell_context(terminal, told);
   return kDone;
 }
 

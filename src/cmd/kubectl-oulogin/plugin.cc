@@ -133,6 +133,11 @@ int report_plainly(const Error& error) {
   return error.is(cli::Errc::bad_argument) ? kUsedWrongly : kFailed;
 }
 
+int print(const text::Json& json) {
+  std::cout << json.dump_pretty() << "\n" << std::flush;
+  return std::cout.good() ? kDone : kFailed;
+}
+
 Plugin::Plugin(cli::Environment environment, std::string state_folder, const Options& options)
     : storage_(cli::parse_storage(options.storage)),
       trace_(trace_of(options.verbose)),

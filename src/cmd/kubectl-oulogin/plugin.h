@@ -9,6 +9,7 @@
 
 #include "cli/keeper.h"
 #include "cli/sign_in.h"
+#include "text/json.h"
 
 namespace openunison::plugin {
 
@@ -32,6 +33,8 @@ cli::Trace trace_of(int level);
 Result<std::string> read_authority(const std::string& file);
 // Says an error of before there is a Plugin; gives the exit code.
 int report_plainly(const Error& error);
+// --output=json; gives the exit code.
+int print(const text::Json& json);
 
 class Plugin {
  public:

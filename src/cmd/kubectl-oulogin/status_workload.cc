@@ -53,8 +53,7 @@ int status_workload(const Options& options) {
     json.set("clusters", text::Json(std::move(clusters)));
     json.set("kept", not_kept.empty());
     if (!not_kept.empty()) json.set("note", not_kept);
-    std::cout << json.dump_pretty() << "\n" << std::flush;
-    return std::cout.good() ? kDone : kFailed;
+    return print(json);
   }
   std::cout << call->host.text() << "\n  takes the token in " << cli::printable(call->token_file)
             << "\n  of " << cli::printable(account->subject) << " by "
