@@ -9,7 +9,7 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { Visitor } from "./harness/browserless.ts";
-import { launchBrowser, letIn, signInAt, violations } from "./harness/chromium.ts";
+import { launchBrowser, letIn, looks, signInAt, violations } from "./harness/chromium.ts";
 import { Desk } from "./harness/oulogin.ts";
 import { OpenUnison } from "./harness/openunison.ts";
 import { pluginProgram, root } from "./harness/paths.ts";
@@ -94,6 +94,23 @@ describe("signing in", () => {
     expect(done).toMatchObject({ user: "bob", context: "mine", cluster: "demo", server: s.cluster.server, signed_in: true });
     await page.goto(`${s.portal.portal}/sessions`);
     expect(await page.textContent("main")).toContain("kubectl oulogin");
+  });
+
+  test.each(looks)("the portal asks before it lets the program in, and a refusal ends it, in %s", async (look, options) => {
+    const own = await browser.newContext({ ...options, javaScriptEnabled: look !== "dark" }), asked = await own.newPage();
+    const ended = desk.signIn();
+    const address = await desk.nextAddress(0);
+    await signInAt(asked, address, "alice");
+    await asked.waitForSelector("button[value=allow]");
+    expect(await asked.textContent("main")).toContain(new URL(new URL(address).searchParams.get("redirect_uri")!).origin);
+    await asked.screenshot({ path: join(pictures, `oulogin-question-${look}.png`), fullPage: true });
+    if (look !== "dark") expect(await violations(asked)).toEqual([]);
+    await asked.click("button[value=deny]");
+    await asked.waitForURL("http://127.0.0.1:*/callback*");
+    const output = await ended;
+    expect([output.code, output.stderr]).toEqual([1, expect.stringContaining("the portal refused: the person said no")]);
+    expect(existsSync(desk.config)).toBe(false);
+    await own.close();
   });
 
   test("an error at the portal comes back to the terminal and to the browser", async () => {
